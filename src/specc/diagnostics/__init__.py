@@ -1,0 +1,9 @@
+"""Diagnostics as values: codes, spans, findings, and the renderers that print them.
+
+Standard library only; every other layer may import this one, and it imports none of them.
+"""
+
+from specc.diagnostics.model import Code, Diagnostic, Label, Severity, Sink, Span
+from specc.diagnostics.source import SourceFile
+
+__all__ = ["Code", "Diagnostic", "Label", "Severity", "Sink", "SourceFile", "Span"]
