@@ -1,0 +1,75 @@
+"""Behaviour facts: what the database means, whatever objects carry it.
+
+A reviewer reads changes of these first; no SQL is made from them directly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from specc.ir.fact import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Machine(Fact):
+    """A lifecycle bound to a table."""
+
+    KIND: ClassVar[str] = "machine"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 0
+    name: str
+    schema: str
+    table: str
+    lifecycle: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class State(Fact):
+    """A state of a machine: `role` is `initial`, `terminal`, `settled` or empty."""
+
+    KIND: ClassVar[str] = "state"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 1
+    machine: str
+    name: str
+    position: int
+    role: str = ""
+    substates: tuple[str, ...] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition(Fact):
+    """An edge a row may take: `form` is `step` or `recovery`.
+
+    `drivers` are the functions declared to take it; without any, `undriven` says why it stands.
+    """
+
+    KIND: ClassVar[str] = "transition"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    source: str
+    target: str
+    form: str = "step"
+    drivers: tuple[str, ...] = ()
+    undriven: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule(Fact):
+    """What a project role may do with a table; no `columns` means all of them."""
+
+    KIND: ClassVar[str] = "access_rule"
+    NAMES: ClassVar[int] = 4
+    RANK: ClassVar[int] = 3
+    schema: str
+    table: str
+    role: str
+    command: str
+    columns: tuple[str, ...] = ()
+
+
+BEHAVIOUR: tuple[type[Fact], ...] = (Machine, State, Transition, AccessRule)

@@ -1,0 +1,350 @@
+"""Database facts: what PostgreSQL's catalogue will hold. Each is flat; a column is a fact of its own.
+
+Text fields named `expression`, `query`, `using` and the like hold SQL as the author wrote it; `needs` holds
+the identities hidden in such text, found with pglast when the fact was lowered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from specc.ir.fact import Fact, Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Schema(Fact):
+    """A schema; `usage` are the roles that may name things in it."""
+
+    KIND: ClassVar[str] = "schema"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 0
+    name: str
+    usage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Enum(Fact):
+    """An enum type with its labels in order."""
+
+    KIND: ClassVar[str] = "enum"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 10
+    schema: str
+    name: str
+    labels: tuple[str, ...]
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its schema."""
+        return (("schema", self.schema),)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Fact):
+    """A table; its columns, keys and policies are facts of their own."""
+
+    KIND: ClassVar[str] = "table"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 30
+    schema: str
+    name: str
+    row_security: bool = True
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its schema."""
+        return (("schema", self.schema),)
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Fact):
+    """A column; `position` orders the columns of a table that is created whole."""
+
+    KIND: ClassVar[str] = "column"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 31
+    schema: str
+    table: str
+    name: str
+    position: int
+    type: str
+    not_null: bool = True
+    default: str = ""
+    generated: str = ""
+    identity_form: str = ""
+    collation: str = ""
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table, its type and what its default calls."""
+        return (("table", self.schema, self.table), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryKey(Fact):
+    """A table's primary key; one for each table."""
+
+    KIND: ClassVar[str] = "primary_key"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 32
+    schema: str
+    table: str
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its columns."""
+        return tuple(("column", self.schema, self.table, name) for name in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Unique(Fact):
+    """A unique constraint."""
+
+    KIND: ClassVar[str] = "unique"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 33
+    schema: str
+    table: str
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its columns."""
+        return tuple(("column", self.schema, self.table, name) for name in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Fact):
+    """A check constraint."""
+
+    KIND: ClassVar[str] = "check"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 34
+    schema: str
+    table: str
+    name: str
+    expression: str
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table and what the expression names."""
+        return (("table", self.schema, self.table), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey(Fact):
+    """A foreign key; `on_delete_columns` restricts `set null` to those columns (PostgreSQL 15)."""
+
+    KIND: ClassVar[str] = "foreign_key"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 40
+    schema: str
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    target_schema: str
+    target_table: str
+    target_columns: tuple[str, ...]
+    on_delete: str = "no action"
+    on_delete_columns: tuple[str, ...] = ()
+    on_update: str = "no action"
+    deferrable: str = ""
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Both tables and all columns; the key they point at is found by rank."""
+        here = tuple(("column", self.schema, self.table, name) for name in self.columns)
+        there = tuple(("column", self.target_schema, self.target_table, name) for name in self.target_columns)
+        return here + there
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Fact):
+    """An index that no constraint makes; `keys` are column names or parenthesised expressions."""
+
+    KIND: ClassVar[str] = "index"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 50
+    schema: str
+    table: str
+    name: str
+    keys: tuple[str, ...]
+    unique: bool = False
+    method: str = "btree"
+    include: tuple[str, ...] = ()
+    where: str = ""
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table and what its expressions name."""
+        return (("table", self.schema, self.table), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Fact):
+    """A function; `signature` is the list of input types, as in `regprocedure`.
+
+    `arguments` and `returns` are SQL text; `body` is the text between the dollar quotes. Every function
+    has an empty `search_path` unless `search_path` says another.
+    """
+
+    KIND: ClassVar[str] = "function"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 60
+    schema: str
+    name: str
+    signature: str
+    arguments: str
+    returns: str
+    language: str
+    body: str
+    volatility: str = "volatile"
+    security_definer: bool = False
+    strict: bool = False
+    parallel: str = ""
+    procedure: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its schema, the types of its signature and, for SQL bodies, what the body names."""
+        return (("schema", self.schema), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class View(Fact):
+    """A view; always with the rights of the one who reads it."""
+
+    KIND: ClassVar[str] = "view"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 70
+    schema: str
+    name: str
+    query: str
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its schema and the relations it reads."""
+        return (("schema", self.schema), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger(Fact):
+    """A trigger; `events` in PostgreSQL's words, `when` without its parentheses."""
+
+    KIND: ClassVar[str] = "trigger"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 80
+    schema: str
+    table: str
+    name: str
+    timing: str
+    events: tuple[str, ...]
+    function_schema: str
+    function: str
+    level: str = "row"
+    when: str = ""
+    always: bool = False
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table and its function."""
+        return (("table", self.schema, self.table), ("function", self.function_schema, self.function, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Fact):
+    """A permissive row policy for one command and some roles."""
+
+    KIND: ClassVar[str] = "policy"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 90
+    schema: str
+    table: str
+    name: str
+    command: str
+    roles: tuple[str, ...]
+    using: str = ""
+    check: str = ""
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table and the helper functions it calls."""
+        return (("table", self.schema, self.table), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(Fact):
+    """One privilege of one role on one object; `columns` narrows it to those columns.
+
+    `object_kind` is `table` (views too) or `function`; `signature` is only a function's.
+    """
+
+    KIND: ClassVar[str] = "grant"
+    NAMES: ClassVar[int] = 6
+    RANK: ClassVar[int] = 100
+    object_kind: str
+    schema: str
+    name: str
+    signature: str
+    privilege: str
+    role: str
+    columns: tuple[str, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """The object."""
+        if self.object_kind == "function":
+            return (("function", self.schema, self.name, self.signature),)
+        return ((self.object_kind, self.schema, self.name),)
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Fact):
+    """A reference row: `key` names it in its table, `values` are (column, SQL literal) in column order."""
+
+    KIND: ClassVar[str] = "row"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 110
+    schema: str
+    table: str
+    key: str
+    values: tuple[tuple[str, str], ...]
+    needs: tuple[Identity, ...] = ()
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its table and the rows it points at."""
+        return (("table", self.schema, self.table), *self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment(Fact):
+    """What the catalogue says of an object: `target` is the identity of a fact, joined by spaces."""
+
+    KIND: ClassVar[str] = "comment"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 120
+    target: str
+    text: str
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """The object; identities hold no spaces outside a function's signature, which comes last."""
+        return (tuple(self.target.split(" ", 3)),)
+
+
+DATABASE: tuple[type[Fact], ...] = (
+    Schema, Enum, Table, Column, PrimaryKey, Unique, Check, ForeignKey, Index, Function, View, Trigger,
+    Policy, Grant, Row, Comment,
+)  # fmt: skip

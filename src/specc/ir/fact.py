@@ -1,0 +1,44 @@
+"""What a fact is: a flat frozen record with an identity, dependencies and a rank. Knows no concrete fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import ClassVar
+
+Identity = tuple[str, ...]
+"""The name of the fact's class (`table`, `column`, …) and then its names, outermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is so: a column, a policy, a transition.
+
+    The first `NAMES` fields are the identity; `RANK` orders facts that do not depend on each other, lower
+    first. `requires` says which identities must exist before this one does.
+    """
+
+    KIND: ClassVar[str]
+    NAMES: ClassVar[int]
+    RANK: ClassVar[int]
+
+    @property
+    def identity(self) -> Identity:
+        """The class word and the values of the identifying fields."""
+        return (self.KIND, *[str(getattr(self, name)) for name in _names(type(self))])
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Identities of the facts that this one is built on; unknown ones are PostgreSQL's own."""
+        return ()
+
+
+@cache
+def _names(kind: type[Fact]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))[: kind.NAMES]
+
+
+@cache
+def details(kind: type[Fact]) -> tuple[str, ...]:
+    """Return the names of the fields that are not part of the identity."""
+    return tuple(one.name for one in fields(kind))[kind.NAMES :]

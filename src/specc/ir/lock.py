@@ -1,0 +1,69 @@
+"""The lock: the IR as text, one fact per line, sorted, so that git merges it line by line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from specc.ir.behaviour import BEHAVIOUR
+from specc.ir.database import DATABASE
+from specc.ir.fact import Fact, details
+from specc.ir.model import Ir, gather
+
+VERSION = 1
+CLASSES: dict[str, type[Fact]] = {kind.KIND: kind for kind in (*BEHAVIOUR, *DATABASE)}
+
+
+class LockError(ValueError):
+    """The text is no lock that this version of specc can read."""
+
+
+def dump(ir: Ir) -> str:
+    """Return the lock's text: a header line, then a JSON array `[kind, name…, {details}]` for each fact."""
+    head = json.dumps({"specc": "lock", "version": VERSION})
+    return "\n".join([head, *(_line(fact) for fact in ir.facts)]) + "\n"
+
+
+def _line(fact: Fact) -> str:
+    kind = type(fact)
+    rest = {}
+    for one in fields(kind):
+        if one.name in details(kind):
+            value = getattr(fact, one.name)
+            if value != one.default:
+                rest[one.name] = value
+    return json.dumps([*fact.identity, rest], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def load(text: str) -> Ir:
+    """Read a lock's text back. Raises `LockError` with the line where it is no lock."""
+    lines = text.splitlines()
+    try:
+        head = json.loads(lines[0]) if lines else {}
+    except json.JSONDecodeError:
+        head = {}
+    if not isinstance(head, dict) or head.get("specc") != "lock":
+        raise LockError("line 1: this is no specc lock")
+    if head.get("version") != VERSION:
+        raise LockError(f"line 1: lock version {head.get('version')} is not {VERSION}")
+    nowhere: Any = (None, "")
+    return gather((_fact(line, number), nowhere) for number, line in enumerate(lines[1:], 2))[0]
+
+
+def _fact(line: str, number: int) -> Fact:
+    try:
+        *identity, rest = json.loads(line)
+        kind = CLASSES[identity[0]]
+        names = [one.name for one in fields(kind)][: kind.NAMES]
+        return kind(**dict(zip(names, identity[1:], strict=True)), **_frozen(rest))
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise LockError(f"line {number}: {error}") from error
+
+
+def _frozen(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: _tuples(one) for name, one in value.items()}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value

@@ -1,0 +1,125 @@
+"""The whole IR of a project: facts by identity, with their origins in memory beside them.
+
+`gather` is the only way in; it reports two facts that claim one identity instead of choosing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from specc.diagnostics import Span
+from specc.ir.fact import Fact, Identity
+
+F = TypeVar("F", bound=Fact)
+Origin = tuple[Span, str]
+"""The place in the specs that a fact comes from, and the name of the file without position."""
+
+
+@dataclass(frozen=True)
+class Ir:
+    """Facts sorted by identity; `origins` is never serialised."""
+
+    facts: tuple[Fact, ...]
+    origins: dict[Identity, Origin]
+
+    @cached_property
+    def by_identity(self) -> dict[Identity, Fact]:
+        """All facts by identity."""
+        return {fact.identity: fact for fact in self.facts}
+
+    @cached_property
+    def _by_class(self) -> dict[type[Fact], list[Fact]]:
+        found: dict[type[Fact], list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(type(fact), []).append(fact)
+        return found
+
+    def all(self, kind: type[F]) -> list[F]:
+        """Return all facts of one class in the order of their identities."""
+        return self._by_class.get(kind, [])  # type: ignore[return-value]
+
+    @cached_property
+    def _by_owner(self) -> dict[tuple[type[Fact], str, str], list[Fact]]:
+        found: dict[tuple[type[Fact], str, str], list[Fact]] = {}
+        for fact in self.facts:
+            table = getattr(fact, "table", None)
+            if table is not None:
+                found.setdefault((type(fact), getattr(fact, "schema", ""), table), []).append(fact)
+        return found
+
+    def of_table(self, kind: type[F], schema: str, table: str) -> list[F]:
+        """Return the facts of one class that belong to one table."""
+        return self._by_owner.get((kind, schema, table), [])  # type: ignore[return-value]
+
+    def file_of(self, fact: Fact) -> str:
+        """Return the spec file a fact comes from, or "" for what every project has."""
+        origin = self.origins.get(fact.identity)
+        return origin[1] if origin else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two facts with one identity and different content."""
+
+    identity: Identity
+    first: Origin
+    second: Origin
+
+
+def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]:
+    """Put facts together; the same fact stated twice is one, two different ones are a clash."""
+    facts: dict[Identity, Fact] = {}
+    origins: dict[Identity, Origin] = {}
+    clashes: list[Clash] = []
+    for fact, origin in found:
+        identity = fact.identity
+        known = facts.setdefault(identity, fact)
+        first = origins.setdefault(identity, origin)
+        if known != fact:
+            clashes.append(Clash(identity, first, origin))
+    ordered = tuple(facts[identity] for identity in sorted(facts))
+    return Ir(ordered, origins), tuple(clashes)
+
+
+def walk(ir: Ir) -> Iterator[Fact]:
+    """Yield facts so that each comes after what it requires, by rank and identity where that is free.
+
+    Facts whose requirements form a circle come last, in the order of their identities.
+    """
+    from heapq import heapify, heappop, heappush
+
+    known = ir.by_identity
+    aliases = _function_aliases(ir)
+    waiting: dict[Identity, int] = {}
+    followers: dict[Identity, list[Identity]] = {}
+    for identity, fact in known.items():
+        needs = {aliases.get(need, need) for need in fact.requires} - {identity}
+        needs &= known.keys()
+        waiting[identity] = len(needs)
+        for need in needs:
+            followers.setdefault(need, []).append(identity)
+    ready = [(known[i].RANK, i) for i, count in waiting.items() if not count]
+    heapify(ready)
+    done: set[Identity] = set()
+    while ready:
+        _, identity = heappop(ready)
+        done.add(identity)
+        yield known[identity]
+        for follower in followers.get(identity, ()):
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                heappush(ready, (known[follower].RANK, follower))
+    yield from (known[identity] for identity in known if identity not in done)
+
+
+def _function_aliases(ir: Ir) -> dict[Identity, Identity]:
+    """Map a function named without its signature to the first of that name: text rarely says more."""
+    from specc.ir.database import Function
+
+    found: dict[Identity, Identity] = {}
+    for function in ir.all(Function):
+        found.setdefault(("function", function.schema, function.name, ""), function.identity)
+    return found
