@@ -24,7 +24,11 @@ class SourceFile:
         return tuple(starts)
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Return the 1-based line and 1-based column (in characters) of a character offset."""
+        """Return the 1-based line and 1-based column (in characters) of a character offset.
+
+        An offset outside the text counts as its beginning or its end.
+        """
+        offset = min(max(offset, 0), len(self.text))
         row = bisect_right(self.line_starts, offset) - 1
         return row + 1, offset - self.line_starts[row] + 1
 
