@@ -1,0 +1,204 @@
+"""Starts a private PostgreSQL server and takes it away again: no port, no process, no file stays behind.
+
+In goes a build (`specc.pg.binaries`) and settings; out comes a `Server` that lives as long as the `with`
+block, or as the process that entered it. The work is done by `watchdog.py` in a process of its own, so that it also
+cleans up after a parent that was killed. It never uses an existing cluster.
+"""
+
+import json
+import os
+import pwd
+import secrets
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from specc.pg import watchdog
+from specc.pg.binaries import Binaries, ServerError, embedded
+
+__all__ = ["Server", "ServerError", "serve"]
+
+# The address of a unix socket has 108 bytes on Linux and 104 on BSD and macOS, the closing zero included.
+_SOCKET_PATH = 103
+
+# UTF-8 with code point order and Unicode case mapping, the same on every machine and version.
+_INITDB = (
+    "--username=postgres",
+    "--encoding=UTF8",
+    "--locale=C.UTF-8",
+    "--auth-local=trust",
+    "--no-instructions",
+)
+
+_SETTINGS = {
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "max_connections": "50",
+    "shared_buffers": "32MB",
+    "jit": "off",
+}
+
+# Faster by not surviving a crash, which a directory that is removed afterwards need not do.
+_VOLATILE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; the superuser is `postgres`, trusted over the unix socket in `directory`."""
+
+    version: int
+    directory: Path
+    port: int
+    pid: int
+    password: str | None = None
+
+    def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        """Return the connection string (libpq keywords) over the unix socket."""
+        return make_conninfo(host=str(self.directory), port=self.port, dbname=database, user=user)
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL over TCP for the superuser; raises `ServerError` unless served with `tcp=True`."""
+        if self.password is None:
+            raise ServerError("this server does not listen on TCP")
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self, name: str, template: str | None = None) -> None:
+        """Create a database, as a copy of `template` (which nobody may be connected to) or of template1."""
+        order = sql.SQL("create database {} template {}")
+        self._order(order.format(sql.Identifier(name), sql.Identifier(template or "template1")))
+
+    def drop(self, name: str) -> None:
+        """Drop a database if it is there, and the sessions in it."""
+        self._order(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _order(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def serve(
+    binaries: Binaries | None = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    durable: bool = False,
+    tcp: bool = False,
+) -> Iterator[Server]:
+    """Run a new server for the length of the block, from the embedded build by default.
+
+    `settings` are lines of postgresql.conf and win over ours; `durable` keeps fsync and autovacuum on; `tcp`
+    listens on a free port of 127.0.0.1, too, and asks for a password there. Run as root, the server runs as
+    `nobody`. Raises `ServerError` with the tail of the log when initdb or the start fails.
+    """
+    binaries = binaries or embedded()
+    password = secrets.token_hex(16)
+    port = _free_port() if tcp else 5432
+    values = _SETTINGS | ({} if durable else _VOLATILE) | dict(settings or {})
+    user = _unprivileged() if os.geteuid() == 0 else None
+    directory = _directory(user is not None, port)
+    values |= {
+        "unix_socket_directories": str(directory),
+        "port": str(port),
+        "listen_addresses": "127.0.0.1" if tcp else "",
+    }
+    order = watchdog.Order(
+        directory=str(directory),
+        bin=str(binaries.bin),
+        root=str(binaries.root),
+        copied=list(binaries.parts) if user and not binaries.readable_by_all() else [],
+        user=user,
+        initdb=[
+            *_INITDB,
+            f"--auth-host={'scram-sha-256' if tcp else 'reject'}",
+            *([] if durable else ["--no-sync"]),
+        ],
+        password=password,
+        settings="".join(f"{name} = {_quoted(value)}\n" for name, value in values.items()),
+    )
+    with _watched(order) as pid:
+        yield Server(binaries.version, directory, port, pid, password if tcp else None)
+
+
+@contextmanager
+def _watched(order: watchdog.Order) -> Iterator[int]:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", watchdog.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        process.stdin.flush()
+        yield _pid(process.stdout.readline(), process)
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def _pid(line: bytes, process: subprocess.Popen[bytes]) -> int:
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        assert process.stdout is not None
+        rest = process.stdout.read()
+        raise ServerError(
+            f"the server's watchdog failed:\n{(line + rest).decode(errors='replace')}"
+        ) from None
+    if "error" in answer:
+        raise ServerError(answer["error"])
+    return int(answer["pid"])
+
+
+def _quoted(value: str) -> str:
+    """Quote a value for postgresql.conf, where backslashes escape (PostgreSQL manual, 19.1.2)."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _unprivileged() -> list[int]:
+    """Return the user and group that a server of root runs as: PostgreSQL refuses to run as root."""
+    for name in ("nobody", "postgres"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return [entry.pw_uid, entry.pw_gid]
+    raise ServerError("PostgreSQL does not run as root, and this machine has no user `nobody` to run it as")
+
+
+def _directory(for_another: bool, port: int) -> Path:
+    """Choose the path of a new directory whose socket path is short enough, and that its user can reach."""
+    name = f"specc-{secrets.token_hex(6)}"
+    for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108
+        directory = Path(folder).resolve() / name
+        long = len(os.fsencode(directory / f".s.PGSQL.{port}.lock")) > _SOCKET_PATH
+        closed = for_another and not all(p.stat().st_mode & stat.S_IXOTH for p in directory.parents)
+        if directory.parent.is_dir() and not long and not closed:
+            return directory
+    raise ServerError("no temporary directory with a path short enough for a unix socket")
