@@ -42,4 +42,6 @@ def _paragraphs(text: str) -> Iterator[str]:
         if any(line.startswith((" ", "- ", "* ")) for line in paragraph.splitlines()):
             yield paragraph.rstrip()
         elif paragraph.strip():
-            yield "\n".join(wrap(paragraph, PAGE_WIDTH, break_long_words=False, break_on_hyphens=False))
+            yield "\n".join(
+                wrap(" ".join(paragraph.split()), PAGE_WIDTH, break_long_words=False, break_on_hyphens=False)
+            )
