@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from stat import S_IROTH, S_IXOTH
+from stat import S_IROTH, S_IXOTH, S_IXUSR
 
 # Debian's postgresql-common keeps every major version side by side here.
 DEBIAN = Path("/usr/lib/postgresql")
@@ -45,21 +45,26 @@ class Binaries:
 
     def readable_by_all(self) -> bool:
         """Whether a user without any privilege can run this build where it lies."""
-        return all(map(_open_to_all, self._needed()))
+        program = (self.bin / "postgres").resolve()
+        return reachable_by_all(program) and all(_open_to_all(path) for path in self._files())
 
-    def _needed(self) -> Iterator[Path]:
-        program = self.bin / "postgres"
-        yield from (program, self.bin / "initdb", *program.resolve().parents)
+    def _files(self) -> Iterator[Path]:
+        yield from (self.bin / "initdb", self.bin / "postgres")
         for part in self.parts:
             yield self.root / part
             yield from (self.root / part).rglob("*")
 
 
+def reachable_by_all(path: Path) -> bool:
+    """Whether every folder above `path` may be passed through by any user."""
+    return all(folder.stat().st_mode & S_IXOTH for folder in path.parents)
+
+
 def _open_to_all(path: Path) -> bool:
-    wanted = S_IROTH | S_IXOTH if path.is_file() and path.parent.name == "bin" else S_IROTH
-    if path.is_dir():
-        wanted = S_IXOTH
-    return path.stat().st_mode & wanted == wanted
+    mode = path.stat().st_mode
+    # What the owner can run or enter, the others must be able to run or enter.
+    wanted = S_IROTH | S_IXOTH if mode & S_IXUSR else S_IROTH
+    return mode & wanted == wanted
 
 
 def embedded() -> Binaries:

@@ -2,10 +2,10 @@
 
 A script of its own (standard library only): the order comes as one line of JSON on standard input, which
 the parent then holds open; the answer goes out as one line of JSON. The end of standard input, by `close` or
-by the parent's death, is the sign to stop. It owns the server's directory and touches nothing outside it.
+by the parent's death, is the sign to stop. It owns the server's folders and touches nothing outside them.
 """
 
-import contextlib
+import ctypes
 import json
 import os
 import select
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -25,13 +26,21 @@ PATIENCE = 120.0  # seconds that initdb and the start may take, each
 GRACE = 10.0  # seconds for a stop; the postmaster itself kills stubborn backends after five
 TAIL = 30  # lines of the log that an error shows
 UNUSED = ("pgxs", "pkgconfig", "doc")  # folders of a build that only compiling against it needs
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PARENT = os.getppid()
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent asks for: where, which programs, as whom, and the text of the settings."""
+    """What the parent asks for: where, which programs, as whom, and the text of the settings.
+
+    `copied` are the parts of `root` that are brought to the folder `home` because `user` cannot read them.
+    """
 
     directory: str
+    home: str
     bin: str
     root: str
     copied: list[str]
@@ -47,71 +56,64 @@ class StartError(Exception):
 
 def main() -> int:
     """Serve until told to stop; returns 1 when the server did not start, and else ends by `SystemExit`."""
+    os.umask(0o022)
     order = Order(**json.loads(sys.stdin.buffer.readline()))
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _stop)
     try:
-        _serve(order)
+        with _private(order.directory, order.user), _programs(order) as programs:
+            _serve(order, programs)
     except (StartError, OSError, subprocess.SubprocessError) as error:
         _answer({"error": str(error)})
         return 1
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        _remove(order.directory)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def _stop(_number: int = 0, _frame: FrameType | None = None) -> NoReturn:
+    # A second signal must not break off the cleaning up that the first one began.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(0)
 
 
 def _answer(message: dict[str, object]) -> None:
-    # A parent that died meanwhile cannot read; that is no reason to leave the directory behind.
-    with contextlib.suppress(BrokenPipeError):
+    # A parent that died meanwhile cannot read; that is no reason to leave its folders behind.
+    with suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
 
 
-def _serve(order: Order) -> NoReturn:
-    directory = Path(order.directory)
-    programs = _prepare(order, directory)
-    data, log = directory / "data", directory / "log"
-    initdb = [
-        str(programs / "initdb"),
-        f"--pgdata={data}",
-        f"--pwfile={directory / 'password'}",
-        *order.initdb,
-    ]
-    with _running(initdb, order, log) as child:
-        _wait("initdb", child, PATIENCE, lambda: False)
-        if child.returncode != 0:
-            raise StartError(f"initdb failed with status {child.returncode}{_tail(log)}")
-    with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
-        conf.write(order.settings)
-    with _running([str(programs / "postgres"), "-D", str(data)], order, log) as child:
-        _wait("postgres", child, PATIENCE, lambda: _ready(data))
-        if child.returncode is not None:
-            raise StartError(f"postgres ended with status {child.returncode}{_tail(log)}")
-        _answer({"pid": child.pid})
-        _wait("postgres", child, None, lambda: False)
-        raise StartError(f"postgres ended by itself with status {child.returncode}{_tail(log)}")
+@contextmanager
+def _private(folder: str, user: list[int] | None) -> Iterator[Path]:
+    """Make a folder that only `user` may enter, and remove it at the end."""
+    path = Path(folder)
+    path.mkdir(mode=0o700)
+    try:
+        if user is not None:
+            os.chown(path, *user)
+        yield path
+    finally:
+        remove(path)
 
 
-def _prepare(order: Order, directory: Path) -> Path:
-    """Make the private directory and, if one is needed, the copy of the programs; return their folder."""
-    directory.mkdir(mode=0o700)
-    secret = directory / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(order.password, encoding="utf-8")
-    if order.user is not None:
-        os.chown(secret, *order.user)
-        os.chown(directory, *order.user)
+def remove(folder: Path) -> None:
+    """Remove a folder, again while backends that outlive a killed postmaster still write to it."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
+@contextmanager
+def _programs(order: Order) -> Iterator[Path]:
+    """Give the folder of the programs: the installed one, or that of a private copy that is removed again."""
     if not order.copied:
-        return Path(order.bin)
-    home = directory / "home"
-    for part in order.copied:
-        _take(Path(order.root) / part, home / part)
-    return home / Path(order.bin).relative_to(order.root)
+        yield Path(order.bin)
+        return
+    with _private(order.home, order.user) as home:
+        for part in order.copied:
+            _take(Path(order.root) / part, home / part)
+        yield home / Path(order.bin).relative_to(order.root)
 
 
 def _take(source: Path, target: Path) -> None:
@@ -132,14 +134,36 @@ def _place(source: Path, target: Path) -> None:
     source = source.resolve()
     mode = source.stat().st_mode
     if mode & stat.S_IROTH:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             target.hardlink_to(source)
             return
     shutil.copyfile(source, target)
     target.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
 
 
-@contextlib.contextmanager
+def _serve(order: Order, programs: Path) -> NoReturn:
+    directory = Path(order.directory)
+    data, log, secret = directory / "data", directory / "log", directory / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(order.password, encoding="utf-8")
+    if order.user is not None:
+        os.chown(secret, *order.user)
+    initdb = [str(programs / "initdb"), f"--pgdata={data}", f"--pwfile={secret}", *order.initdb]
+    with _running(initdb, order, log) as child:
+        _wait("initdb", child, PATIENCE, lambda: False)
+        if child.returncode != 0:
+            raise StartError(f"initdb failed with status {child.returncode}{_tail(log)}")
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+        conf.write(order.settings)
+    with _running([str(programs / "postgres"), "-D", str(data)], order, log) as child:
+        _wait("postgres", child, PATIENCE, lambda: _ready(data))
+        if child.returncode is None:
+            _answer({"pid": child.pid})
+            _wait("postgres", child, None, lambda: False)
+        raise StartError(f"postgres ended by itself with status {child.returncode}{_tail(log)}")
+
+
+@contextmanager
 def _running(command: list[str], order: Order, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     identity: dict[str, Any] = {}
     if order.user is not None:
@@ -153,12 +177,19 @@ def _running(command: list[str], order: Order, log: Path) -> Iterator[subprocess
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=_die_together,  # noqa: PLW1509 (this process has one thread)
             **identity,
         )
     try:
         yield child
     finally:
         _end(child)
+
+
+def _die_together() -> None:
+    """Ask Linux to stop this process when the watchdog is killed: prctl(2)."""
+    if PRCTL is not None:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _environment() -> dict[str, str]:
@@ -171,13 +202,12 @@ def _wait(
     name: str, child: subprocess.Popen[bytes], seconds: float | None, ready: Callable[[], bool]
 ) -> None:
     """Return when the child has ended or is ready; end this process when the parent let go."""
-    parent = os.getppid()
     deadline = None if seconds is None else time.monotonic() + seconds
     pause = 1.0 if seconds is None else 0.005
     while child.poll() is None and not ready():
         # A process that the parent forked may hold the pipe open after the parent's death: ask for both.
-        if select.select([0], [], [], pause)[0] or os.getppid() != parent:
-            raise SystemExit(0)
+        if select.select([0], [], [], pause)[0] or os.getppid() != PARENT:
+            _stop()
         if deadline is not None and time.monotonic() > deadline:
             raise StartError(f"{name} was not ready within {seconds:.0f} seconds")
 
@@ -197,7 +227,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         if child.poll() is not None:
             return
         os.killpg(child.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             child.wait(GRACE)
 
 
@@ -206,15 +236,5 @@ def _tail(log: Path) -> str:
     return "".join("\n" + line for line in lines[-TAIL:])
 
 
-def _remove(directory: str) -> None:
-    # Backends that outlive a killed postmaster may still write for a moment.
-    for _ in range(50):
-        shutil.rmtree(directory, ignore_errors=True)
-        if not Path(directory).exists():
-            return
-        time.sleep(0.1)
-
-
 if __name__ == "__main__":
-    os.umask(0o022)
     sys.exit(main())
