@@ -85,7 +85,7 @@ class Settings(SpecModel):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Project:
     """All entries that bound, and the names of those that did not."""
 

@@ -1,0 +1,150 @@
+"""Machines with their lifecycles: the states, the edges and the names that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from specc.lang.project import Entry, Project
+from specc.pg.names import fit
+
+Edge = tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Lifecycle:
+    """States in order, and the edges between them."""
+
+    states: tuple[str, ...]
+    initial: tuple[str, ...]
+    terminal: tuple[str, ...]
+    substates: Mapping[str, tuple[str, ...]]
+    steps: tuple[Edge, ...]
+    recoveries: tuple[Edge, ...]
+
+    @cached_property
+    def following(self) -> dict[str, tuple[str, ...]]:
+        """For each state, the states a step leads to."""
+        return _following(self.states, self.steps)
+
+    @cached_property
+    def recovering(self) -> dict[str, tuple[str, ...]]:
+        """For each state, the states a recovery leads to."""
+        return _following(self.states, self.recoveries)
+
+    def reached(self) -> set[str]:
+        """Return the states that a row can come into."""
+        return _closure(self.initial, [*self.steps, *self.recoveries])
+
+    def escaping(self) -> set[str]:
+        """Return the states from which a row can come to an end."""
+        backwards = [(target, source) for source, target in (*self.steps, *self.recoveries)]
+        return _closure(self.ends, backwards)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The terminal states."""
+        return self.terminal
+
+    def path_to(self, state: str) -> tuple[str, ...]:
+        """Return the shortest way by steps from an initial state to `state`, both included; () if none."""
+        ways: dict[str, tuple[str, ...]] = {one: (one,) for one in self.initial}
+        queue = list(self.initial)
+        for current in queue:
+            for following in self.following[current]:
+                if following not in ways:
+                    ways[following] = (*ways[current], following)
+                    queue.append(following)
+        return ways.get(state, ())
+
+
+def _following(states: Iterable[str], edges: Iterable[Edge]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {state: [] for state in states}
+    for source, target in edges:
+        found[source].append(target)
+    return {state: tuple(targets) for state, targets in found.items()}
+
+
+def _closure(start: Iterable[str], edges: Iterable[Edge]) -> set[str]:
+    ways: dict[str, list[str]] = {}
+    for source, target in edges:
+        ways.setdefault(source, []).append(target)
+    found = set(start)
+    queue = list(found)
+    for current in queue:
+        for target in ways.get(current, ()):
+            if target not in found:
+                found.add(target)
+                queue.append(target)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def lifecycle_of(entry: Entry) -> Lifecycle:
+    """Return the lifecycle that an entry declares; edges at states it does not declare are left out."""
+    spec = entry.spec
+    states = tuple(spec.states)
+    return Lifecycle(
+        states=states,
+        initial=tuple(name for name in states if spec.states[name].is_ == "initial"),
+        terminal=tuple(name for name in states if spec.states[name].is_ == "terminal"),
+        substates={name: tuple(state.substates) for name, state in spec.states.items()},
+        steps=tuple(
+            (source, target)
+            for source, targets in spec.transitions.items()
+            for target in targets
+            if source in spec.states and target in spec.states
+        ),
+        recoveries=tuple(
+            (source, target)
+            for source, target in spec.recovery.items()
+            if source in spec.states and target in spec.states
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMachine:
+    """A machine with its table and its lifecycle."""
+
+    entry: Entry
+    name: str
+    schema: str
+    table: str
+    lifecycle_name: str
+    lifecycle: Lifecycle
+    attempts: int
+
+    @property
+    def enum(self) -> str:
+        """The name of the state type: `<table>_state`, in the table's schema."""
+        return fit(f"{self.table}_state")
+
+    @property
+    def may_move(self) -> str:
+        """The name of the function that says whether a move is legal, in the table's schema."""
+        return fit(f"{self.name}_may_move")
+
+    @property
+    def recoveries(self) -> tuple[Edge, ...]:
+        """The recovery edges a row can ever take: none without attempts."""
+        return self.lifecycle.recoveries if self.attempts else ()
+
+
+@lru_cache(maxsize=8)
+def machines(project: Project) -> Mapping[str, BoundMachine]:
+    """Return the machines whose table and lifecycle are there, by the full name of the table."""
+    return {f"{one.schema}.{one.table}": one for one in _bound(project)}
+
+
+def _bound(project: Project) -> Iterator[BoundMachine]:
+    for entry in project.all("machine"):
+        spec = entry.spec
+        table = project.find("table", spec.on or entry.name)
+        lifecycle = project.find("lifecycle", spec.follows)
+        if table is None or lifecycle is None or lifecycle.spec is None:
+            continue
+        schema, name = project.full_name("table", table.name).split(".", 1)
+        life = lifecycle_of(lifecycle)
+        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts)

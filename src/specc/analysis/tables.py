@@ -1,0 +1,88 @@
+"""Tables as rules and lowering see them: column definitions read once, tenancy, and who points at whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from specc.analysis.machines import machines
+from specc.lang.project import Entry, Project
+from specc.pg.column import Definition, read_column
+from specc.pg.parsing import SqlError
+
+OUTSIDE: Mapping[str, tuple[str, ...]] = {"auth.users": ("id", "email", "phone")}
+"""Tables that are there before us (`auth` of Supabase and of bootstrap.sql), with columns to point at."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoundTable:
+    """A table with its columns read; those that could not be read are left out."""
+
+    entry: Entry
+    schema: str
+    name: str
+    tenant: str
+    columns: Mapping[str, Definition]
+
+    @property
+    def full_name(self) -> str:
+        """Schema and name."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def is_root(self) -> bool:
+        """Whether its rows are the tenants themselves."""
+        return self.tenant == self.full_name
+
+    @property
+    def tenant_column(self) -> str:
+        """The column that says whose a row is; "" in shared tables."""
+        if not self.tenant:
+            return ""
+        return "id" if self.is_root else f"{self.tenant.split('.', 1)[1]}_id"
+
+
+@lru_cache(maxsize=8)
+def tables(project: Project) -> Mapping[str, BoundTable]:
+    """Return the tables that bound, by full name."""
+    return {one.full_name: one for one in (_bind(entry, project) for entry in project.all("table"))}
+
+
+def _bind(entry: Entry, project: Project) -> BoundTable:
+    schema, name = project.full_name("table", entry.name).split(".", 1)
+    columns = {}
+    for column, spec in entry.spec.columns.items():
+        try:
+            columns[column] = read_column(spec.sql)
+        except SqlError:
+            continue
+    tenant = project.full_name("table", entry.spec.tenant) if entry.spec.tenant else ""
+    return BoundTable(entry, schema, name, tenant, columns)
+
+
+@lru_cache(maxsize=8)
+def types(project: Project) -> frozenset[tuple[str, str]]:
+    """Return the types that the project makes, as (schema, name): the machines' states."""
+    return frozenset((one.schema, one.enum) for one in machines(project).values())
+
+
+def implied_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
+    """Return the columns a table has without its document naming them."""
+    found = ["id"]
+    if table.tenant and not table.is_root:
+        found.append(table.tenant_column)
+    if table.full_name in machines(project):
+        found += STATE_COLUMNS
+    if table.entry.spec.soft_delete:
+        found.append("deleted_at")
+    return tuple(found)
+
+
+STATE_COLUMNS = ("state", "state_substate", "state_since", "attempt")
+"""The columns that a machine gives its table."""
+
+
+def all_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
+    """Return the names of all columns of a table."""
+    return (*implied_columns(table, project), *table.entry.spec.columns)

@@ -1,0 +1,181 @@
+"""Kind `lifecycle`: the states a row may be in and the moves between them, shared by machines.
+
+It makes no database object by itself; machines do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from specc.analysis.machines import lifecycle_of
+from specc.diagnostics import Code, Diagnostic, Label
+from specc.lang.kind import Kind, Lowered, Rule
+from specc.lang.markers import Def, Ref, Short, SpecModel
+from specc.lang.project import Entry, Project
+from specc.lang.shape import Names
+
+
+class SubstateSpec(SpecModel):
+    """A finer distinction inside a state."""
+
+    short = Short("about")
+    about: str = Field("", description="What it means.")
+
+
+class StateSpec(SpecModel):
+    """A state."""
+
+    short = Short("about")
+    about: str = Field("", description="What it means, for the docs.")
+    is_: Literal["initial", "terminal"] | None = Field(
+        None, alias="is", description="`initial`: rows are inserted in it. `terminal`: nothing follows it."
+    )
+    substates: Annotated[dict[Annotated[str, Def("substate", label=True)], SubstateSpec], Names()] = Field(
+        default_factory=dict, description="Why or how a row is in this state; always optional on the row."
+    )
+
+
+class LifecycleSpec(SpecModel):
+    """States and transitions."""
+
+    about: str = Field("", description="What lives this life.")
+    states: dict[Annotated[str, Def("state", label=True)], StateSpec] = Field(
+        description="The states in the order of the enum's labels."
+    )
+    transitions: dict[
+        Annotated[str, Ref("state", within="lifecycle")],
+        list[Annotated[str, Ref("state", within="lifecycle")]],
+    ] = Field(description="From each state, the states a row may move to.")
+    recovery: dict[
+        Annotated[str, Ref("state", within="lifecycle")],
+        Annotated[str, Ref("state", within="lifecycle")],
+    ] = Field(
+        default_factory=dict,
+        description="Moves that are legal only together with `attempt` raised by one, within the machine's attempts.",
+    )
+
+
+_STATES = "lifecycle: order\nstates: {open: {is: initial}, held: {}, closed: {is: terminal}}\n"
+_GOOD = _STATES + "transitions: {open: [held, closed], held: [open]}\n"
+
+NO_INITIAL = Code(
+    "S301",
+    "no-initial-state",
+    "Rows are inserted in an initial state; a lifecycle without one accepts no row at all.",
+    wrong="lifecycle: order\nstates: {open: {}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+UNREACHABLE = Code(
+    "S302",
+    "unreachable-state",
+    "No row can ever come into this state: no transition and no recovery leads to it from an initial state.",
+    wrong=_STATES + "transitions: {open: [closed], held: [closed]}\n",
+    right=_GOOD,
+)
+DEAD_END = Code(
+    "S303",
+    "dead-end",
+    "From this state no terminal state can be reached, so a row that comes into it stays open for ever.",
+    wrong=_STATES + "transitions: {open: [held, closed]}\n",
+    right=_GOOD,
+)
+TERMINAL_LEFT = Code(
+    "S304",
+    "terminal-state-left",
+    "A terminal state is the end; a transition out of it contradicts that.",
+    wrong=_STATES + "transitions: {open: [held, closed], held: [open], closed: [open]}\n",
+    right=_GOOD,
+)
+REPEATED = Code(
+    "S305",
+    "repeated-transition",
+    "The same move is written twice, or both as a transition and as a recovery, or leads from a state to "
+    "itself, which is no move.",
+    wrong=_STATES + "transitions: {open: [held, closed, held], held: [open]}\n",
+    right=_GOOD,
+)
+
+
+def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    life = lifecycle_of(entry)
+    if not life.initial:
+        yield NO_INITIAL.at(
+            entry.key("states"),
+            f"lifecycle `{entry.name}` has no initial state",
+            help="mark one with `is: initial`",
+        )
+
+
+def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    life = lifecycle_of(entry)
+    reached = life.reached() if life.initial else set(life.states)
+    known = ", ".join(f"`{state}`" for state in life.states if state in reached)
+    for state in life.states:
+        if state not in reached:
+            yield UNREACHABLE.at(
+                entry.key("states", state),
+                f"state `{state}` can never be entered",
+                label="no transition leads here",
+                notes=(f"states that rows reach: {known}",),
+                help="add a transition to it, or remove it",
+            )
+
+
+def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    life = lifecycle_of(entry)
+    escaping, reached = life.escaping(), life.reached()
+    for state in life.states:
+        if state in reached and state not in escaping:
+            help = "add a transition towards an end, or mark it `is: terminal`"
+            yield DEAD_END.at(
+                entry.key("states", state), f"state `{state}` cannot reach a terminal state", help=help
+            )
+
+
+def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    life = lifecycle_of(entry)
+    for section, edges in (("transitions", life.steps), ("recovery", life.recoveries)):
+        for source in dict.fromkeys(source for source, _ in edges):
+            if source in life.terminal:
+                label = Label(entry.at("states", source, "is"), "declared terminal here")
+                message = f"terminal state `{source}` has a way out"
+                yield TERMINAL_LEFT.at(entry.key(section, source), message, related=(label,))
+
+
+def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    seen: dict[tuple[str, str], tuple[str | int, ...]] = {}
+    moves = [
+        (source, target, ("transitions", source, at))
+        for source, targets in entry.spec.transitions.items()
+        for at, target in enumerate(targets)
+    ]
+    moves += [(source, target, ("recovery", source)) for source, target in entry.spec.recovery.items()]
+    for source, target, path in moves:
+        first = seen.setdefault((source, target), path)
+        if source == target:
+            yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition")
+        elif first != path:
+            label = Label(entry.at(*first), "first written here")
+            yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))
+
+
+def _lower(_entry: Entry, _project: Project) -> Lowered:
+    yield from ()
+
+
+KIND = Kind(
+    key="lifecycle",
+    about="States with meaning, and the moves between them.",
+    model=LifecycleSpec,
+    lower=_lower,
+    rules=(
+        Rule((NO_INITIAL,), _has_initial),
+        Rule((UNREACHABLE,), _reachable),
+        Rule((DEAD_END,), _escapable),
+        Rule((TERMINAL_LEFT,), _terminal_stays),
+        Rule((REPEATED,), _distinct),
+    ),
+)

@@ -1,0 +1,192 @@
+"""Kind `table`: columns in PostgreSQL's own words, whose rows they are, keys, checks and indexes.
+
+A table is `tenant: TABLE` (each row belongs to one row of that table and cannot point into another's) or
+`shared: true`. The primary key is always `id`, a UUIDv7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from specc.analysis.tables import BoundTable, implied_columns, tables
+from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
+from specc.kinds import table_rules
+from specc.lang.kind import Implied, Kind, Lowered
+from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
+from specc.lang.project import Entry, Project
+from specc.pg.column import Reference
+from specc.pg.names import fit
+from specc.pg.parsing import tidy
+
+Name = Annotated[str, Ref("column", within="table")]
+
+
+class ColumnSpec(SpecModel):
+    """A column."""
+
+    short = Short("sql")
+    sql: Annotated[str, Sql("column")] = Field(
+        description="PostgreSQL's column definition; `not null` unless it says `null`."
+    )
+    about: str = Field("", description="What it holds.")
+    example: str = Field(
+        "", description="A valid value for generated tests as it stands in SQL, where checks ask for one."
+    )
+
+
+class IndexSpec(SpecModel):
+    """An index."""
+
+    short = Short("columns")
+    columns: list[Name] = Field(description="Its columns in order.")
+    unique: bool = Field(False, description="Whether two rows may not have the same values.")
+    where: Annotated[str, Sql("boolean")] = Field("", description="Only rows for which this holds.")
+
+
+class TableSpec(SpecModel):
+    """A table."""
+
+    about: str = Field(description="What one row is.")
+    tenant: Annotated[str, Ref("table")] = Field(
+        "", description="The table whose rows own the rows of this one; itself for the tenants' own table."
+    )
+    shared: bool = Field(False, description="Rows belong to nobody in particular.")
+    columns: dict[Annotated[str, Def("column")], ColumnSpec] = Field(
+        description="Columns besides the implied ones (`id`, the tenant's, a machine's)."
+    )
+    unique: list[list[Name]] = Field(
+        default_factory=list, description="Sets of columns unique together, within a tenant where there is one."
+    )
+    checks: dict[Annotated[str, Def("check", label=True)], Annotated[str, Sql("boolean")]] = Field(
+        default_factory=dict, description="Named conditions that every row meets."
+    )
+    indexes: list[IndexSpec] = Field(
+        default_factory=list, description="Indexes besides those of keys, references and tenancy."
+    )
+    soft_delete: bool = Field(
+        False, description="Adds `deleted_at`; API roles do not see rows that have it set."
+    )
+    holds: str = Field("", description="The kind whose entries are this table's reference rows.")
+
+
+def _implied(entry: Entry, project: Project) -> Iterator[Implied]:
+    table = tables(project)[project.full_name("table", entry.name)]
+    for name in implied_columns(table, project):
+        yield Implied("column", "table", entry.name, name)
+
+
+def _lower(entry: Entry, project: Project) -> Lowered:
+    table = tables(project)[project.full_name("table", entry.name)]
+    yield Table(table.schema, table.name)
+    yield Comment(f"table {table.schema} {table.name}", entry.spec.about)
+    yield from _keys(table)
+    yield from _columns(table, project)
+    yield from _declared_keys(table)
+    yield from _declared_indexes(table)
+
+
+def _keys(table: BoundTable) -> Lowered:
+    schema, name, tenant = table.schema, table.name, table.tenant_column
+    yield Column(
+        schema, name, "id", 0, "uuid", default="private.uuid_v7()", needs=(("function", "private", "uuid_v7", ""),)
+    )
+    yield PrimaryKey(schema, name, fit(f"{name}_pkey"), ("id",))
+    if tenant and not table.is_root:
+        root_schema, root = table.tenant.split(".", 1)
+        yield Column(schema, name, tenant, 1, "uuid")
+        yield Unique(schema, name, fit(f"{name}_{tenant}_id_key"), (tenant, "id"))
+        key = fit(f"{name}_{tenant}_fkey")
+        yield ForeignKey(schema, name, key, (tenant,), root_schema, root, ("id",), on_delete="restrict")
+    if table.entry.spec.soft_delete:
+        yield Column(schema, name, "deleted_at", 900, "timestamptz", not_null=False)
+        yield Comment(f"column {schema} {name} deleted_at", "When the row was deleted; API roles no longer see it.")
+
+
+def _columns(table: BoundTable, project: Project) -> Lowered:
+    entry, schema, name = table.entry, table.schema, table.name
+    for at, (column, spec) in enumerate(entry.spec.columns.items()):
+        span = entry.key("columns", column)
+        read = table.columns[column]
+        yield (
+            Column(
+                schema, name, column, 100 + at, read.type, read.not_null, read.default, read.generated,
+                read.identity_form, read.collation, needs=table_rules.needs(read, project),
+            ),
+            span,
+        )  # fmt: skip
+        if spec.about:
+            yield Comment(f"column {schema} {name} {column}", spec.about), span
+        for number, check in enumerate(read.checks):
+            suffix = f"{number + 1}" if number else ""
+            yield Check(schema, name, fit(f"{name}_{column}_check{suffix}"), check), span
+        if read.unique:
+            yield _unique(table, (column,)), span
+        if read.reference is not None:
+            yield from ((one, span) for one in _reference(table, column, read.reference, project))
+
+
+def _unique(table: BoundTable, columns: tuple[str, ...]) -> Unique:
+    """A key among a tenant's rows: what one tenant stores says nothing about another's."""
+    scoped = columns
+    if table.tenant_column and not table.is_root and table.tenant_column not in columns:
+        scoped = (table.tenant_column, *columns)
+    return Unique(table.schema, table.name, fit(f"{table.name}_{'_'.join(scoped)}_key"), scoped)
+
+
+def _reference(
+    table: BoundTable, column: str, reference: Reference, project: Project
+) -> Iterator[ForeignKey | Index]:
+    target = project.full_name("table", reference.table)
+    schema, name = target.split(".", 1)
+    there = tables(project).get(target)
+    columns, pointed = (column,), (reference.column or "id",)
+    cleared: tuple[str, ...] = ()
+    if there is not None and there.tenant and not there.is_root and table.tenant:
+        columns, pointed = (table.tenant_column, column), (there.tenant_column, "id")
+        cleared = (column,) if reference.on_delete in ("set null", "set default") else ()
+    yield ForeignKey(
+        table.schema, table.name, fit(f"{table.name}_{column}_fkey"), columns, schema, name, pointed,
+        reference.on_delete, cleared, reference.on_update, reference.deferrable,
+    )  # fmt: skip
+    if columns not in _covered(table):
+        yield Index(table.schema, table.name, fit(f"{table.name}_{'_'.join(columns)}_idx"), columns)
+
+
+def _covered(table: BoundTable) -> set[tuple[str, ...]]:
+    """The leading columns of the indexes that keys and declared indexes make."""
+    keys = [_unique(table, tuple(columns)).columns for columns in table.entry.spec.unique]
+    keys += [_unique(table, (name,)).columns for name, read in table.columns.items() if read.unique]
+    keys += [tuple(index.columns) for index in table.entry.spec.indexes if not index.where]
+    return {key[:length] for key in keys for length in range(1, len(key) + 1)}
+
+
+def _declared_keys(table: BoundTable) -> Lowered:
+    entry = table.entry
+    for at, columns in enumerate(entry.spec.unique):
+        yield _unique(table, tuple(columns)), entry.at("unique", at)
+    for name, expression in entry.spec.checks.items():
+        key = fit(f"{table.name}_{name}_check")
+        yield Check(table.schema, table.name, key, tidy(expression)), entry.key("checks", name)
+
+
+def _declared_indexes(table: BoundTable) -> Lowered:
+    for at, index in enumerate(table.entry.spec.indexes):
+        suffix = "key" if index.unique else "idx"
+        where = tidy(index.where) if index.where else ""
+        name = fit(f"{table.name}_{'_'.join(index.columns)}_{'where_' if where else ''}{suffix}")
+        made = Index(table.schema, table.name, name, tuple(index.columns), index.unique, where=where)
+        yield made, table.entry.at("indexes", at)
+
+
+KIND = Kind(
+    key="table",
+    about="Columns, keys, tenancy and indexes of one table.",
+    model=TableSpec,
+    lower=_lower,
+    rules=table_rules.RULES,
+    implied=_implied,
+    in_schema=True,
+)

@@ -1,0 +1,178 @@
+"""Resolution: every declared name collected, every reference checked. Nothing is rewritten.
+
+What refers into an entry that did not bind is not reported: its mistake has been reported already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from specc.diagnostics import Code, Diagnostic, Span
+from specc.diagnostics.suggest import suggest
+from specc.lang.kind import Kind
+from specc.lang.markers import Def, Ref
+from specc.lang.project import Entry, Project
+from specc.lang.shape import Record, shape_of
+from specc.lang.walk import Site, walk
+from specc.pg.names import MAX_BYTES, RESERVED
+
+_LIFE = (
+    "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+)
+NAME_FORM = Code(
+    "S110",
+    "name-form",
+    "Names become identifiers in PostgreSQL. Lower-case letters, digits and `_`, not starting with a digit, "
+    "never need quotes; anything else needs them in every statement that anyone ever writes.",
+    wrong=_LIFE.replace("closed", "'Closed!'"),
+    right=_LIFE,
+)
+NAME_LENGTH = Code(
+    "S111",
+    "name-too-long",
+    "PostgreSQL cuts identifiers after 63 bytes without saying so; two names could become one.",
+    wrong=_LIFE.replace("closed", "c" * 64),
+    right=_LIFE,
+)
+RESERVED_WORD = Code(
+    "S112",
+    "reserved-word",
+    "The name is a reserved word of SQL, so every statement that uses it would need quotes.",
+    wrong="table: user\nshared: true\nabout: People.\ncolumns: {number: integer}\n"
+    "---\naccess: people\ntables: [user]\nallow: {}\n",
+    right="table: app_user\nshared: true\nabout: People.\ncolumns: {number: integer}\n"
+    "---\naccess: people\ntables: [app_user]\nallow: {}\n",
+)
+UNKNOWN = Code(
+    "S201",
+    "unknown-name",
+    "A text that refers to something (a table, a lifecycle, a state) names nothing that the project declares.",
+    wrong=_LIFE.replace("[closed]", "[close]"),
+    right=_LIFE,
+)
+CODES = (NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN)
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+def resolve(project: Project, kinds: Mapping[str, Kind]) -> tuple[Project, list[Diagnostic]]:
+    """Return the project with the names its entries declare, and what is wrong with names and references."""
+    sites = [site for kind in kinds for entry in project.all(kind) for site in walk(entry)]
+    declared = _declare(project, kinds, sites)
+    project = replace(project, declared=declared)
+    found = [one for entry in _entries(project) for one in _entry_name(entry, kinds[entry.kind])]
+    for site in sites:
+        if isinstance(site.marker, Def):
+            span = site.entry.key(*site.path)
+            found += check_name(site.text, site.marker.kind, span, label=site.marker.label)
+        elif isinstance(site.marker, Ref):
+            found += _check(site, project, kinds)
+    return project, found
+
+
+def _entries(project: Project) -> Iterator[Entry]:
+    for kind in sorted(project.entries):
+        yield from project.entries[kind].values()
+
+
+def _entry_name(entry: Entry, kind: Kind) -> Iterator[Diagnostic]:
+    parts = entry.name.split(".") if kind.in_schema else [entry.name]
+    if len(parts) > 2:
+        message = f"`{entry.name}` has more than a schema and a name"
+        yield NAME_FORM.at(entry.title, message)
+        return
+    for part in parts:
+        yield from check_name(part, entry.kind, entry.title, label=not kind.in_schema)
+
+
+def check_name(name: str, what: str, span: Span, *, label: bool = False) -> Iterator[Diagnostic]:
+    """Say what keeps a name from being an identifier; a `label` may be a reserved word."""
+    if not _IDENTIFIER.match(name):
+        suggestion = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
+        help = f"`{suggestion}` would do" if _IDENTIFIER.match(suggestion) else ""
+        yield NAME_FORM.at(span, f"`{name}` is no name for a {what}", help=help)
+    elif len(name.encode()) > MAX_BYTES:
+        yield NAME_LENGTH.at(span, f"this name has {len(name.encode())} bytes, PostgreSQL keeps {MAX_BYTES}")
+    elif not label and name in RESERVED:
+        yield RESERVED_WORD.at(span, f"`{name}` is a reserved word", help=f"for example `{name}_`")
+
+
+def _declare(
+    project: Project, kinds: Mapping[str, Kind], sites: Iterable[Site]
+) -> dict[tuple[str, str, str], dict[str, Span]]:
+    declared: dict[tuple[str, str, str], dict[str, Span]] = {}
+    for site in sites:
+        if isinstance(site.marker, Def):
+            owner = project.full_name(site.entry.kind, site.entry.name)
+            names = declared.setdefault((site.marker.kind, site.entry.kind, owner), {})
+            names.setdefault(site.text, site.entry.key(*site.path))
+    for kind in kinds.values():
+        for entry in project.all(kind.key):
+            for one in kind.implied(entry, project):
+                owner = project.full_name(one.owner_kind, one.owner)
+                declared.setdefault((one.kind, one.owner_kind, owner), {}).setdefault(one.name, entry.title)
+    return declared
+
+
+def _check(site: Site, project: Project, kinds: Mapping[str, Kind]) -> Iterator[Diagnostic]:
+    marker: Ref = site.marker
+    span = site.entry.key(*site.path) if site.on_key else site.entry.at(*site.path)
+    if not marker.within:
+        if project.find(marker.kind, site.text) is None:
+            known = [project.short_name(name) for name in project.entries.get(marker.kind, {})]
+            yield _unknown(marker.kind, site.text, span, known, "")
+        return
+    owner = owner_of(site, project)
+    if owner is None:
+        return
+    kind, name = owner
+    known = list(project.names(marker.kind, kind, name))
+    if site.text not in known:
+        yield _unknown(marker.kind, site.text, span, known, f" in {kind} `{project.short_name(name)}`")
+
+
+def _unknown(kind: str, text: str, span: Span, known: list[str], where: str) -> Diagnostic:
+    help = suggest(text, known)
+    if not help and known and len(known) <= 12:
+        help = f"there {'is' if len(known) == 1 else 'are'} {', '.join(f'`{name}`' for name in known)}"
+    return UNKNOWN.at(span, f"there is no {kind} `{text}`{where}", help=help)
+
+
+def owner_of(site: Site, project: Project) -> tuple[str, str] | None:
+    """Return the (kind, full name) of the entry in which a reference `within` is to be looked up.
+
+    None when that entry is unknown or did not bind, which has been reported.
+    """
+    marker: Ref = site.marker
+    for kind, written in reversed(site.scope):
+        if kind == marker.within:
+            entry = project.find(kind, written)
+            return _declaring(entry, marker.kind, project) if entry and entry.spec is not None else None
+    return None
+
+
+def _declaring(entry: Entry, wanted: str, project: Project) -> tuple[str, str] | None:
+    """Follow one hop from an entry that does not declare `wanted` names to the one it refers to that does."""
+    name = project.full_name(entry.kind, entry.name)
+    if declares(type(entry.spec), wanted) or project.names(wanted, entry.kind, name):
+        return entry.kind, name
+    for site in walk(entry):
+        if isinstance(site.marker, Ref) and not site.marker.within and len(site.path) == 1:
+            target = project.find(site.marker.kind, site.text)
+            if target and target.spec is None:
+                return None
+            if target and declares(type(target.spec), wanted):
+                return target.kind, project.full_name(target.kind, target.name)
+    return None
+
+
+def declares(model: type, wanted: str) -> bool:
+    """Whether a model has dict keys that declare names of a kind at its top level."""
+    shape = shape_of(model)
+    return isinstance(shape, Record) and any(
+        marker == Def(wanted, marker.label)
+        for field in shape.fields
+        for marker in getattr(getattr(field.shape, "key", None), "markers", ())
+        if isinstance(marker, Def)
+    )

@@ -1,0 +1,256 @@
+"""Binding: documents in, entries out. Each document is one kind and one name; its data becomes a model.
+
+A document that does not fit still yields an entry without a model, so that its name is declared and one
+mistake stays one finding. Pydantic judges the data; every finding is worded here and lands on its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from specc.diagnostics import Code, Diagnostic, SourceFile, Span
+from specc.diagnostics.suggest import suggest
+from specc.lang.kind import Kind
+from specc.lang.markers import SpecModel
+from specc.lang.project import Entry, Path
+from specc.lang.shape import Listing, Record, Scalar, Shape, shape_of
+from specc.lang.shape import Mapping as MappingShape
+from specc.load.document import Document
+from specc.load.located import Located
+from specc.load.normalise import normalise
+from specc.load.yaml import inner
+
+NO_KIND = Code(
+    "S101",
+    "no-kind",
+    "Every document starts with a key that says its kind, and the value of that key is its name. "
+    "A document without one is nothing the compiler knows.",
+    wrong="machin: order\nfollows: order\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+TWO_KINDS = Code(
+    "S102",
+    "two-kinds",
+    "A document describes one thing, so exactly one of its keys is a kind. Put a line `---` between two "
+    "documents, or write them into files of their own.",
+    wrong="lifecycle: order\ntable: order\n",
+    right="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
+    "---\naccess: orders\ntables: [order]\nallow: {}\n",
+)
+BAD_NAME = Code(
+    "S103",
+    "bad-document-name",
+    "The value of the kind's key is the entry's name; it is one text and not empty.",
+    wrong="lifecycle:\nstates: {open: {is: initial}}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+MISSING = Code(
+    "S104",
+    "missing-key",
+    "A key that this kind needs is not there.",
+    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+UNKNOWN_KEY = Code(
+    "S105",
+    "unknown-key",
+    "A key that this kind does not know would be ignored silently, so it is an error. Mostly it is a "
+    "misspelling of one that it does know.",
+    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\n"
+    "transitions: {open: [closed]}\nabuot: Orders.\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\n"
+    "transitions: {open: [closed]}\nabout: Orders.\n",
+)
+WRONG_SHAPE = Code(
+    "S106",
+    "wrong-shape",
+    "A value has another shape than this key takes: a text where a list belongs, a number where a text "
+    "belongs. Values are never converted.",
+    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: closed}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+WRONG_CHOICE = Code(
+    "S107",
+    "wrong-choice",
+    "This key takes one of a few words, and the value is none of them.",
+    wrong="lifecycle: order\nstates: {open: {is: inital}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+)
+DUPLICATE = Code(
+    "S108",
+    "duplicate-name",
+    "Two documents of one kind have the same name, so references to it would mean two things.",
+    wrong="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
+    "---\ntable: order\nshared: true\nabout: Orders again.\ncolumns: {number: integer}\n"
+    "---\naccess: orders\ntables: [order]\nallow: {}\n",
+    right="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
+    "---\ntable: order_line\nshared: true\nabout: Lines.\ncolumns: {number: integer}\n"
+    "---\naccess: orders\ntables: [order, order_line]\nallow: {}\n",
+)
+CODES = (NO_KIND, TWO_KINDS, BAD_NAME, MISSING, UNKNOWN_KEY, WRONG_SHAPE, WRONG_CHOICE, DUPLICATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One bound document, or the findings that say why it is none."""
+
+    entry: Entry | None
+    found: tuple[Diagnostic, ...]
+
+
+def bind(document: Document, source: SourceFile, kinds: Mapping[str, Kind]) -> Bound:
+    """Bind one document to the model of its kind."""
+    keys = [key for key in document.data if key in kinds]
+    if not keys:
+        return Bound(None, () if document.broken else (_no_kind(document, kinds),))
+    if len(keys) > 1:
+        second = document.key((keys[1],))
+        return Bound(None, (TWO_KINDS.at(second, f"`{keys[0]}` and `{keys[1]}` are two kinds in one document"),))
+    kind = kinds[keys[0]]
+    name = document.data[kind.key]
+    if not isinstance(name, str) or not name.strip():
+        place = document.key((kind.key,))
+        return Bound(None, (BAD_NAME.at(place, f"the name of this {kind.key} is no text", help="name it"),))
+    if document.broken:
+        places = Located(source, document.root, inner)
+        return Bound(Entry(kind.key, name, None, places), ())
+    return _validate(kind, name, document, source)
+
+
+def _no_kind(document: Document, kinds: Mapping[str, Kind]) -> Diagnostic:
+    first = next(iter(document.data), "")
+    place = document.key((first,)) if first else document.value(())
+    help = suggest(first, kinds) or f"start with one of {', '.join(f'`{kind}`' for kind in kinds)}"
+    return NO_KIND.at(place, "this document has no kind", help=help)
+
+
+def _validate(kind: Kind, name: str, document: Document, source: SourceFile) -> Bound:
+    shape = shape_of(kind.model)
+    body = {key: value for key, value in document.data.items() if key != kind.key}
+    data, root = normalise(body, document.root, shape)
+    root.children.setdefault(kind.key, document.node((kind.key,)))
+    places = Located(source, root, inner)
+    spec, found = validate(kind.model, data, places, (kind.key,))
+    return Bound(Entry(kind.key, name, spec, places), found)
+
+
+def validate(
+    model: type[SpecModel], data: Any, places: Located, title: Path
+) -> tuple[SpecModel | None, tuple[Diagnostic, ...]]:
+    """Validate data against a model; `title` is the path that stands for the whole document."""
+    try:
+        return model.model_validate(data), ()
+    except ValidationError as error:
+        shape = shape_of(model)
+        problems = error.errors(include_url=False, include_context=False)
+        return None, tuple(_finding(one, shape, places, title) for one in problems)
+
+
+def _finding(problem: Any, shape: Shape, places: Located, title: Path) -> Diagnostic:
+    path: Path = tuple(step for step in problem["loc"] if step != "[key]")
+    if problem["type"] == "missing":
+        parent = path[:-1]
+        span = places.key(parent) if parent else places.value(title)
+        return MISSING.at(span, f"`{path[-1]}` is missing", help=f"add `{path[-1]}:`")
+    if problem["type"] == "extra_forbidden":
+        return _unknown_key(path, _shape_at(shape, path[:-1]), places)
+    return _wrong_value(path, _shape_at(shape, path), problem["input"], places)
+
+
+def _unknown_key(path: Path, parent: Shape | None, places: Located) -> Diagnostic:
+    known = [field.key for field in parent.fields] if isinstance(parent, Record) else []
+    help = suggest(str(path[-1]), known) or f"known here: {', '.join(f'`{key}`' for key in known)}"
+    return UNKNOWN_KEY.at(places.key(path), f"unknown key `{path[-1]}`", help=help)
+
+
+def _wrong_value(path: Path, expected: Shape | None, value: object, places: Located) -> Diagnostic:
+    span = places.value(path)
+    if isinstance(expected, Scalar) and expected.choices and isinstance(value, str):
+        listed = ", ".join(f"`{one}`" for one in expected.choices)
+        help = suggest(value, expected.choices) or f"one of {listed}"
+        return WRONG_CHOICE.at(span, f"`{value}` is none of {listed}", help=help)
+    message = f"`{_key_name(path)}` takes {_wanted(expected)}, this is {_given(value)}"
+    return WRONG_SHAPE.at(span, message, help=_cure(expected, value))
+
+
+def _key_name(path: Path) -> str:
+    return ".".join(str(step) for step in path if isinstance(step, str)) or "the document"
+
+
+def _cure(expected: Shape | None, value: object) -> str:
+    if isinstance(expected, Listing) and isinstance(value, str):
+        return f"write a list: `[{value}]`"
+    if isinstance(expected, Scalar) and expected.type is str and value is not None:
+        return "put it between quotes"
+    return ""
+
+
+def _wanted(shape: Shape | None) -> str:
+    match shape:
+        case Listing():
+            return "a list"
+        case MappingShape(names_only=True):
+            return "a mapping or a list of names"
+        case Record(short=short) if short is not None:
+            return "a mapping or a text"
+        case MappingShape() | Record():
+            return "a mapping"
+        case Scalar(type=kind):
+            return {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}[kind]
+    return "something else"
+
+
+def _given(value: object) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return "something else"
+
+
+def _shape_at(shape: Shape | None, path: Path) -> Shape | None:
+    for step in path:
+        match shape:
+            case Record(fields=fields):
+                shape = next((field.shape for field in fields if field.key == step), None)
+            case Listing(item=item):
+                shape = item
+            case MappingShape(value=value):
+                shape = value
+            case _:
+                return None
+    return shape
+
+
+def collect(bound: Iterable[Entry], full_name: Any) -> tuple[dict[str, dict[str, Entry]], list[Diagnostic]]:
+    """Sort entries by kind and full name; a second entry of one name is a finding and is left out."""
+    from specc.diagnostics import Label
+
+    entries: dict[str, dict[str, Entry]] = {}
+    found: list[Diagnostic] = []
+    for entry in bound:
+        name = full_name(entry.kind, entry.name)
+        first = entries.setdefault(entry.kind, {}).setdefault(name, entry)
+        if first is not entry:
+            label = Label(first.title, "first declared here")
+            message = f"{entry.kind} `{entry.name}` is declared twice"
+            found.append(DUPLICATE.at(entry.title, message, related=(label,)))
+    return entries, found
+
+
+def span_of_file(source: SourceFile) -> Span:
+    """Return the span that stands for a whole file: its first character."""
+    return Span(source.path, 0, min(1, len(source.text)))

@@ -1,0 +1,177 @@
+"""Column definitions as people write them, read into their parts: type, null, default, key, reference.
+
+The text is PostgreSQL's own (`uuid null references source on delete restrict`); parts are cut out of it,
+never printed anew. A column is `not null` unless it says `null`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pglast import ast, enums
+
+from specc.pg.parsing import SqlError, parse_inside, tidy, tokens
+
+_BEFORE = "create table t (c "
+_ACTIONS = {
+    "a": "no action",
+    "r": "restrict",
+    "c": "cascade",
+    "n": "set null",
+    "d": "set default",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`references table (column) on delete action`; `column` is "" for the primary key."""
+
+    table: str
+    column: str
+    on_delete: str
+    on_update: str
+    deferrable: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The parts of a column definition; `type_name` is (schema, name) as pglast resolves aliases."""
+
+    type: str
+    type_name: tuple[str, str]
+    type_offset: int
+    not_null: bool
+    default: str
+    checks: tuple[str, ...]
+    unique: bool
+    primary: bool
+    reference: Reference | None
+    generated: str
+    identity_form: str
+    collation: str
+
+
+def read_column(text: str) -> Definition:
+    """Read a column definition. Raises `SqlError` with the offset of what is wrong in `text`."""
+    statement = parse_inside(_BEFORE, text, ")")
+    if len(statement.tableElts) != 1:
+        raise SqlError("this is more than one column", len(text))
+    column = statement.tableElts[0]
+    if not isinstance(column, ast.ColumnDef) or column.typeName is None:
+        raise SqlError("a column starts with its type", 0)
+    parts = _Parts(text, column)
+    names = [one.sval for one in column.typeName.names]
+    return Definition(
+        type=tidy(text[: parts.type_end]),
+        type_name=("" if len(names) == 1 else names[0], names[-1]),
+        type_offset=max(0, column.typeName.location - len(_BEFORE)),
+        not_null=not parts.has("CONSTR_NULL"),
+        default=parts.after("CONSTR_DEFAULT", 1),
+        checks=parts.checks(),
+        unique=parts.has("CONSTR_UNIQUE"),
+        primary=parts.has("CONSTR_PRIMARY"),
+        reference=parts.reference(),
+        generated=parts.bracketed("CONSTR_GENERATED"),
+        identity_form=parts.identity(),
+        collation=parts.collation(),
+    )
+
+
+class _Parts:
+    """Cuts the pieces of a definition out of its text: each constraint ends where the next one starts."""
+
+    def __init__(self, text: str, column: ast.ColumnDef) -> None:
+        self.text = text
+        self.column = column
+        constraints = list(column.constraints or ())
+        starts = [one.location - len(_BEFORE) for one in constraints]
+        ends = [*starts[1:], len(text)] if starts else []
+        self.pieces = [
+            (one, text[start:end].strip()) for one, start, end in zip(constraints, starts, ends, strict=True)
+        ]
+        stops = list(starts)
+        if column.collClause is not None:
+            stops.append(column.collClause.location - len(_BEFORE))
+        self.type_end = min(stops, default=len(text))
+        for constraint, _ in self.pieces:
+            if constraint.conname:
+                raise SqlError("a constraint inside a column has no name", constraint.location - len(_BEFORE))
+
+    def _all(self, name: str) -> list[tuple[Any, str]]:
+        kind = getattr(enums.ConstrType, name)
+        return [(one, piece) for one, piece in self.pieces if one.contype == kind]
+
+    def has(self, name: str) -> bool:
+        return bool(self._all(name))
+
+    def after(self, name: str, count: int) -> str:
+        """Return what follows the first `count` tokens of a constraint."""
+        for _, piece in self._all(name):
+            return tidy(piece[tokens(piece)[count - 1].end :])
+        return ""
+
+    def checks(self) -> tuple[str, ...]:
+        return tuple(_inner(piece) for _, piece in self._all("CONSTR_CHECK"))
+
+    def bracketed(self, name: str) -> str:
+        for constraint, piece in self._all(name):
+            if getattr(constraint, "generated_kind", "s") == "v":
+                raise SqlError(
+                    "virtual columns need PostgreSQL 18, write `stored`", constraint.location - len(_BEFORE)
+                )
+            return _inner(piece)
+        return ""
+
+    def identity(self) -> str:
+        for constraint, _ in self._all("CONSTR_IDENTITY"):
+            return "always" if constraint.generated_when == "a" else "by default"
+        return ""
+
+    def collation(self) -> str:
+        if self.column.collClause is None:
+            return ""
+        start = self.column.collClause.location - len(_BEFORE)
+        piece = self.text[start : min([c.location - len(_BEFORE) for c, _ in self.pieces] or [len(self.text)])]
+        return tidy(piece[tokens(piece)[0].end :])
+
+    def reference(self) -> Reference | None:
+        found = self._all("CONSTR_FOREIGN")
+        if not found:
+            return None
+        constraint, _ = found[0]
+        offset = constraint.location - len(_BEFORE)
+        if len(found) > 1:
+            raise SqlError("a column references one table", found[1][0].location - len(_BEFORE))
+        if constraint.fk_del_set_cols:
+            raise SqlError("the columns that `set null` clears follow from the key, leave them out", offset)
+        target = constraint.pktable
+        columns = [one.sval for one in constraint.pk_attrs or ()]
+        words = [piece for kind in ("CONSTR_ATTR_DEFERRABLE", "CONSTR_ATTR_DEFERRED") for _, piece in self._all(kind)]
+        return Reference(
+            table=f"{target.schemaname}.{target.relname}" if target.schemaname else target.relname,
+            column=columns[0] if columns else "",
+            on_delete=_ACTIONS[_letter(constraint.fk_del_action)],
+            on_update=_ACTIONS[_letter(constraint.fk_upd_action)],
+            deferrable=tidy(" ".join(words)),
+            offset=offset,
+        )
+
+
+def _letter(action: Any) -> str:
+    return chr(action) if isinstance(action, int) else str(action or "a")
+
+
+def _inner(piece: str) -> str:
+    """Return what stands between the first opening bracket and its closing one."""
+    depth = start = 0
+    for token in tokens(piece):
+        if token.name == "ASCII_40":
+            depth += 1
+            start = start or token.end
+        elif token.name == "ASCII_41":
+            depth -= 1
+            if not depth:
+                return tidy(piece[start : token.start])
+    return ""

@@ -1,0 +1,86 @@
+"""PostgreSQL's names: which need quotes, how long they may be, and how literals and identifiers are written."""
+
+from __future__ import annotations
+
+import hashlib
+
+MAX_BYTES = 63
+"""NAMEDATALEN - 1: what PostgreSQL keeps of an identifier."""
+
+API_ROLES = ("anon", "authenticated", "service_role")
+"""The roles that requests over the API run as (Supabase's names)."""
+
+RESERVED = frozenset(
+    """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+    collate collation column concurrently constraint create cross current_catalog current_date
+    current_role current_schema current_time current_timestamp current_user default deferrable desc
+    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+    initially inner intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table
+    tablesample then to trailing true union unique user using variadic verbose when where window
+    with
+    """.split()
+)
+"""Words that cannot name a column, table or function unquoted (appendix C, reserved, PostgreSQL 18)."""
+
+_QUOTED = RESERVED | frozenset(
+    """
+    between bigint bit boolean char character coalesce dec decimal exists extract float greatest
+    grouping inout int integer interval json json_array json_arrayagg json_exists json_object
+    json_objectagg json_query json_scalar json_serialize json_table json_value least merge_action
+    national nchar none normalize nullif numeric out overlay position precision real row setof
+    smallint substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement
+    xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+    """.split()
+)
+
+
+def ident(name: str) -> str:
+    """Return a name as an identifier in SQL, quoted where it has to be."""
+    if name and name not in _QUOTED and name.isascii() and name.replace("_", "a").isalnum():
+        if name == name.lower() and not name[0].isdigit():
+            return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def idents(names: tuple[str, ...]) -> str:
+    """Return names as a comma-separated list of identifiers."""
+    return ", ".join(ident(name) for name in names)
+
+
+def qualified(schema: str, name: str) -> str:
+    """Return a name with its schema."""
+    return f"{ident(schema)}.{ident(name)}"
+
+
+def lit(value: str | int | bool | None) -> str:
+    """Return a value as a literal that means the same under any setting of the server."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    text = value.replace("'", "''")
+    if "\\" in text:
+        return "E'" + text.replace("\\", "\\\\") + "'"
+    return f"'{text}'"
+
+
+def fit(name: str) -> str:
+    """Return a derived name within 63 bytes: a longer one is cut and ends in a hash of the whole."""
+    if len(name.encode()) <= MAX_BYTES:
+        return name
+    tail = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: MAX_BYTES - 9].decode(errors="ignore") + "_" + tail
+
+
+def dollar(body: str) -> str:
+    """Return a function body between dollar quotes that do not occur in it."""
+    tag, number = "$$", 0
+    while tag in f"{body}$":
+        number += 1
+        tag = f"$body{number}$"
+    return f"{tag}{body}{tag}"
