@@ -1,0 +1,15 @@
+select todo('later', 2);
+select ok(false, 'a');
+select ok(true, 'b');
+select ok(false, 'c');
+select todo(1, 'soon');
+select fail('d');
+select todo_start('block');
+select fail('e');
+select in_todo();
+select skip('inside', 1);
+select todo_end();
+select fail('f');
+select skip('no server', 2);
+select skip('why');
+select skip(2, 'turned');

@@ -1,0 +1,17 @@
+create schema s;
+grant usage on schema s to tap_reader;
+create table s.account (id int primary key, name text not null, note text, "Mixed Case" int);
+create table s.pair (x int, y int, primary key (y, x));
+create table s.heap (x int);
+create table s.parts (id int primary key) partition by range (id);
+create view s.sight as select 1 as id;
+create function s.f(a int, b text) returns int language sql as 'select 1';
+create function s.f(a text[], b varchar, c timestamptz, d s.heap) returns int language sql as 'select 1';
+create function s.stamp() returns trigger language plpgsql as 'begin return new; end';
+create trigger stamp before insert on s.account for each row execute function s.stamp();
+create policy reads on s.account for select using (id > 1);
+create policy "Writes all" on s.account for all using (name = 'mine');
+insert into s.account values (1, 'one'), (2, 'two'), (3, 'three');
+insert into s.heap values (1), (2), (2);
+grant select on s.account to tap_reader;
+alter table s.account enable row level security;

@@ -1,0 +1,14 @@
+select fail('as the owner');
+set local role tap_reader;
+select results_eq('select id from s.account order by 1', array[2, 3], 'sees what the policy shows');
+select throws_ok('delete from s.account', '42501', null, 'may not delete');
+select throws_ok('insert into s.account values (4)', '42501', 'permission denied for table account', 'insert');
+select is_empty('select * from s.account where id = 1', 'hidden');
+select fail('as the reader');
+select set_eq('select current_user::text', array['tap_reader'], 'compares as the reader');
+select bag_eq('select id from s.account', array[3, 2], 'bag');
+select todo('later', 1);
+select fail('later');
+select has_table('s', 'account', 'table');
+savepoint here;
+insert into s.heap values (1);
