@@ -37,7 +37,7 @@ check: setup ## lint, formatting, types, layers, and whether generated/ is up to
 	$(BIN)/specc build --check
 
 lowest: ## build with the lowest allowed dependencies and compare the bytes of generated/
-	@sh .ci/setup .venv-lowest requirements-lowest.lock
+	@sh .ci/setup .venv-lowest requirements-lowest.lock 13
 	@echo "== lowest dependencies: generated files are the same"
 	.venv-lowest/bin/specc build --check
 
