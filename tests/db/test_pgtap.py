@@ -94,7 +94,8 @@ def real(request: pytest.FixtureRequest, server: Server) -> Iterator[str]:
 
 def comparable(lines: tuple[str, ...]) -> list[str]:
     """Leave out where in its own source each side was, which only the context of an error tells."""
-    return [re.sub(r"line \d+ at EXECUTE|\bEXECUTE (?=\w+\()", "", line, flags=re.I) for line in lines]
+    place = re.compile(r"line \d+ at EXECUTE|\bEXECUTE (?=\w+\()", re.IGNORECASE)
+    return [place.sub("", line) for line in lines]
 
 
 @pytest.mark.parametrize("name", FILES)

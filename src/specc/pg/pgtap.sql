@@ -1,21 +1,22 @@
 -- Test functions that print TAP, with the names, arguments and lines of pgTAP's public documentation (1.2 and
--- later), for servers on which pgTAP is not installed. Only what generated tests call is here; every overload of
--- a name is, so that untyped literals resolve to the same function under both. The schema is written `extensions`
--- throughout; specc.pg.tap.install() replaces it.
+-- later), for servers on which pgTAP is not installed. Only what generated tests call is here; every overload
+-- of a name is, so that untyped literals resolve to the same function under both. The schema is written
+-- `extensions` throughout; specc.pg.tap.install() replaces it.
 
--- Counting ------------------------------------------------------------------------------------------------------
--- The state lives in a temporary table and a temporary sequence made by plan(). Functions that touch it run as
--- their owner, because tests switch roles. The number comes from a sequence because a test that ran stays printed
--- even when a savepoint takes back what it did.
+-- Counting ----------------------------------------------------------------------------------------
+-- The state lives in a temporary table and a temporary sequence made by plan(). Functions that touch it run
+-- as their owner, because tests switch roles. The number comes from a sequence because a test that ran stays
+-- printed even when a savepoint takes back what it did.
 
 create or replace function extensions._tap_plan(planned integer) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if to_regclass('pg_temp.tap_state') is not null then
     raise exception 'You tried to plan twice!';
   end if;
   create temporary table tap_state (
-    planned integer not null, failed integer not null, todo_left integer not null, todo_why text, blocks text[] not null
+    planned integer not null, failed integer not null,
+    todo_left integer not null, todo_why text, blocks text[] not null
   );
   create temporary sequence tap_number;
   insert into pg_temp.tap_state values (planned, 0, 0, null, '{}');
@@ -64,7 +65,8 @@ begin
     raise exception 'todo_end() called without todo_start()';
   end if;
   update pg_temp.tap_state
-    set blocks = case when opening then blocks || coalesce(why, '') else blocks[1:cardinality(blocks) - 1] end;
+    set blocks =
+      case when opening then blocks || coalesce(why, '') else blocks[1:cardinality(blocks) - 1] end;
 end $$;
 
 create or replace function extensions.in_todo() returns boolean
@@ -73,7 +75,7 @@ begin
   return exists (select from pg_temp.tap_state where todo_left > 0 or cardinality(blocks) > 0);
 end $$;
 
--- Printing ------------------------------------------------------------------------------------------------------
+-- Printing ----------------------------------------------------------------------------------------
 
 create or replace function extensions.diag(msg text) returns text
 return '# ' || regexp_replace(msg, E'\r\n|\r|\n', E'\n# ', 'g');
@@ -104,14 +106,15 @@ begin
     ' - ' || substr(extensions.diag(said), 3), ' # TODO ' || counted.todo, note,
     case when passed is not true then concat(
       E'\n', extensions.diag(concat('Failed ', case when counted.todo is not null then '(TODO) ' end, 'test ',
-        counted.number, ': "' || said || '"', case when passed is null then E'\n    (test result was NULL)' end)))
+        counted.number, ': "' || said || '"',
+        case when passed is null then E'\n    (test result was NULL)' end)))
     end);
 end $$;
 
 create or replace function extensions._tap_have_want(have text, want text) returns text
 return concat('        have: ', coalesce(have, 'NULL'), E'\n        want: ', coalesce(want, 'NULL'));
 
--- Plan and end --------------------------------------------------------------------------------------------------
+-- Plan and end ------------------------------------------------------------------------------------
 
 create or replace function extensions.plan(integer) returns text
 language plpgsql as $$
@@ -148,14 +151,15 @@ begin
   if planned <> total.ran then
     return next format('# Looks like you planned %s test%s but ran %s', planned, plural, total.ran);
   elsif total.failed > 0 and exception_on_failure then
-    raise exception '% test% failed of %', total.failed, case when total.failed = 1 then '' else 's' end, planned;
+    raise exception '% test% failed of %',
+      total.failed, case when total.failed = 1 then '' else 's' end, planned;
   elsif total.failed > 0 then
     return next format('# Looks like you failed %s test%s of %s',
       total.failed, case when total.failed = 1 then '' else 's' end, planned);
   end if;
 end $$;
 
--- Values --------------------------------------------------------------------------------------------------------
+-- Values ------------------------------------------------------------------------------------------
 
 create or replace function extensions.ok(boolean, text) returns text
 return extensions._tap_line($1, $2, '');
@@ -175,7 +179,8 @@ create or replace function extensions.fail() returns text return extensions.ok(f
 create or replace function extensions."is"(anyelement, anyelement, text) returns text
 language plpgsql as $$
 begin
-  return extensions._tap_verdict(not ($1 is distinct from $2), $3, extensions._tap_have_want($1::text, $2::text));
+  return extensions._tap_verdict(
+    not ($1 is distinct from $2), $3, extensions._tap_have_want($1::text, $2::text));
 end $$;
 
 create or replace function extensions."is"(anyelement, anyelement) returns text
@@ -184,7 +189,8 @@ language sql as $$ select extensions."is"($1, $2, null) $$;
 create or replace function extensions.isnt(anyelement, anyelement, text) returns text
 language plpgsql as $$
 begin
-  return extensions._tap_verdict($1 is distinct from $2, $3, extensions._tap_have_want($1::text, 'anything else'));
+  return extensions._tap_verdict(
+    $1 is distinct from $2, $3, extensions._tap_have_want($1::text, 'anything else'));
 end $$;
 
 create or replace function extensions.isnt(anyelement, anyelement) returns text
@@ -200,7 +206,7 @@ end $$;
 create or replace function extensions.matches(anyelement, text) returns text
 language sql as $$ select extensions.matches($1, $2, null) $$;
 
--- To do and skipped ---------------------------------------------------------------------------------------------
+-- To do and skipped -------------------------------------------------------------------------------
 
 create or replace function extensions.todo(why text, how_many integer) returns setof boolean
 language plpgsql as $$ begin perform extensions._tap_todo(why, how_many); end $$;
@@ -221,17 +227,18 @@ language plpgsql as $$ begin perform extensions._tap_todo_block('', false); end 
 create or replace function extensions.skip(why text, how_many integer) returns text
 language plpgsql as $$
 begin
-  return (select coalesce(string_agg(extensions._tap_line(true, null, coalesce(' # SKIP ' || why, ' # SKIP')), E'\n'), '')
-            from generate_series(1, how_many));
+  return coalesce((
+    select string_agg(extensions._tap_line(true, null, coalesce(' # SKIP ' || why, ' # SKIP')), E'\n')
+      from generate_series(1, how_many)), '');
 end $$;
 
 create or replace function extensions.skip(integer, text) returns text return extensions.skip($2, $1);
 create or replace function extensions.skip(text) returns text return extensions.skip($1, 1);
 create or replace function extensions.skip(integer) returns text return extensions.skip(null::text, $1);
 
--- Statements ----------------------------------------------------------------------------------------------------
+-- Statements --------------------------------------------------------------------------------------
 
--- Text without a space, or that opens with a quoted name, is the name of a prepared statement and its arguments.
+-- Text without a space, or that opens with a quoted name, is a prepared statement's name and arguments.
 create or replace function extensions._tap_query(text) returns text
 immutable return case when $1 ~ '^"' or $1 !~ '\s' then 'execute ' || $1 else $1 end;
 
@@ -247,7 +254,8 @@ exception when others or assert_failure then
   message := sqlerrm;
   return extensions._tap_verdict(
     ($2 is null or sqlstate = $2::text) and ($3 is null or message = $3), $4,
-    concat('      caught: ', sqlstate, ': ', message, E'\n      wanted: ', coalesce($2::text, 'an exception'), ': ' || $3));
+    concat('      caught: ', sqlstate, ': ', message,
+      E'\n      wanted: ', coalesce($2::text, 'an exception'), ': ' || $3));
 end $$;
 
 create or replace function extensions.throws_ok(text, text, text) returns text
@@ -280,7 +288,8 @@ begin
   execute extensions._tap_query($1);
   return extensions.ok(true, $2);
 exception when others or assert_failure then
-  get stacked diagnostics detail = pg_exception_detail, hint = pg_exception_hint, place = pg_exception_context;
+  get stacked diagnostics
+    detail = pg_exception_detail, hint = pg_exception_hint, place = pg_exception_context;
   return extensions._tap_verdict(false, $2, concat('    died: ', sqlstate, ': ', sqlerrm,
     E'\n        DETAIL:     ' || nullif(detail, ''), E'\n        HINT:       ' || nullif(hint, ''),
     E'\n        CONTEXT:\n            ' || replace(nullif(place, ''), E'\n', E'\n            ')));
@@ -288,7 +297,7 @@ end $$;
 
 create or replace function extensions.lives_ok(text) returns text return extensions.lives_ok($1, null);
 
--- Rows in order -------------------------------------------------------------------------------------------------
+-- Rows in order -----------------------------------------------------------------------------------
 
 create or replace function extensions._tap_open(query text) returns refcursor
 language plpgsql as $$
@@ -327,7 +336,8 @@ begin
       return extensions.ok(true, $3);
     elsif more_have <> more_want or have is distinct from want then
       return extensions._tap_verdict(false, $3, concat('    Results differ beginning at row ', number, E':\n',
-        extensions._tap_have_want(case when more_have then have::text end, case when more_want then want::text end)));
+        extensions._tap_have_want(
+          case when more_have then have::text end, case when more_want then want::text end)));
     end if;
   end loop;
 exception when datatype_mismatch then
@@ -337,8 +347,9 @@ exception when datatype_mismatch then
     E'\n        ERROR: ', sqlerrm));
 end $$;
 
-create or replace function extensions._tap_results_eq(have refcursor, want refcursor, description text, opened refcursor[])
-returns text language plpgsql as $$
+create or replace function extensions._tap_results_eq(
+  have refcursor, want refcursor, description text, opened refcursor[]) returns text
+language plpgsql as $$
 declare
   verdict text := extensions.results_eq(have, want, description);
   rows_of refcursor;
@@ -391,7 +402,8 @@ begin
   return extensions._tap_results_eq($1, want, $3, array[want]);
 end $$;
 
-create or replace function extensions.results_eq(text, text) returns text return extensions.results_eq($1, $2, null::text);
+create or replace function extensions.results_eq(text, text) returns text
+return extensions.results_eq($1, $2, null::text);
 create or replace function extensions.results_eq(text, anyarray) returns text
 language sql as $$ select extensions.results_eq($1, $2, null::text) $$;
 create or replace function extensions.results_eq(text, refcursor) returns text
@@ -403,7 +415,7 @@ language sql as $$ select extensions.results_eq($1, $2, null::text) $$;
 create or replace function extensions.results_eq(refcursor, refcursor) returns text
 return extensions.results_eq($1, $2, null::text);
 
--- Rows without order --------------------------------------------------------------------------------------------
+-- Rows without order ------------------------------------------------------------------------------
 
 create or replace function extensions._tap_rows(query text, most integer) returns text
 language plpgsql as $$
@@ -461,16 +473,16 @@ begin
   return extensions._tap_verdict(why is null, description, why);
 end $$;
 
-create or replace function extensions._tap_same(have text, want text, every text, description text) returns text
-language plpgsql as $$
+create or replace function extensions._tap_same(have text, want text, every text, description text)
+returns text language plpgsql as $$
 begin
   execute 'create temporary table tap_have as ' || extensions._tap_query(have);
   execute 'create temporary table tap_want as ' || extensions._tap_query(want);
   return extensions._tap_compare(every, description);
 end $$;
 
-create or replace function extensions._tap_same(have text, want anyarray, every text, description text) returns text
-language plpgsql as $$
+create or replace function extensions._tap_same(have text, want anyarray, every text, description text)
+returns text language plpgsql as $$
 begin
   execute 'create temporary table tap_have as ' || extensions._tap_query(have);
   create temporary table tap_want as select unnest(want);
@@ -493,14 +505,15 @@ language sql as $$ select extensions._tap_same($1, $2, 'all', $3) $$;
 create or replace function extensions.bag_eq(text, anyarray) returns text
 language sql as $$ select extensions.bag_eq($1, $2, null) $$;
 
--- Catalogue -----------------------------------------------------------------------------------------------------
+-- Catalogue ---------------------------------------------------------------------------------------
 -- Names are compared exactly. A null schema means: visible on the search path.
 
 create or replace function extensions._tap_relation(schema_name name, relation name, kinds text) returns oid
 language sql stable as $$
   select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where c.relname = relation and strpos(kinds, c.relkind::text) > 0
-     and case when schema_name is null then pg_catalog.pg_table_is_visible(c.oid) else n.nspname = schema_name end
+     and case when schema_name is null then pg_catalog.pg_table_is_visible(c.oid)
+              else n.nspname = schema_name end
 $$;
 
 create or replace function extensions._tap_name(variadic parts name[]) returns text
@@ -516,7 +529,8 @@ return extensions.has_table(null::name, $1, $2);
 create or replace function extensions.has_table(name) returns text
 return extensions.has_table($1, concat('Table ', extensions._tap_name($1), ' should exist'));
 
-create or replace function extensions._tap_column(schema_name name, relation name, wanted name, out found_it boolean, out required boolean)
+create or replace function extensions._tap_column(
+  schema_name name, relation name, wanted name, out found_it boolean, out required boolean)
 language sql stable as $$
   select count(*) > 0, coalesce(bool_or(attnotnull), false) from pg_catalog.pg_attribute
    where attrelid = extensions._tap_relation(schema_name, relation, 'rpvmfc') and attname = wanted
@@ -531,32 +545,37 @@ create or replace function extensions.has_column(name, name) returns text
 return extensions.has_column($1, $2, concat('Column ', extensions._tap_name($1, $2), ' should exist'));
 
 create or replace function extensions.col_not_null(
-  schema_name name, table_name name, column_name name, description text
-    default null) returns text
+  schema_name name, table_name name, column_name name, description text default null) returns text
 language plpgsql as $$
 declare
   about record := extensions._tap_column(schema_name, table_name, column_name);
   label text := extensions._tap_name(schema_name, table_name, column_name);
 begin
-  return extensions._tap_verdict(about.required, coalesce(description, concat('Column ', label, ' should be NOT NULL')),
+  return extensions._tap_verdict(
+    about.required, coalesce(description, concat('Column ', label, ' should be NOT NULL')),
     case when not about.found_it then concat('    Column ', label, ' does not exist') end);
 end $$;
 
-create or replace function extensions.col_not_null(table_name name, column_name name, description text default null)
-returns text return extensions.col_not_null(null, table_name, column_name, description);
+create or replace function extensions.col_not_null(
+  table_name name, column_name name, description text default null) returns text
+return extensions.col_not_null(null, table_name, column_name, description);
 
-create or replace function extensions._tap_has_function(schema_name name, routine name, args name[]) returns boolean
-language sql stable as $$
+create or replace function extensions._tap_has_function(schema_name name, routine name, args name[])
+returns boolean language sql stable as $$
   select exists (
     select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
      where p.proname = routine
-       and case when schema_name is null then pg_catalog.pg_function_is_visible(p.oid) else n.nspname = schema_name end
+       and case when schema_name is null then pg_catalog.pg_function_is_visible(p.oid)
+                else n.nspname = schema_name end
        and (args is null or array(select t from unnest(p.proargtypes) t)
-         = array(select pg_catalog.to_regtype(a)::oid from unnest(args::text[]) with ordinality as u (a, place) order by place)))
+         = array(select pg_catalog.to_regtype(arg)::oid
+                   from unnest(args::text[]) with ordinality as spelled (arg, place) order by place)))
 $$;
 
-create or replace function extensions._tap_function_text(schema_name name, routine name, args name[]) returns text
-return concat('Function ', extensions._tap_name(schema_name, routine), '(', array_to_string(args, ', '), ') should exist');
+create or replace function extensions._tap_function_text(schema_name name, routine name, args name[])
+returns text return concat(
+  'Function ', extensions._tap_name(schema_name, routine), '(', array_to_string(args, ', '),
+  ') should exist');
 
 create or replace function extensions.has_function(name, name, name[], text) returns text
 return extensions.ok(extensions._tap_has_function($1, $2, $3), $4);
@@ -596,12 +615,15 @@ declare
       join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = key.number
      where c.contype = 'p' and c.conrelid = extensions._tap_relation($1, $2, 'rp'));
 begin
-  return extensions._tap_verdict(have is not null and have = $3::text, $4, extensions._tap_have_want(have, $3::text));
+  return extensions._tap_verdict(
+    have is not null and have = $3::text, $4, extensions._tap_have_want(have, $3::text));
 end $$;
 
 create or replace function extensions._tap_key_text(relation name, columns name[]) returns text
-return concat('Column', case when cardinality(columns) = 1 then ' ' else 's ' end, extensions._tap_name(relation), '(',
-  (select string_agg(quote_ident(part), ', ' order by place) from unnest(columns) with ordinality as u (part, place)),
+return concat(
+  'Column', case when cardinality(columns) = 1 then ' ' else 's ' end, extensions._tap_name(relation), '(',
+  (select string_agg(quote_ident(part), ', ' order by place)
+     from unnest(columns) with ordinality as named (part, place)),
   ') should be a primary key');
 
 create or replace function extensions.col_is_pk(name, name, name, text) returns text
@@ -615,7 +637,7 @@ return extensions.col_is_pk($1, $2, extensions._tap_key_text($1, $2));
 create or replace function extensions.col_is_pk(name, name) returns text
 return extensions.col_is_pk($1, array[$2]);
 
--- Row level security --------------------------------------------------------------------------------------------
+-- Row level security ------------------------------------------------------------------------------
 
 create or replace function extensions._tap_names_less(these name[], others name[]) returns text
 immutable return (select E'\n        ' || string_agg(quote_ident(one), E'\n        ')
@@ -625,7 +647,8 @@ create or replace function extensions.policies_are(name, name, name[], text) ret
 language plpgsql as $$
 declare
   have name[] := array(
-    select polname from pg_catalog.pg_policy where polrelid = extensions._tap_relation($1, $2, 'rp') order by 1);
+    select polname from pg_catalog.pg_policy
+     where polrelid = extensions._tap_relation($1, $2, 'rp') order by 1);
   why text := nullif(concat_ws(E'\n', '    Extra policies:' || extensions._tap_names_less(have, $3),
     '    Missing policies:' || extensions._tap_names_less($3, have)), '');
 begin
@@ -638,23 +661,28 @@ return extensions.policies_are($1, $2, $3,
 create or replace function extensions.policies_are(name, name[], text) returns text
 return extensions.policies_are(null, $1, $2, $3);
 create or replace function extensions.policies_are(name, name[]) returns text
-return extensions.policies_are($1, $2, concat('Table ', extensions._tap_name($1), ' should have the correct policies'));
+return extensions.policies_are($1, $2,
+  concat('Table ', extensions._tap_name($1), ' should have the correct policies'));
 
 create or replace function extensions.policy_cmd_is(name, name, name, text, text) returns text
 language plpgsql as $$
 declare
   have text := (
-    select case polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' when 'd' then 'DELETE' else 'ALL' end
+    select case polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE'
+                       when 'd' then 'DELETE' else 'ALL' end
       from pg_catalog.pg_policy where polrelid = extensions._tap_relation($1, $2, 'rp') and polname = $3);
 begin
-  return extensions._tap_verdict(not (have is distinct from upper($4)), $5, extensions._tap_have_want(have, upper($4)));
+  return extensions._tap_verdict(
+    not (have is distinct from upper($4)), $5, extensions._tap_have_want(have, upper($4)));
 end $$;
 
 create or replace function extensions._tap_policy_text(policy name, relation text, command text) returns text
-return concat('Policy ', quote_ident(policy), ' for table ', relation, ' should apply to ', upper(command), ' command');
+return concat(
+  'Policy ', quote_ident(policy), ' for table ', relation, ' should apply to ', upper(command), ' command');
 
 create or replace function extensions.policy_cmd_is(name, name, name, text) returns text
-return extensions.policy_cmd_is($1, $2, $3, $4, extensions._tap_policy_text($3, extensions._tap_name($1, $2), $4));
+return extensions.policy_cmd_is(
+  $1, $2, $3, $4, extensions._tap_policy_text($3, extensions._tap_name($1, $2), $4));
 create or replace function extensions.policy_cmd_is(name, name, text, text) returns text
 return extensions.policy_cmd_is(null, $1, $2, $3, $4);
 create or replace function extensions.policy_cmd_is(name, name, text) returns text

@@ -62,7 +62,7 @@ def install(
     stand-in renewed. `only_stand_in` leaves pgTAP out of it, to compare the two.
     """
     source = (package_files("specc.pg") / "pgtap.sql").read_text(encoding="utf-8")
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(conninfo, client_encoding="utf8") as connection:
         name = compose.Identifier(schema)
         if connection.execute("select oid from pg_namespace where nspname = %s", [schema]).fetchone() is None:
             connection.execute(compose.SQL("create schema {}").format(name))
@@ -139,7 +139,7 @@ def execute(conninfo: str, sql: str) -> tuple[tuple[str, ...], str | None]:
         return (), f"line {_line(sql, wrong.args[1])}: {wrong.args[0]}"
     lines: list[str] = []
     # Not the connection's own `with`, which would commit a transaction that the file left open.
-    with closing(psycopg.connect(conninfo, autocommit=True)) as connection:
+    with closing(psycopg.connect(conninfo, autocommit=True, client_encoding="utf8")) as connection:
         for place in places:
             try:
                 lines += _printed(connection, sql[place])
