@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
 from specc.diagnostics import Span
+from specc.ir.database import Function
 from specc.ir.fact import Fact, Identity
 
 F = TypeVar("F", bound=Fact)
@@ -84,20 +86,24 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
     return Ir(ordered, origins), tuple(clashes)
 
 
-def walk(ir: Ir) -> Iterator[Fact]:
+def walk(facts: Iterable[Fact], inside: Mapping[Identity, Identity]) -> Iterator[Fact]:
     """Yield facts so that each comes after what it requires, by rank and identity where that is free.
 
-    Facts whose requirements form a circle come last, in the order of their identities.
+    `inside` says which facts are made together with another one (a column with its table): they are not
+    yielded, and what requires them or what they require counts for the other. Facts whose requirements
+    form a circle come last, in the order of their identities.
     """
-    from heapq import heapify, heappop, heappush
-
-    known = ir.by_identity
-    aliases = _function_aliases(ir)
+    every = {fact.identity: fact for fact in facts}
+    aliases = _function_aliases(every.values())
+    known = {identity: fact for identity, fact in every.items() if identity not in inside}
+    required: dict[Identity, set[Identity]] = {identity: set() for identity in known}
+    for identity, fact in every.items():
+        needs = {aliases.get(need, need) for need in fact.requires}
+        required[inside.get(identity, identity)] |= {inside.get(need, need) for need in needs}
     waiting: dict[Identity, int] = {}
     followers: dict[Identity, list[Identity]] = {}
-    for identity, fact in known.items():
-        needs = {aliases.get(need, need) for need in fact.requires} - {identity}
-        needs &= known.keys()
+    for identity, needs in required.items():
+        needs &= known.keys() - {identity}
         waiting[identity] = len(needs)
         for need in needs:
             followers.setdefault(need, []).append(identity)
@@ -115,11 +121,10 @@ def walk(ir: Ir) -> Iterator[Fact]:
     yield from (known[identity] for identity in known if identity not in done)
 
 
-def _function_aliases(ir: Ir) -> dict[Identity, Identity]:
+def _function_aliases(facts: Iterable[Fact]) -> dict[Identity, Identity]:
     """Map a function named without its signature to the first of that name: text rarely says more."""
-    from specc.ir.database import Function
-
     found: dict[Identity, Identity] = {}
-    for function in ir.all(Function):
-        found.setdefault(("function", function.schema, function.name, ""), function.identity)
+    for fact in facts:
+        if isinstance(fact, Function):
+            found.setdefault(("function", fact.schema, fact.name, ""), fact.identity)
     return found

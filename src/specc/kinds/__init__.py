@@ -1,1 +1,15 @@
-"""."""
+"""The kinds of specs, in the order in which the docs list them. Nothing registers itself anywhere else."""
+
+from __future__ import annotations
+
+from specc.kinds import access, function, lifecycle, machine, object_type, table
+from specc.lang.kind import Kind
+
+KINDS: tuple[Kind, ...] = (
+    lifecycle.KIND,
+    machine.KIND,
+    table.KIND,
+    access.KIND,
+    function.KIND,
+    object_type.KIND,
+)

@@ -145,7 +145,8 @@ def owner_of(site: Site, project: Project) -> tuple[str, str] | None:
     None when that entry is unknown or did not bind, which has been reported.
     """
     marker: Ref = site.marker
-    for kind, written in reversed(site.scope):
+    scope = site.scope[:1] if site.entry.kind == marker.within else site.scope
+    for kind, written in reversed(scope):
         if kind == marker.within:
             entry = project.find(kind, written)
             return _declaring(entry, marker.kind, project) if entry and entry.spec is not None else None

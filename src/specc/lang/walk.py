@@ -68,5 +68,6 @@ def _marked(
     entry: Entry, shape: Scalar, path: Path, text: Any, scope: Scope, *, on_key: bool
 ) -> Iterator[Site]:
     for marker in shape.markers:
-        if isinstance(marker, Def | Ref | Sql) and isinstance(text, str):
+        # An empty text is a field left out: its default.
+        if isinstance(marker, Def | Ref | Sql) and isinstance(text, str) and text:
             yield Site(entry, path, on_key, marker, text, scope)

@@ -23,9 +23,9 @@ class ApplyError(Exception):
     """A statement failed; of a single transaction nothing remains.
 
     `line` is where the server saw the error, counted from 1, or else where the statement begins; None for an
-    error of the commit, such as a deferred constraint. `statement_line` is where the statement begins, `source`
-    the text of `line`. The other fields are the server's (PostgreSQL manual, Error and Notice Message Fields),
-    empty when it sent none.
+    error of the commit, such as a deferred constraint. `statement_line` is where the statement begins, and
+    `source` the text of `line`. The other fields are the server's, empty when it sent none (PostgreSQL
+    manual, Error and Notice Message Fields).
     """
 
     def __init__(self, failure: "_Failure", text: str, start: int) -> None:

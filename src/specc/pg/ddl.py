@@ -44,8 +44,12 @@ def drop(fact: Fact) -> str:
 @create.register
 def _(fact: Schema) -> str:
     name = ident(fact.name)
-    text = f"create schema if not exists {name};\nrevoke all on schema {name} from {_EVERYONE}"
-    return text + (f";\ngrant usage on schema {name} to {idents(fact.usage)}" if fact.usage else "")
+    usage = f"grant usage on schema {name} to {idents(fact.usage)}" if fact.usage else ""
+    if fact.name == "public":
+        # It was there before us, and others (Supabase's own services) may use it.
+        return usage or f"create schema if not exists {name}"
+    text = f"create schema {name};\nrevoke all on schema {name} from {_EVERYONE}"
+    return f"{text};\n{usage}" if usage else text
 
 
 @drop.register
@@ -160,7 +164,7 @@ def _(fact: ForeignKey) -> str:
 @create.register(ForeignKey)
 def _(fact: PrimaryKey | Unique | Check | ForeignKey) -> str:
     table = qualified(fact.schema, fact.table)
-    return f"alter table {table} add constraint {ident(fact.name)} {constraint_text(fact)}"
+    return f"alter table {table}\n    add constraint {ident(fact.name)} {constraint_text(fact)}"
 
 
 @drop.register(PrimaryKey)

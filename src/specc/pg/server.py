@@ -1,8 +1,8 @@
 """Starts a private PostgreSQL server and takes it away again: no port, no process, no file stays behind.
 
 In goes a build (`specc.pg.binaries`) and settings; out comes a `Server` that lives as long as the `with`
-block, or as the process that entered it. The work is done by `watchdog.py` in a process of its own, which also
-cleans up after a parent that was killed. It never uses an existing cluster.
+block, or as the process that entered it. The work is done by `watchdog.py` in a process of its own, which
+cleans up even after a parent that was killed. It never uses an existing cluster.
 """
 
 import json
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -53,13 +53,15 @@ _SETTINGS = {
     "jit": "off",
 }
 
-# Faster by not surviving a crash, which a directory that is removed afterwards need not do.
+# Faster by not surviving a crash, which a directory that is removed afterwards need not do; and shared memory
+# goes into that directory, so that not even a killed server leaves any.
 _VOLATILE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_size": "128MB",
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
@@ -150,38 +152,43 @@ def _watched(order: watchdog.Order) -> Iterator[int]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    assert process.stdin is not None and process.stdout is not None
     try:
-        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-        process.stdin.flush()
-        yield _pid(process.stdout.readline(), process)
+        yield _pid(process, json.dumps(asdict(order)))
     finally:
-        process.stdin.close()
-        process.wait()
         # A fork that leaves the block is not the one to take the server away.
         if os.getpid() == owner:
+            rest, _ = process.communicate()
             # Only a watchdog that was killed leaves anything; the server stops itself then.
             watchdog.remove(Path(order.directory))
             watchdog.remove(Path(order.home))
-        process.stdout.close()
+            if rest:
+                raise ServerError(_complaint(rest))
 
 
-def _pid(line: bytes, process: subprocess.Popen[bytes]) -> int:
+def _pid(process: subprocess.Popen[bytes], order: str) -> int:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # A watchdog that could not even start has said why.
+    with suppress(BrokenPipeError):
+        process.stdin.write(order.encode() + b"\n")
+        process.stdin.flush()
+    line = process.stdout.readline()
     try:
-        answer = json.loads(line)
-    except ValueError:
-        assert process.stdout is not None
-        rest = process.stdout.read()
-        raise ServerError(
-            f"the server's watchdog failed:\n{(line + rest).decode(errors='replace')}"
-        ) from None
-    if "error" in answer:
-        raise ServerError(answer["error"])
-    return int(answer["pid"])
+        return int(json.loads(line)["pid"])
+    except (ValueError, KeyError):
+        raise ServerError(_complaint(line + process.stdout.read())) from None
+
+
+def _complaint(said: bytes) -> str:
+    """Return what the watchdog reported, or whatever else came out of it."""
+    try:
+        return str(json.loads(said)["error"])
+    except (ValueError, KeyError):
+        return f"the watchdog of the server failed:\n{said.decode(errors='replace')}"
 
 
 def _quoted(value: str) -> str:
-    """Quote a value for postgresql.conf, where backslashes escape (PostgreSQL manual, 19.1.2)."""
+    """Quote a value for postgresql.conf, where backslashes escape (PostgreSQL manual, Setting Parameters)."""
     escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
     return f"'{escaped}'"
 

@@ -1,0 +1,155 @@
+"""The pipeline on one screen: read, load, bind, resolve, check, lower, plan, emit.
+
+Specs in, files out; nothing is written here, and nothing reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.ir.fact import Fact
+from specc.ir.model import Clash, Ir, Origin, gather
+from specc.kinds import KINDS, foundation
+from specc.lang import resolve
+from specc.lang.kind import Kind, Lowered, ProjectRule
+from specc.lang.project import Entry, Project
+from specc.load import bind, files, sqlfile, yaml
+
+BY_KEY: Mapping[str, Kind] = {kind.key: kind for kind in KINDS}
+
+CLASH = Code(
+    "S801",
+    "object-made-twice",
+    "Two specs make an object of the same name in different ways, so the database could be only one of them.",
+    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+    "---\ntable: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
+    "unique: [[title]]\nchecks: {title_key: \"title <> ''\", title: \"title <> 'x'\"}\n"
+    "---\ntable: ticket_title\nabout: A title.\nshared: true\ncolumns: {key: text}\n"
+    "---\naccess: tickets\ntables: [ticket, ticket_title]\nallow: {}\n",
+    right="table: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
+    "---\naccess: tickets\ntables: [ticket]\nallow: {}\n",
+)
+CODES: tuple[Code, ...] = tuple(
+    sorted(
+        {
+            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, CLASH,
+            *(code for kind in KINDS for rule in kind.rules for code in rule.codes),
+        },
+        key=lambda code: code.id,
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A project read and checked: `ir` is there when nothing stops a build."""
+
+    project: Project
+    sources: Mapping[str, SourceFile]
+    diagnostics: Sink
+    ir: Ir | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command shows and writes; `files` is empty when there are errors."""
+
+    diagnostics: Sink
+    sources: Mapping[str, SourceFile]
+    files: Mapping[str, str]
+    output: Path
+    documents: int
+    ir: Ir | None
+
+
+def check(root: Path) -> Result:
+    """Check a project. Raises `ProjectError` when there is none."""
+    read = files.read_project(root)
+    checked = analyse(read)
+    return _result(read, checked, {})
+
+
+def build(root: Path) -> Result:
+    """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`."""
+    from specc.emit.tree import tree
+
+    read = files.read_project(root)
+    checked = analyse(read)
+    made = tree(checked.project, checked.ir, KINDS) if checked.ir is not None else {}
+    return _result(read, checked, made)
+
+
+def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> Result:
+    output = read.root / read.settings.output
+    return Result(checked.diagnostics, checked.sources, made, output, len(read.files), checked.ir)
+
+
+def analyse(read: files.Sources) -> Checked:
+    """Load, bind, resolve, check and lower what was read."""
+    sink = Sink()
+    sink.extend(read.found)
+    project = _load(read, sink)
+    project, found = resolve.resolve(project, BY_KEY)
+    sink.extend(found)
+    sink.extend(_check(project))
+    ir = None if sink.has_errors else _lower(project, sink)
+    sources = {source.path: source for source in read.files}
+    return Checked(project, sources, sink, None if sink.has_errors else ir)
+
+
+def _load(read: files.Sources, sink: Sink) -> Project:
+    empty = Project(read.settings, {}, frozenset(kind.key for kind in KINDS if kind.in_schema))
+    bound: list[Entry] = []
+    for source in read.files:
+        reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
+        documents, found = reader(source)
+        sink.extend(found)
+        for document in documents:
+            one = bind.bind(document, source, BY_KEY)
+            sink.extend(one.found)
+            bound += [one.entry] if one.entry else []
+    entries, found_twice = bind.collect(bound, empty.full_name)
+    sink.extend(found_twice)
+    return replace(empty, entries=entries)
+
+
+def _check(project: Project) -> Iterator[Diagnostic]:
+    for kind in KINDS:
+        for rule in kind.rules:
+            if isinstance(rule, ProjectRule):
+                yield from rule.check(project)
+                continue
+            for entry in project.all(kind.key):
+                yield from rule.check(entry, project)
+
+
+def _lower(project: Project, sink: Sink) -> Ir:
+    ir, clashes = gather(_facts(project))
+    sink.extend(_clash(clash) for clash in clashes)
+    return ir
+
+
+def _facts(project: Project) -> Iterator[tuple[Fact, Origin]]:
+    nowhere = Span(files.PROJECT_FILE, 0, 0)
+    yield from _with_origin(foundation.lower(project), nowhere, "")
+    for kind in KINDS:
+        for entry in project.all(kind.key):
+            yield from _with_origin(kind.lower(entry, project), entry.title, entry.file)
+
+
+def _with_origin(lowered: Lowered, span: Span, file: str) -> Iterator[tuple[Fact, Origin]]:
+    for one in lowered:
+        if isinstance(one, tuple):
+            yield one[0], (one[1], file)
+        else:
+            yield one, (span, file)
+
+
+def _clash(clash: Clash) -> Diagnostic:
+    kind, *names = clash.identity
+    related = (Label(clash.first[0], "first made here"),) if clash.first[0].path else ()
+    message = f"{kind.replace('_', ' ')} `{'.'.join(name for name in names if name)}` is made twice, differently"
+    return CLASH.at(clash.second[0], message, related=related)

@@ -1,0 +1,229 @@
+"""What is checked of access: roles, permissions, and that no table of the API is without a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specc.analysis.access import (
+    NoPermission,
+    Permission,
+    covered,
+    permissions,
+    read_permission,
+    roles,
+)
+from specc.analysis.tables import BoundTable, all_columns, tables
+from specc.diagnostics import Code, Diagnostic, Label
+from specc.diagnostics.suggest import suggest
+from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
+from specc.lang.kind import ProjectRule, Rule
+from specc.lang.project import Entry, Project
+
+_GOOD = """\
+table: org
+about: A tenant.
+tenant: org
+columns: {name: text}
+---
+table: org_member
+about: A user of a tenant.
+tenant: org
+columns: {user_id: uuid references auth.users}
+---
+table: note
+about: A note.
+tenant: org
+columns: {body: text}
+---
+access: all
+roles:
+  member: {as: authenticated, through: org_member, user: user_id}
+  server: {as: service_role}
+tables: [org, org_member, note]
+allow:
+  member: [select]
+  server: [select, insert]
+"""
+
+NO_RULE = Code(
+    "S601",
+    "no-access-rule",
+    "The API serves every table of an exposed schema, so each of them stands in an access document. A table "
+    "that nobody may use stands there with nothing allowed.",
+    wrong=_GOOD.replace("org_member, note]", "org_member]"),
+    right=_GOOD,
+)
+UNKNOWN_ROLE = Code(
+    "S602",
+    "unknown-role",
+    "Roles are declared under `roles` in an access document.",
+    wrong=_GOOD.replace("  member: [select]", "  membr: [select]"),
+    right=_GOOD,
+)
+BAD_PERMISSION = Code(
+    "S603",
+    "bad-permission",
+    "A permission is `select`, `insert`, `update` or `delete`, the first three with columns in brackets "
+    "where not all of them are meant.",
+    wrong=_GOOD.replace("[select, insert]", "[select, write]"),
+    right=_GOOD,
+)
+NO_COLUMN = Code(
+    "S604",
+    "unknown-column-allowed",
+    "A permission names a column that the table does not have.",
+    wrong=_GOOD.replace("[select, insert]", "['insert (bdy)']").replace("org_member, note]", "org_member, note]"),
+    right=_GOOD,
+)
+PROTECTED = Code(
+    "S605",
+    "protected-column",
+    "Nobody writes `id` or `attempt` over the API: ids are made by the database, and `attempt` is what makes "
+    "a recovery legal. A row's tenant is set once, when it is inserted, and `state_since` belongs to the guard.",
+    wrong=_GOOD.replace("[select, insert]", "['insert (id)']"),
+    right=_GOOD,
+)
+EVERY_TENANT = Code(
+    "S606",
+    "every-tenant",
+    "A role without membership (`through`) would see the rows of every tenant. Only `service_role`, which "
+    "never leaves the server, may.",
+    wrong=_GOOD.replace("  member: {as: authenticated, through: org_member, user: user_id}", "  member: {as: authenticated}"),
+    right=_GOOD,
+)
+SHARED_WRITE = Code(
+    "S607",
+    "shared-write",
+    "Everybody reads the rows of a shared table; whoever is signed in could change them for all.",
+    wrong="table: word\nabout: A word.\nshared: true\ncolumns: {text: text}\n"
+    "---\naccess: all\nroles: {user: {as: authenticated}}\ntables: [word]\nallow: {user: [select, delete]}\n",
+    right="table: word\nabout: A word.\nshared: true\ncolumns: {text: text}\n"
+    "---\naccess: all\nroles: {user: {as: authenticated}}\ntables: [word]\nallow: {user: [select]}\n",
+)
+ROLE_TWICE = Code(
+    "S608",
+    "role-declared-twice",
+    "A role is declared in one access document and used in all.",
+    wrong=_GOOD + "---\naccess: more\nroles: {server: {as: service_role}}\n",
+    right=_GOOD,
+)
+BAD_MEMBERSHIP = Code(
+    "S609",
+    "bad-membership",
+    "Membership is a row of a tenant's table with a column that holds the user's id: `through` and `user` "
+    "stand together, and `service_role`, which no user is, has neither.",
+    wrong=_GOOD.replace(", user: user_id}", "}"),
+    right=_GOOD,
+)
+OTHER_TENANT = Code(
+    "S610",
+    "other-tenant",
+    "A membership in one kind of tenant says nothing about the rows of another kind.",
+    wrong=_GOOD
+    + "---\ntable: shop\nabout: Another tenant.\ntenant: shop\ncolumns: {name: text}\n"
+    + "---\naccess: shops\ntables: [shop]\nallow: {member: [select]}\n",
+    right=_GOOD,
+)
+
+
+def _every_table(project: Project) -> Iterator[Diagnostic]:
+    exposed = {name for name, schema in project.settings.schemas.items() if schema.exposed}
+    for full, table in tables(project).items():
+        if table.schema in exposed and full not in covered(project):
+            message = f"table `{project.short_name(full)}` has no access rule"
+            help = "list it under `tables` of an access document"
+            yield NO_RULE.at(table.entry.title, message, help=help)
+
+
+def _declared_once(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    for name in entry.spec.roles:
+        first = roles(project)[name].entry
+        if first is not entry:
+            label = Label(first.key("roles", name), "declared here")
+            yield ROLE_TWICE.at(entry.key("roles", name), f"role `{name}` is declared twice", related=(label,))
+
+
+def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    for name, spec in entry.spec.roles.items():
+        place = entry.key("roles", name)
+        if bool(spec.through) != bool(spec.user):
+            missing = "user" if spec.through else "through"
+            yield BAD_MEMBERSHIP.at(place, f"role `{name}` has no `{missing}`")
+        if spec.through and spec.as_ == "service_role":
+            yield BAD_MEMBERSHIP.at(place, "`service_role` is no user and has no membership")
+        table = tables(project).get(project.full_name("table", spec.through)) if spec.through else None
+        if table is None:
+            continue
+        if not table.tenant or table.is_root:
+            message = f"`{spec.through}` is no table of a tenant's members"
+            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "through"), message)
+        if spec.when:
+            columns = all_columns(table, project)
+            where = f"table `{spec.through}`"
+            yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where)
+
+
+def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    for role, allowed in entry.spec.allow.items():
+        if role not in roles(project):
+            help = suggest(role, roles(project)) or "declare it under `roles`"
+            yield UNKNOWN_ROLE.at(entry.key("allow", role), f"there is no role `{role}`", help=help)
+        for at, text in enumerate(allowed):
+            try:
+                read_permission(text)
+            except NoPermission as error:
+                help = "for example `select` or `insert (name)`"
+                yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
+
+
+def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    for name in entry.spec.tables:
+        table = tables(project).get(project.full_name("table", name))
+        if table is None:
+            continue
+        for one in permissions(project).get(table.full_name, ()):
+            if one.entry is entry and one.role in roles(project):
+                yield from _columns(one, table, project)
+                yield from _rows(one, table, project)
+
+
+def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[Diagnostic]:
+    known = all_columns(table, project)
+    where = project.short_name(table.full_name)
+    for column in one.columns:
+        if column not in known:
+            message = f"table `{where}` has no column `{column}`"
+            yield NO_COLUMN.at(one.entry.at(*one.path), message, help=suggest(column, known))
+        elif one.command != "select" and _protected(column, one.command, table):
+            yield PROTECTED.at(one.entry.at(*one.path), f"`{where}.{column}` cannot be written over the API")
+
+
+def _protected(column: str, command: str, table: BoundTable) -> bool:
+    owner = column == table.tenant_column and command == "update"
+    return owner or column in ("id", "attempt", "state_since")
+
+
+def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[Diagnostic]:
+    role = roles(project)[one.role]
+    place, where = one.entry.at(*one.path), project.short_name(table.full_name)
+    if role.database_role == "service_role":
+        return
+    if table.tenant and not role.through:
+        message = f"role `{role.name}` would {one.command} rows of `{where}` of every tenant"
+        yield EVERY_TENANT.at(place, message, help="say `through` which table it is a member")
+    elif table.tenant and role.through in tables(project):
+        membership = tables(project)[role.through]
+        if membership.tenant != table.tenant:
+            message = f"rows of `{where}` belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
+            yield OTHER_TENANT.at(place, message)
+    elif not table.tenant and one.command != "select":
+        yield SHARED_WRITE.at(place, f"role `{role.name}` would {one.command} rows of `{where}` for everybody")
+
+
+RULES = (
+    ProjectRule((NO_RULE,), _every_table),
+    Rule((ROLE_TWICE,), _declared_once),
+    Rule((BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN), _memberships),
+    Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
+    Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT), _permitted),
+)

@@ -1,0 +1,30 @@
+"""What every project has, whatever its documents say: schemas, the clock, and ids."""
+
+from __future__ import annotations
+
+from specc.ir.database import Comment, Function, Grant, Schema
+from specc.lang.kind import Lowered
+from specc.lang.project import Project
+from specc.pg.body import render
+from specc.pg.names import API_ROLES
+
+_PINNED = (("search_path", "''"),)
+
+
+def lower(project: Project) -> Lowered:
+    """Yield the facts that no document makes."""
+    for name, spec in project.settings.schemas.items():
+        yield Schema(name, API_ROLES if spec.exposed else ())
+        if spec.about:
+            yield Comment(f"schema {name}", spec.about)
+    if "private" not in project.settings.schemas:
+        yield Schema("private")
+        yield Comment("schema private", "Guards and helpers; never served by the API.")
+    yield Function("private", "now", "", "", "timestamptz", "sql", render("now"), "stable", settings=_PINNED)
+    yield Comment("function private now", "The clock of all rules; tests set it with `set specc.now`.")
+    yield Function("private", "uuid_v7", "", "", "uuid", "sql", render("uuid_v7"), settings=_PINNED)
+    yield Comment("function private uuid_v7", "A new id, ordered by time (RFC 9562, version 7).")
+    # Column defaults are evaluated as the role that inserts; it needs EXECUTE, not USAGE on the schema.
+    for role in API_ROLES:
+        yield Grant("function", "private", "now", "", "execute", role)
+        yield Grant("function", "private", "uuid_v7", "", "execute", role)

@@ -1,0 +1,112 @@
+"""The project on disk: specc.yaml found and read, spec files discovered and read. The only reader of specs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from specc.diagnostics import Code, Diagnostic, SourceFile, Span
+from specc.lang.project import Settings
+from specc.load.bind import validate
+from specc.load.located import Located
+from specc.load.normalise import normalise
+from specc.load.yaml import inner, read
+from specc.lang.shape import shape_of
+
+PROJECT_FILE = "specc.yaml"
+SUFFIXES = (".yaml", ".yml", ".sql")
+
+NOT_UTF8 = Code(
+    "S901",
+    "not-utf-8",
+    "Spec files are UTF-8. A file in another encoding would be read as other letters than its author wrote.",
+    wrong="",
+    right="",
+)
+UNREADABLE = Code(
+    "S902",
+    "unreadable-file",
+    "A file under the specs folder could not be read.",
+    wrong="",
+    right="",
+)
+CODES = (NOT_UTF8, UNREADABLE)
+
+
+class ProjectError(Exception):
+    """There is no project to work on, or its project file is wrong; the message says what to do."""
+
+    def __init__(self, message: str, diagnostics: tuple[Diagnostic, ...] = (), source: SourceFile | None = None) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
+        self.source = source
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of a project: its settings, spec files sorted by path, and what could not be read."""
+
+    root: Path
+    settings: Settings
+    files: tuple[SourceFile, ...]
+    found: tuple[Diagnostic, ...]
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds specc.yaml. Raises `ProjectError`."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise ProjectError(f"no {PROJECT_FILE} here or above; `specc init` makes a project")
+
+
+def read_project(root: Path) -> Sources:
+    """Read a project's files. Raises `ProjectError` when specc.yaml is not there or wrong."""
+    settings = _settings(root)
+    folder = root / settings.specs
+    if not folder.is_dir():
+        raise ProjectError(f"{PROJECT_FILE} says the specs are in `{settings.specs}`, which is no folder")
+    files, found = [], []
+    for path in sorted(_spec_files(folder), key=lambda one: one.relative_to(root).as_posix()):
+        source, problem = _read(path, path.relative_to(root).as_posix())
+        files.append(source)
+        found += [problem] if problem else []
+    return Sources(root, settings, tuple(files), tuple(found))
+
+
+def _spec_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _read(path: Path, name: str) -> tuple[SourceFile, Diagnostic | None]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start + 1} is no UTF-8"
+        return SourceFile(name, ""), NOT_UTF8.at(Span(name, 0, 0), message, help="save the file as UTF-8")
+    except OSError as error:
+        return SourceFile(name, ""), UNREADABLE.at(Span(name, 0, 0), f"cannot read it: {error.strerror}")
+    return SourceFile(name, text), None
+
+
+def _settings(root: Path) -> Settings:
+    path = root / PROJECT_FILE
+    try:
+        source = SourceFile(PROJECT_FILE, path.read_bytes().decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"cannot read {PROJECT_FILE}: {error}") from None
+    documents, found = read(source)
+    if found or len(documents) != 1:
+        message = f"{PROJECT_FILE} is no project file" + ("" if found else ": it holds one document")
+        raise ProjectError(message, tuple(found), source)
+    data, node = normalise(documents[0].data, documents[0].root, shape_of(Settings))
+    settings, problems = validate(Settings, data, Located(source, node, inner), ())
+    if not isinstance(settings, Settings):
+        raise ProjectError(f"{PROJECT_FILE} is wrong", problems, source)
+    return settings

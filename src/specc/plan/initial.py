@@ -1,0 +1,48 @@
+"""The plan for an empty database: every fact created once, in the order of their dependencies, and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from specc.ir.behaviour import BEHAVIOUR
+from specc.ir.database import (
+    Check, Column, Comment, Grant, Index, Policy, PrimaryKey, Row, Table, Trigger, Unique,
+)
+from specc.ir.fact import Fact
+from specc.ir.model import Ir, walk
+from specc.pg.ddl import create, create_table, drop
+
+_INLINE = (Column, PrimaryKey, Unique, Check)
+_GONE_WITH_OWNER = (Index, Trigger, Policy, Grant, Comment, Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Statements that make one fact true (a table with its columns and keys), and those that undo them."""
+
+    fact: Fact
+    up: str
+    down: str
+
+
+def plan_initial(ir: Ir) -> tuple[Step, ...]:
+    """Return the steps from nothing to `ir`."""
+    return tuple(_steps(ir))
+
+
+def _steps(ir: Ir) -> Iterator[Step]:
+    database = [fact for fact in ir.facts if not isinstance(fact, BEHAVIOUR)]
+    inside = {fact.identity: ("table", fact.schema, fact.table) for fact in database if isinstance(fact, _INLINE)}
+    for fact in walk(database, inside):
+        if isinstance(fact, Table):
+            yield Step(fact, table_text(ir, fact), drop(fact))
+        else:
+            yield Step(fact, create(fact), "" if isinstance(fact, _GONE_WITH_OWNER) else drop(fact))
+
+
+def table_text(ir: Ir, table: Table) -> str:
+    """Return CREATE TABLE with all columns, keys and checks of a table."""
+    place = (table.schema, table.name)
+    keys = [*ir.of_table(PrimaryKey, *place), *ir.of_table(Unique, *place), *ir.of_table(Check, *place)]
+    return create_table(table, ir.of_table(Column, *place), keys)
