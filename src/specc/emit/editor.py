@@ -53,7 +53,7 @@ def editor_schema(kinds: Sequence[Kind]) -> str:
         {
             "$schema": DRAFT,
             "title": "specc",
-            "description": "A document of a project: the key that is a kind has the document's name as its value.",
+            "description": "A document of a project: the key that is a kind holds the document's name.",
             "type": "object",
             "properties": {kind.key: _described(kind.about) for kind in kinds},
             "anyOf": [{"required": [kind.key]} for kind in kinds],
