@@ -109,7 +109,9 @@ def bind(document: Document, source: SourceFile, kinds: Mapping[str, Kind]) -> B
         return Bound(None, () if document.broken else (_no_kind(document, kinds),))
     if len(keys) > 1:
         second = document.key((keys[1],))
-        return Bound(None, (TWO_KINDS.at(second, f"`{keys[0]}` and `{keys[1]}` are two kinds in one document"),))
+        return Bound(
+            None, (TWO_KINDS.at(second, f"`{keys[0]}` and `{keys[1]}` are two kinds in one document"),)
+        )
     kind = kinds[keys[0]]
     name = document.data[kind.key]
     if not isinstance(name, str) or not name.strip():

@@ -1,0 +1,79 @@
+"""From an offset inside the value of a scalar to its place in the file: where an error in embedded SQL stands.
+
+Decodes the scalar once more, from its source text, and never looks at the value itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from specc.diagnostics import SourceFile, Span
+from specc.load.document import Node
+
+# Plain and quoted texts over several lines: one line end is a space, several are one less, blanks around vanish.
+_FOLD = re.compile(r"[ \t]*(?:\r?\n[ \t]*)+")
+_BLOCK_HEADER = re.compile(r"\|[-+]?[ \t]*(?:#.*)?\r?\n")
+_INDENTATION = re.compile(r"(?:[ \t]*\r?\n)*( +)")
+
+
+def inner(source: SourceFile, node: Node, offset: int, length: int = 1) -> Span:
+    """Return the place of `length` characters from `offset` of a scalar's value, as a span in the file.
+
+    Exact for plain and quoted texts without escapes and for `|` blocks whose indentation is not given as a
+    digit; an offset beyond the value means its end. For all else the span is that of the whole scalar.
+    """
+    places = _places(source.text, node)
+    if places is None or offset < 0:
+        return Span(source.path, node.start, node.end)
+    if offset >= len(places):
+        return Span(source.path, _after(places, node), _after(places, node))
+    last = min(offset + max(length, 1), len(places)) - 1
+    return Span(source.path, places[offset], places[last] + 1)
+
+
+def _after(places: list[int], node: Node) -> int:
+    return places[-1] + 1 if places else node.start
+
+
+def _places(text: str, node: Node) -> list[int] | None:
+    """Return the offset in the file of each character of the value, or None where that is not kept track of."""
+    written = text[node.start : node.end]
+    if node.style == "|":
+        return _block_places(text, node)
+    if node.style == "" and written[:1] not in ("&", "!", "*"):
+        return _flow_places(text, node.start, node.end, "")
+    if node.style in ("'", '"') and written[:1] == node.style and not (node.style == '"' and "\\" in written):
+        return _flow_places(text, node.start + 1, node.end - 1, node.style)
+    return None
+
+
+def _flow_places(text: str, start: int, end: int, quote: str) -> list[int]:
+    places: list[int] = []
+    at = start
+    while at < end:
+        fold = _FOLD.match(text, at, end)
+        if fold:
+            breaks = [at + i for i, one in enumerate(fold[0]) if one == "\n"]
+            places += breaks[1:] or breaks
+            at = fold.end()
+            continue
+        places.append(at)
+        at += 2 if quote == "'" and text[at] == "'" else 1
+    return places
+
+
+def _block_places(text: str, node: Node) -> list[int] | None:
+    header = _BLOCK_HEADER.match(text, node.start, node.end)
+    if header is None:
+        return None
+    first = _INDENTATION.match(text, header.end(), node.end)
+    indentation = len(first[1]) if first else 0
+    places: list[int] = []
+    at = header.end()
+    while at < node.end:
+        stop = text.find("\n", at, node.end)
+        stop = node.end if stop < 0 else stop
+        places += range(at + indentation, stop - 1 if text[stop - 1 : stop] == "\r" else stop)
+        places.append(stop)
+        at = stop + 1
+    return places

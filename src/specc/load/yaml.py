@@ -1,0 +1,191 @@
+"""YAML texts as documents: data, the span of every key and value, and the findings S001 to S019.
+
+One or more documents come in, each a mapping; plain dicts, lists and scalars go out. It never raises on a
+text, follows no alias, and never changes a value without a finding. Documents without content are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.events import ScalarEvent
+
+from specc.diagnostics import Diagnostic, SourceFile, Span
+from specc.load import syntax, yaml_codes
+from specc.load.builder import MAX_DEPTH, Builder
+from specc.load.document import Document, Node
+from specc.load.positions import inner
+from specc.load.yaml_codes import CODES
+from specc.load.yaml_findings import Findings, brief
+
+__all__ = ["CODES", "MAX_CHARACTERS", "MAX_DEPTH", "inner", "read"]
+
+MAX_CHARACTERS = 5_000_000
+
+# `---` at the start of a line begins a document wherever it stands, even inside quotes and brackets.
+_DOCUMENT_START = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+# All but: tab, line ends, and what YAML calls printable without foreign line ends and marks of direction.
+_UNWANTED = re.compile(
+    r"\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_LINE_ENDS = frozenset("\r\x85\u2028\u2029")
+_TAB_INDENTED = re.compile(r"^ *(\t[ \t]*)(?=[^\s#])", re.MULTILINE)
+_FIRST_LINE = re.compile(r"^(?!---|%|[ \t]*(?:#|\r?$))[^\n]+", re.MULTILINE)
+
+
+def read(source: SourceFile) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """Read every document of a text, and what is wrong with them, in the order of the text.
+
+    A document with an error of syntax comes back `broken`, the others of the file whole. Doubtful values
+    stay as far as they can be used: of duplicate keys the first, of ambiguous scalars the text as written.
+    """
+    if len(source.text) > MAX_CHARACTERS:
+        message = f"the file has {len(source.text)} characters, more than the {MAX_CHARACTERS} allowed"
+        return (), (yaml_codes.LIMIT.at(Span(source.path, 0, 1), message),)
+    start = 1 if source.text.startswith("\ufeff") else 0
+    readers = [_Reader(source.text[start:], start, Findings(source.path))]
+    documents = readers[0].documents()
+    if readers[0].is_stopped:
+        # Most texts are right and read in one go; after an error each document is read by itself.
+        readers = [_Reader(source.text[at:end], at, Findings(source.path)) for at, end in _parts(source.text, start)]
+        documents = [document for reader in readers for document in reader.documents()]
+    return tuple(documents), tuple(one for reader in readers for one in reader.found.made)
+
+
+def _parts(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of the documents of a text, each with the `---` before it."""
+    for mark in _DOCUMENT_START.finditer(text, start):
+        if mark.start() > start:
+            yield start, mark.start()
+        start = mark.start()
+    if start < len(text):
+        yield start, len(text)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the documents in `text`, which begins at the offset `base` of its file; an error stops it."""
+
+    text: str
+    base: int
+    found: Findings
+    is_stopped: bool = False
+
+    def documents(self) -> list[Document]:
+        """Return the documents, or the broken one at which the reading stopped; none without content."""
+        is_unclean = self._replace_unwanted()
+        builder = Builder(self.text, self.base, self.found)
+        try:
+            roots = builder.build()
+        except yaml.MarkedYAMLError as error:
+            if not is_unclean:
+                self._add_syntax_error(self._failure(error, builder))
+            return self._broken()
+        if builder.is_unreadable:
+            return self._broken()
+        self._check_tabs()
+        return [
+            Document(self.found.path, value, node) for value, node in roots if self._is_mapping(value, node)
+        ]
+
+    def _replace_unwanted(self) -> bool:
+        """Report characters that no one can see and put others in their place, one for one."""
+        marks = list(_UNWANTED.finditer(self.text))
+        if marks:
+            start = self.base + marks[0].start()
+            message = f"the character U+{ord(marks[0][0]):04X} has no place in a spec"
+            notes = (f"{len(marks) - 1} more below",) if len(marks) > 1 else ()
+            span = Span(self.found.path, start, start + 1)
+            hint = "remove it, or write it as an escape in double quotes"
+            self.found.made.append(yaml_codes.CONTROL.at(span, message, notes=notes, help=hint))
+            self.text = _UNWANTED.sub(lambda mark: "\n" if mark[0] in _LINE_ENDS else "\ufffd", self.text)
+        return bool(marks)
+
+    def _failure(self, error: yaml.MarkedYAMLError, builder: Builder) -> syntax.Failure:
+        at = error.problem_mark.index if error.problem_mark else len(self.text)
+        context_at = error.context_mark.index if error.context_mark else -1
+        last, innermost = (
+            Node(node.start - self.base, node.end - self.base, node.style)
+            for node in (builder.last, builder.innermost)
+        )
+        return syntax.Failure(
+            self.found.path,
+            self.text,
+            self.base,
+            error.problem or "",
+            error.context or "",
+            at,
+            context_at,
+            last,
+            innermost,
+        )
+
+    def _add_syntax_error(self, failure: syntax.Failure) -> None:
+        """Report what stopped the parser, as one error for its line.
+
+        An alias or a tag on the line is the mistake itself; doubts about single values are its consequence.
+        """
+        error = syntax.explain(failure)
+        start = failure.line_start(error.span.start - self.base)
+        line = range(start + self.base, start + self.base + len(self.text[start:].split("\n", 1)[0]) + 1)
+        on_line = [one for one in self.found.made if one.span.start in line]
+        if not any(one.code in (yaml_codes.ANCHOR, yaml_codes.TAG) for one in on_line):
+            self.found.made = [one for one in self.found.made if one not in on_line]
+            self.found.made.append(error)
+
+    def _broken(self) -> list[Document]:
+        """Return what can be told without the rest: the first line, if it is `key: value` by itself."""
+        self.is_stopped = True
+        first = _FIRST_LINE.search(self.text)
+        if first is None:
+            return []
+        start = self.base + first.start()
+        root = Node(start, self.base + len(self.text.rstrip()), "-")
+        try:
+            roots = Builder(first[0], start, Findings(self.found.path)).build()
+        except yaml.MarkedYAMLError:
+            roots = []
+        for value, node in roots:
+            if isinstance(value, dict) and all(isinstance(one, str) and one for one in value.values()):
+                return [
+                    Document(self.found.path, value, Node(start, root.end, "-", -1, -1, node.children), True)
+                ]
+        return [Document(self.found.path, {}, root, broken=True)]
+
+    def _is_mapping(self, value: Any, node: Node) -> bool:
+        if isinstance(value, dict):
+            return True
+        if value is not None or node.end > node.start:
+            what = "a list" if isinstance(value, list) else f"the value {brief(str(value))}"
+            message = f"a document is a mapping, and this one is {what}"
+            end = node.end if node.end - node.start == len(str(value)) else node.start + 1
+            span = Span(self.found.path, node.start, end)
+            hint = (
+                "put a space after the colon"
+                if isinstance(value, str) and ":" in value
+                else "write `key: value`"
+            )
+            self.found.made.append(yaml_codes.NOT_A_MAPPING.at(span, message, help=hint))
+        return False
+
+    def _check_tabs(self) -> None:
+        """Report the first line that the parser let begin with a tab, as it does between brackets."""
+        lines = list(_TAB_INDENTED.finditer(self.text))
+        if not lines:
+            return
+        texts = [
+            (event.start_mark.index, event.end_mark.index)  # type: ignore[union-attr]
+            for event in yaml.parse(self.text, Loader=yaml.CSafeLoader)
+            if isinstance(event, ScalarEvent) and event.style
+        ]
+        for line in lines:
+            at = line.start(1)
+            if not any(start < at < end for start, end in texts):
+                span = Span(self.found.path, self.base + at, self.base + line.end(1))
+                message = "a tab stands where YAML wants spaces"
+                self.found.made.append(yaml_codes.TAB.at(span, message, help="indent with spaces"))
+                return

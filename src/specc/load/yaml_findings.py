@@ -1,0 +1,119 @@
+"""The words of the findings about values and keys: what the builder of documents reports, and how to mend it.
+
+Takes offsets in the file and the text as written; keeps the findings in the order in which they were made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from specc.diagnostics import Diagnostic, Label, Span
+from specc.load import yaml_codes
+from specc.load.document import Node
+
+_LONGEST_QUOTE = 60
+_TYPES = {bool: "a truth value", int: "a number", float: "a number", type(None): "null"}
+
+
+def brief(text: str) -> str:
+    """Put a text from the file into backticks, on one line and not too long."""
+    line = " ".join(text.split())
+    return f"`{line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + '…'}`"
+
+
+def quoted(text: str) -> str:
+    """Write a text as a quoted YAML scalar on one line, as an author would."""
+    line = " ".join(text.split())
+    return "'" + line.replace("'", "''") + "'" if '"' in line or "\\" in line else f'"{line}"'
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found in one document of the file `path`."""
+
+    path: str
+    made: list[Diagnostic] = field(default_factory=list)
+
+    def _span(self, start: int, end: int) -> Span:
+        return Span(self.path, start, end)
+
+    def add_ambiguous(self, text: str, reason: str, start: int, end: int) -> None:
+        message = f"the plain value {brief(text)} is ambiguous: {reason}"
+        hint = f"write {quoted(text)} if it is text"
+        self.made.append(
+            yaml_codes.AMBIGUOUS.at(self._span(start, end), message, label="quote it", help=hint)
+        )
+
+    def add_empty_block(self, sign: str, start: int, end: int) -> None:
+        message = f"`{sign}` opens a block of text, and nothing follows"
+        hint = f'write "{sign}" if the sign is meant, "" if the text is empty'
+        self.made.append(
+            yaml_codes.AMBIGUOUS.at(self._span(start, end), message, label="an empty text", help=hint)
+        )
+
+    def add_nul(self, start: int, end: int) -> None:
+        message = "the text holds a NUL character, which PostgreSQL cannot store"
+        self.made.append(yaml_codes.CONTROL.at(self._span(start, end), message))
+
+    def add_odd_key(self, text: str, value: Any, start: int, end: int) -> None:
+        message = f"the key {brief(text)} is {_TYPES[type(value)]}, and names are text"
+        hint = f"write {quoted(text)} if it is the name" if text else "give the entry a name"
+        self.made.append(yaml_codes.KEY.at(self._span(start, max(end, start + 1)), message, help=hint))
+
+    def add_complex_key(self, start: int, style: str) -> None:
+        what = "list" if style == "[" else "mapping" if style == "{" else "collection"
+        message = f"a {what} cannot be a key"
+        hint = "quote a text that begins with a bracket" if style in "{[" else "write `key: value`"
+        self.made.append(yaml_codes.KEY.at(self._span(start, start + 1), message, help=hint))
+
+    def add_duplicate(self, text: str, start: int, end: int, first: Node) -> None:
+        label = Label(self._span(first.key_start, first.key_end), "first here")
+        message = f"the key {brief(text)} stands twice in this mapping"
+        self.made.append(
+            yaml_codes.DUPLICATE.at(self._span(start, end), message, label="again here", related=(label,))
+        )
+
+    def add_merge(self, start: int, end: int) -> None:
+        message = "specs have no merge key `<<`"
+        hint = "write the entries out"
+        self.made.append(yaml_codes.MERGE.at(self._span(start, end), message, help=hint))
+
+    def add_anchor(self, text: str, start: int) -> None:
+        if text.startswith("*"):
+            message, hint = (
+                f"specs have no aliases such as {brief(text)}",
+                "write the value out, or quote the text",
+            )
+        else:
+            message, hint = f"specs have no anchors such as {brief(text)}", "remove it, or quote the text"
+        self.made.append(yaml_codes.ANCHOR.at(self._span(start, start + len(text)), message, help=hint))
+
+    def add_tag(self, text: str, start: int) -> None:
+        message = f"specs have no tags such as {brief(text)}"
+        hint = "remove it, or quote the text if it begins with `!`"
+        self.made.append(yaml_codes.TAG.at(self._span(start, start + len(text)), message, help=hint))
+
+    def add_depth(self, start: int, most: int) -> None:
+        message = f"collections nest more than {most} deep"
+        self.made.append(yaml_codes.LIMIT.at(self._span(start, start + 1), message))
+
+    def add_split_key(self, name: str, key: Span, whole: str) -> None:
+        if whole == name:
+            message, label = f"the entry {brief(name)} has no value", "`key: value` is expected"
+        else:
+            message, label = f"the comma before {brief(name)} splits the text", "became a key without a value"
+        hint = f"quote the text: {quoted(whole)}"
+        self.made.append(yaml_codes.SPLIT.at(key, message, label=label, help=hint))
+
+    def add_loose_item(self, text: str, start: int, end: int) -> None:
+        message = f"the plain text {brief(text)} inside `[ ]` ends at the next comma"
+        hint = f"quote the item: {quoted(text)}"
+        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, label="quote it", help=hint))
+
+    def drop_within(self, spans: list[tuple[int, int]]) -> None:
+        """Forget what was said about places that another finding explains."""
+        self.made = [
+            one for one in self.made if not any(start <= one.span.start < end for start, end in spans)
+        ]
