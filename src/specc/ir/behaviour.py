@@ -72,4 +72,49 @@ class AccessRule(Fact):
     columns: tuple[str, ...] = ()
 
 
-BEHAVIOUR: tuple[type[Fact], ...] = (Machine, State, Transition, AccessRule)
+@dataclass(frozen=True, slots=True)
+class Role(Fact):
+    """A role of the project: a role of the database and, with `table`, membership in a tenant.
+
+    `member` are the (column, SQL literal) that make a row of the membership table count.
+    """
+
+    KIND: ClassVar[str] = "role"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 3
+    name: str
+    database_role: str
+    schema: str = ""
+    table: str = ""
+    user: str = ""
+    member: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy(Fact):
+    """Whose the rows of a table are: `column` holds the id of a row of `root_schema.root`."""
+
+    KIND: ClassVar[str] = "tenancy"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 3
+    schema: str
+    table: str
+    root_schema: str
+    root: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example(Fact):
+    """A value of a column that its checks take, as SQL; generated tests insert it."""
+
+    KIND: ClassVar[str] = "example"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 3
+    schema: str
+    table: str
+    column: str
+    value: str
+
+
+BEHAVIOUR: tuple[type[Fact], ...] = (Machine, State, Transition, AccessRule, Role, Tenancy, Example)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from specc.analysis.access import COMMANDS, BoundRole, Permission, permissions, roles
 from specc.analysis.tables import BoundTable, tables
-from specc.ir.behaviour import AccessRule
+from specc.ir.behaviour import AccessRule, Role
 from specc.ir.database import Comment, Function, Grant, Index, Policy
 from specc.ir.fact import Identity
 from specc.kinds import access_rules
@@ -21,6 +21,7 @@ from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
 from specc.pg.body import render
+from specc.pg.conditions import satisfying
 from specc.pg.names import fit, ident
 from specc.pg.parsing import tidy
 
@@ -60,8 +61,10 @@ class AccessSpec(SpecModel):
 def _lower(entry: Entry, project: Project) -> Lowered:
     for name in entry.spec.roles:
         role = roles(project)[name]
-        if role.entry is entry and role.through:
-            yield from _helper(role, project)
+        if role.entry is entry:
+            yield _role(role), entry.key("roles", name)
+            if role.through:
+                yield from _helper(role, project)
     for table in entry.spec.tables:
         bound = tables(project).get(project.full_name("table", table))
         if bound is not None and _first_to_list(bound, project) is entry:
@@ -74,6 +77,11 @@ def _first_to_list(table: BoundTable, project: Project) -> Entry | None:
         if any(project.full_name("table", one) == table.full_name for one in entry.spec.tables):
             return entry
     return None
+
+
+def _role(role: BoundRole) -> Role:
+    schema, _, table = role.through.partition(".")
+    return Role(role.name, role.database_role, schema, table, role.user, satisfying(role.when))
 
 
 def _helper(role: BoundRole, project: Project) -> Lowered:

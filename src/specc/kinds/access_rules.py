@@ -18,6 +18,7 @@ from specc.diagnostics.suggest import suggest
 from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
+from specc.pg.conditions import decide
 
 _GOOD = """\
 table: org
@@ -72,7 +73,9 @@ NO_COLUMN = Code(
     "S604",
     "unknown-column-allowed",
     "A permission names a column that the table does not have.",
-    wrong=_GOOD.replace("[select, insert]", "['insert (bdy)']").replace("org_member, note]", "org_member, note]"),
+    wrong=_GOOD.replace("[select, insert]", "['insert (bdy)']").replace(
+        "org_member, note]", "org_member, note]"
+    ),
     right=_GOOD,
 )
 PROTECTED = Code(
@@ -88,7 +91,9 @@ EVERY_TENANT = Code(
     "every-tenant",
     "A role without membership (`through`) would see the rows of every tenant. Only `service_role`, which "
     "never leaves the server, may.",
-    wrong=_GOOD.replace("  member: {as: authenticated, through: org_member, user: user_id}", "  member: {as: authenticated}"),
+    wrong=_GOOD.replace(
+        "  member: {as: authenticated, through: org_member, user: user_id}", "  member: {as: authenticated}"
+    ),
     right=_GOOD,
 )
 SHARED_WRITE = Code(
@@ -124,6 +129,14 @@ OTHER_TENANT = Code(
     + "---\naccess: shops\ntables: [shop]\nallow: {member: [select]}\n",
     right=_GOOD,
 )
+UNDECIDED = Code(
+    "S611",
+    "undecided-membership",
+    "Generated tests make a member of each role and try what he may and may not do. They can make a row for "
+    "which a condition holds when it compares columns with literals, by `=` or `in`, joined by `and`.",
+    wrong=_GOOD.replace("user: user_id}", 'user: user_id, when: "length(id::text) > 1"}'),
+    right=_GOOD,
+)
 
 
 def _every_table(project: Project) -> Iterator[Diagnostic]:
@@ -140,7 +153,9 @@ def _declared_once(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         first = roles(project)[name].entry
         if first is not entry:
             label = Label(first.key("roles", name), "declared here")
-            yield ROLE_TWICE.at(entry.key("roles", name), f"role `{name}` is declared twice", related=(label,))
+            yield ROLE_TWICE.at(
+                entry.key("roles", name), f"role `{name}` is declared twice", related=(label,)
+            )
 
 
 def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -161,6 +176,10 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             columns = all_columns(table, project)
             where = f"table `{spec.through}`"
             yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where)
+            if decide(spec.when) is None:
+                span = entry.at("roles", name, "when")
+                help = "columns compared with literals by `=` or `in`, joined by `and`"
+                yield UNDECIDED.at(span, "this condition cannot be tried out by generated tests", help=help)
 
 
 def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -214,16 +233,20 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[Diag
     elif table.tenant and role.through in tables(project):
         membership = tables(project)[role.through]
         if membership.tenant != table.tenant:
-            message = f"rows of `{where}` belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
+            message = (
+                f"rows of `{where}` belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
+            )
             yield OTHER_TENANT.at(place, message)
     elif not table.tenant and one.command != "select":
-        yield SHARED_WRITE.at(place, f"role `{role.name}` would {one.command} rows of `{where}` for everybody")
+        yield SHARED_WRITE.at(
+            place, f"role `{role.name}` would {one.command} rows of `{where}` for everybody"
+        )
 
 
 RULES = (
     ProjectRule((NO_RULE,), _every_table),
     Rule((ROLE_TWICE,), _declared_once),
-    Rule((BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN), _memberships),
+    Rule((BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN, UNDECIDED), _memberships),
     Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
     Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT), _permitted),
 )

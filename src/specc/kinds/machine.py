@@ -46,12 +46,16 @@ class MachineSpec(SpecModel):
     )
 
 
-_LIFE = "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+_LIFE = (
+    "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+)
 _TABLE = (
     "---\ntable: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
     "---\naccess: tickets\ntables: [ticket]\nallow: {}\n"
 )
-_GOOD = _LIFE + _TABLE + "---\nmachine: ticket\nfollows: order\nundriven: {open: People close tickets by hand.}\n"
+_GOOD = (
+    _LIFE + _TABLE + "---\nmachine: ticket\nfollows: order\nundriven: {open: People close tickets by hand.}\n"
+)
 
 NO_TABLE = Code(
     "S310",
@@ -82,6 +86,7 @@ NOT_UNDRIVEN = Code(
     wrong=_GOOD.replace("{open: People close tickets by hand.}", "{open: By hand., closed: Never.}"),
     right=_GOOD,
 )
+
 
 def _bound(entry: Entry, project: Project) -> BoundMachine | None:
     table = entry.spec.on or entry.name
@@ -115,8 +120,7 @@ def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     missing = [
         f"`{source} → {target}`"
         for source, target in machine.lifecycle.steps
-        if not drivers(project).get((entry.name, source, target))
-        and not reason(entry, source, target)
+        if not drivers(project).get((entry.name, source, target)) and not reason(entry, source, target)
     ]
     if missing:
         yield UNDRIVEN.at(

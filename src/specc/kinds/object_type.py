@@ -31,8 +31,8 @@ class DatapointSpec(SpecModel):
     factor_type: Literal[
         "volume", "boolean", "option", "time", "place", "frequency", "reason", "entity", "similarity"
     ] = Field(description="How rules about it are worded.")
-    value_type: Literal["text", "number", "boolean", "date", "option", "ordinal", "reference", "place"] = Field(
-        description="What its values are; decides which operators are legal."
+    value_type: Literal["text", "number", "boolean", "date", "option", "ordinal", "reference", "place"] = (
+        Field(description="What its values are; decides which operators are legal.")
     )
     options: list[str] = Field(
         default_factory=list, description="The values of an option, or of an ordinal in their order."

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from specc.analysis.tables import BoundTable, implied_columns, tables
+from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
 from specc.kinds import table_rules
 from specc.lang.kind import Implied, Kind, Lowered
@@ -58,7 +59,8 @@ class TableSpec(SpecModel):
         description="Columns besides the implied ones (`id`, the tenant's, a machine's)."
     )
     unique: list[list[Name]] = Field(
-        default_factory=list, description="Sets of columns unique together, within a tenant where there is one."
+        default_factory=list,
+        description="Sets of columns unique together, within a tenant where there is one.",
     )
     checks: dict[Annotated[str, Def("check", label=True)], Annotated[str, Sql("boolean")]] = Field(
         default_factory=dict, description="Named conditions that every row meets."
@@ -91,18 +93,28 @@ def _lower(entry: Entry, project: Project) -> Lowered:
 def _keys(table: BoundTable) -> Lowered:
     schema, name, tenant = table.schema, table.name, table.tenant_column
     yield Column(
-        schema, name, "id", 0, "uuid", default="private.uuid_v7()", needs=(("function", "private", "uuid_v7", ""),)
+        schema,
+        name,
+        "id",
+        0,
+        "uuid",
+        default="private.uuid_v7()",
+        needs=(("function", "private", "uuid_v7", ""),),
     )
     yield PrimaryKey(schema, name, fit(f"{name}_pkey"), ("id",))
+    root_schema, _, root = table.tenant.partition(".")
+    if tenant:
+        yield Tenancy(schema, name, root_schema, root, tenant)
     if tenant and not table.is_root:
-        root_schema, root = table.tenant.split(".", 1)
         yield Column(schema, name, tenant, 1, "uuid")
         yield Unique(schema, name, fit(f"{name}_{tenant}_id_key"), (tenant, "id"))
         key = fit(f"{name}_{tenant}_fkey")
         yield ForeignKey(schema, name, key, (tenant,), root_schema, root, ("id",), on_delete="restrict")
     if table.entry.spec.soft_delete:
         yield Column(schema, name, "deleted_at", 900, "timestamptz", not_null=False)
-        yield Comment(f"column {schema} {name} deleted_at", "When the row was deleted; API roles no longer see it.")
+        yield Comment(
+            f"column {schema} {name} deleted_at", "When the row was deleted; API roles no longer see it."
+        )
 
 
 def _columns(table: BoundTable, project: Project) -> Lowered:
@@ -117,6 +129,8 @@ def _columns(table: BoundTable, project: Project) -> Lowered:
             ),
             span,
         )  # fmt: skip
+        if spec.example:
+            yield Example(schema, name, column, spec.example), span
         if spec.about:
             yield Comment(f"column {schema} {name} {column}", spec.about), span
         for number, check in enumerate(read.checks):

@@ -214,7 +214,10 @@ def _known_type(read: Definition, project: Project) -> bool:
 def _unknown_type(entry: Entry, path: Path, text: str, read: Definition, project: Project) -> Diagnostic:
     schema, name = read.type_name
     written = f"{schema}.{name}" if schema else name
-    own = [type_name if owner == project.default_schema else f"{owner}.{type_name}" for owner, type_name in types(project)]
+    own = [
+        type_name if owner == project.default_schema else f"{owner}.{type_name}"
+        for owner, type_name in types(project)
+    ]
     help = AFFINITY.get(name) or suggest(written, [*sorted(BUILT_IN), *sorted(own)])
     span = entry.places.inside(path, read.type_offset, read.type_offset + len(written))
     del text
@@ -322,7 +325,9 @@ def needs(read: Definition, project: Project) -> tuple[Identity, ...]:
         found.append(("enum", schema or project.default_schema, name))
     for text in (read.default, read.generated):
         if text:
-            found += [("function", owner, called, "") for owner, called, _ in expression(text).functions if owner]
+            found += [
+                ("function", owner, called, "") for owner, called, _ in expression(text).functions if owner
+            ]
     return tuple(sorted(set(found)))
 
 

@@ -44,7 +44,17 @@ CATALOG = frozenset(
         *("anyenum", "anymultirange", "anynonarray", "anyrange", "any", "language_handler", "unknown"),
         *("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper"),
         *("regoperator", "regproc", "regprocedure", "regrole", "regtype"),
-        *("refcursor", "tid", "xid", "cid", "int2vector", "oidvector", "aclitem", "gtsvector", "txid_snapshot"),
+        *(
+            "refcursor",
+            "tid",
+            "xid",
+            "cid",
+            "int2vector",
+            "oidvector",
+            "aclitem",
+            "gtsvector",
+            "txid_snapshot",
+        ),
     ]
 )
 """Types that are found without a schema; row types of the catalogue begin with `pg_` and are, too."""
@@ -74,11 +84,13 @@ class TypeUse:
     @property
     def listed(self) -> str:
         """The type the way `regprocedure` lists it."""
-        name = qualified(self.schema, self.name) if self.schema else _LISTED.get(self.name) or ident(self.name)
+        name = (
+            qualified(self.schema, self.name) if self.schema else _LISTED.get(self.name) or ident(self.name)
+        )
         return f"{name}[]" if self.is_array else name
 
 
-def type_use(node: ast.TypeName, text: str, default_schema: str, shift: int = 0) -> TypeUse:
+def type_use(node: Any, text: str, default_schema: str, shift: int = 0) -> TypeUse:
     """Return what a parsed type name of `text` means; its location counts from `shift` before the text.
 
     Raises `SqlError` for `%type`, which PostgreSQL would replace once, when the function is made.

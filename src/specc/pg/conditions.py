@@ -1,0 +1,62 @@
+"""Conditions solved: the values of columns for which a simple condition holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pglast import ast, enums
+
+from specc.pg.names import lit
+from specc.pg.parsing import SqlError, parse_inside
+
+Values = tuple[tuple[str, str], ...]
+
+
+def satisfying(text: str) -> Values:
+    """Return (column, SQL literal) pairs for which a condition holds; () for one that cannot be decided."""
+    return decide(text) or ()
+
+
+def decide(text: str) -> Values | None:
+    """Return the pairs for a conjunction of `column = literal` and `column in (literal, …)`, else None."""
+    if not text:
+        return ()
+    try:
+        statement = parse_inside("select (", text, ")")
+    except SqlError:
+        return None
+    return _decide(statement.targetList[0].val)
+
+
+def _decide(node: Any) -> Values | None:
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+        parts = [_decide(one) for one in node.args]
+        return None if None in parts else tuple(pair for part in parts if part for pair in part)
+    if isinstance(node, ast.ColumnRef):
+        column = _column(node)
+        return ((column, "true"),) if column else None
+    if isinstance(node, ast.A_Expr) and node.name[-1].sval == "=":
+        value = node.rexpr[0] if isinstance(node.rexpr, tuple) else node.rexpr
+        column, literal = _column(node.lexpr), _literal(value)
+        return ((column, literal),) if column and literal else None
+    return None
+
+
+def _column(node: Any) -> str:
+    if isinstance(node, ast.ColumnRef) and isinstance(node.fields[-1], ast.String):
+        return str(node.fields[-1].sval)
+    return ""
+
+
+def _literal(node: Any) -> str:
+    if not isinstance(node, ast.A_Const) or node.isnull:
+        return ""
+    value = node.val
+    match value:
+        case ast.String():
+            return lit(value.sval)
+        case ast.Integer():
+            return str(value.ival)
+        case ast.Boolean():
+            return "true" if value.boolval else "false"
+    return ""
