@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pglast import ast
-
 from specc.pg.names import ident, qualified
 from specc.pg.parsing import SqlError, parse_inside, tokens
 from specc.pg.types import BUILT_IN, PSEUDO
@@ -133,6 +131,7 @@ def read_type(text: str, default_schema: str) -> TypeUse:
     before = "select cast(null as "
     statement: Any = parse_inside(before, text, ")")
     target = statement.targetList[0].val if statement.targetList else None
-    if not isinstance(target, ast.TypeCast) or target.typeName.setof:
+    node: Any = getattr(target, "typeName", None)
+    if node is None or node.setof:
         raise SqlError("this is no type", 0)
-    return type_use(target.typeName, text, default_schema, len(before))
+    return type_use(node, text, default_schema, len(before))
