@@ -6,9 +6,13 @@ Decodes the scalar once more, from its source text, and never looks at the value
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from specc.diagnostics import SourceFile, Span
 from specc.load.document import Node
+
+VERBATIM = "verbatim"
+"""The style of a node that is no YAML: its text stands in the file character by character."""
 
 # Plain and quoted texts over several lines: one line end is a space, several are one less, blanks around vanish.
 _FOLD = re.compile(r"[ \t]*(?:\r?\n[ \t]*)+")
@@ -31,12 +35,14 @@ def inner(source: SourceFile, node: Node, offset: int, length: int = 1) -> Span:
     return Span(source.path, places[offset], places[last] + 1)
 
 
-def _after(places: list[int], node: Node) -> int:
+def _after(places: Sequence[int], node: Node) -> int:
     return places[-1] + 1 if places else node.start
 
 
-def _places(text: str, node: Node) -> list[int] | None:
+def _places(text: str, node: Node) -> Sequence[int] | None:
     """Return the offset in the file of each character of the value, or None where that is not kept track of."""
+    if node.style == VERBATIM:
+        return range(node.start, node.end)
     written = text[node.start : node.end]
     if node.style == "|":
         return _block_places(text, node)

@@ -127,7 +127,8 @@ def _statement(routine: Routine, body: str, is_row: Callable[[TypeUse], bool]) -
     elif routine.result is not None:
         returns = f"returns {'setof ' if routine.result.is_set else ''}{_alike(routine.result, is_row)}"
     word = "procedure" if routine.procedure else "function"
-    return f"create {word} f({', '.join(parameters)}) {returns} language plpgsql as {dollar(_alike_body(body, is_row))}"
+    quoted = dollar(_alike_body(body, is_row))
+    return f"create {word} f({', '.join(parameters)}) {returns} language plpgsql as {quoted}"
 
 
 def _alike(use: TypeUse, is_row: Callable[[TypeUse], bool]) -> str:
