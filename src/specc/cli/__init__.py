@@ -1,1 +1,80 @@
-"""."""
+"""The command line. Commands are imported when they are asked for, the compiler when they run.
+
+Exit codes: 0 all well, 1 findings or stale output, 2 wrong usage, wrong configuration or a bug of specc.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from specc import __version__
+from specc.cli.streams import make_robust, silence, tell
+
+COMMANDS = ("check", "build", "explain", "init")
+"""In the order of `--help`; the command `x` is `specc.cli.x:command`."""
+
+FAILED = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The group of all commands, each imported by its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - has the shape of click's
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"specc.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="specc %(version)s")
+def specc() -> None:
+    """The compiler for PostgreSQL workflow backends: YAML specs in, a whole database out.
+
+    Exit codes: 0 all well, 1 findings or stale output, 2 wrong usage or configuration.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code; `arguments` are those of the process if not given."""
+    make_robust()
+    code = 0
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
+    raise SystemExit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = specc.main(arguments, prog_name="specc", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        tell("specc: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever went wrong
+        if os.environ.get("SPECC_TRACEBACK"):
+            traceback.print_exc()
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        tell(f"specc: internal error: {text}")
+        tell("specc: this is a bug; SPECC_TRACEBACK=1 in the environment shows where it happened")
+        return FAILED
+    return code if isinstance(code, int) else 0

@@ -195,41 +195,73 @@ def _columns(machine: BoundMachine) -> Lowered:
 
 
 def _functions(machine: BoundMachine) -> Lowered:
-    schema, table = machine.schema, machine.table
-    enum = qualified(schema, machine.enum)
-    life = machine.lifecycle
+    schema, enum = machine.schema, qualified(machine.schema, machine.enum)
+    values = _values(machine)
     needs = (("enum", schema, machine.enum),)
-    values = {
+    pair = f"{enum}, {enum}"
+    yield Function(
+        schema, machine.may_move, pair, f"p_from {enum}, p_to {enum}", "boolean", "sql",
+        render("may_move", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    text = f"Whether a row of {machine.name} may move from one state to another by a plain transition."
+    yield Comment(f"function {schema} {machine.may_move} {pair}", text)
+    for role in API_ROLES[1:]:
+        yield Grant("function", schema, machine.may_move, pair, "execute", role)
+    carry = f"{enum}, text"
+    yield Function(
+        "private", str(values["may_carry"]), carry, f"p_state {enum}, p_substate text", "boolean", "sql",
+        render("may_carry", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    refused = (
+        f"p_id uuid, p_old {enum}, p_new {enum}, p_substate text, p_old_attempt integer, p_new_attempt integer"
+    )
+    yield Function(
+        "private", str(values["refuse"]), f"uuid, {enum}, {enum}, text, integer, integer", refused, "void",
+        "plpgsql", render("refuse", **values), settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    yield from _guards(machine, values)
+
+
+def _values(machine: BoundMachine) -> dict[str, object]:
+    """Return what the templates of a machine's functions read."""
+    life, states = machine.lifecycle, machine.lifecycle.states
+    rows = ("{" + ",".join("ft"[b in life.following[a]] for b in states) + "}" for a in states)
+    return {
         "machine": machine.name,
-        "schema": schema,
-        "table": table,
-        "enum": enum,
-        "states": life.states,
+        "table": (machine.schema, machine.table),
+        "enum": qualified(machine.schema, machine.enum),
         "initial": life.initial,
         "steps": life.steps,
         "following": life.following,
-        "recovering": life.recovering if machine.attempts else dict.fromkeys(life.states, ()),
         "recoveries": machine.recoveries,
         "attempts": machine.attempts,
-        "substates": life.substates,
+        "substates": {state: known for state, known in life.substates.items() if known},
+        "labels": "{" + ",".join(states) + "}",
+        "mask": "{" + ",".join(rows) + "}",
+        "may_move": (machine.schema, machine.may_move),
+        "may_move_name": f"{machine.schema}.{machine.may_move}",
+        "may_carry": fit(f"{machine.name}_may_carry"),
         "refuse": fit(f"{machine.name}_refuse"),
     }
-    pinned = (("search_path", "''"),)
-    yield Function(
-        schema, machine.may_move, f"{enum}, {enum}", f"p_from {enum}, p_to {enum}", "boolean", "sql",
-        render("may_move", **values), volatility="immutable", parallel="safe", settings=pinned, needs=needs,
-    )  # fmt: skip
-    text = f"Whether a row of {machine.name} may move from one state to another by a plain transition."
-    yield Comment(f"function {schema} {machine.may_move} {enum}, {enum}", text)
-    for role in API_ROLES[1:]:
-        yield Grant("function", schema, machine.may_move, f"{enum}, {enum}", "execute", role)
+
+
+def _guards(machine: BoundMachine, values: dict[str, object]) -> Lowered:
+    """Yield the guards: AFTER triggers, which see the final row whatever other triggers do to it.
+
+    Their names sort before others', so that no AFTER trigger acts on a row about to be refused.
+    """
+    needs = (("enum", machine.schema, machine.enum), ("table", machine.schema, machine.table))
     for event in ("insert", "update"):
         name = fit(f"{machine.name}_guard_{event}")
+        body = render(f"guard_{event}", **values)
         yield Function(
-            "private", name, "", "", "trigger", "plpgsql", render(f"guard_{event}", **values),
-            security_definer=True, settings=pinned, needs=(*needs, ("table", schema, table)),
+            "private", name, "", "", "trigger", "plpgsql", body,
+            security_definer=True, settings=_PINNED, needs=needs,
         )  # fmt: skip
-        yield Trigger(schema, table, name, "after", (event,), "private", name)
+        yield Trigger(machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name)
+
+
+_PINNED = (("search_path", "''"),)
 
 
 KIND = Kind(

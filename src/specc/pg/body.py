@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +21,16 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - SQL, not HTML; a test forbids output without a filter
     )
-    environment.filters.update(ident=ident, lit=lit, sql=_sql, qualified=lambda pair: qualified(*pair))
+    environment.filters.update(ident=ident, lit=lit, lits=_lits, sql=_sql, qualified=_qualified)
     return environment
+
+
+def _lits(values: Iterable[str]) -> str:
+    return ", ".join(lit(value) for value in values)
+
+
+def _qualified(place: tuple[str, str]) -> str:
+    return qualified(*place)
 
 
 def _sql(text: str) -> str:

@@ -1,0 +1,94 @@
+"""What the commands that work on a project share: their options, the way to the project, and the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+
+import click
+
+from specc.cli.streams import out, progress, tell
+
+if TYPE_CHECKING:
+    from specc.diagnostics import Diagnostic, SourceFile
+    from specc.driver import Result
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("text", "concise", "json")
+COLORS = ("auto", "always", "never")
+
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How to report.",
+)
+color_option = click.option(
+    "--color", type=click.Choice(COLORS), default="auto", show_default=True, help="When to use colour."
+)
+_project_option = click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the project; by default the nearest one upwards with a specc.yaml.",
+)
+
+
+def project_options(command: F) -> F:
+    """Give a command `--project`, `--format` and `--color`."""
+    return _project_option(format_option(color_option(command)))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the user wants findings reported."""
+
+    format: str
+    color: Literal["auto", "always", "never"]
+
+    def show(self, found: Iterable[Diagnostic], sources: Mapping[str, SourceFile]) -> None:
+        """Print findings to standard output."""
+        from specc.diagnostics.color import wants_color
+        from specc.diagnostics.formats import RENDERERS
+
+        out(RENDERERS[self.format](found, sources, color=wants_color(sys.stdout, os.environ, self.color)))
+
+
+def run(step: str, project: Path | None, report: Report) -> Result:
+    """Let the driver take a step (`check` or `build`) on the project and report what it found.
+
+    Leaves the command with exit code 2 where there is no project, or its specc.yaml is wrong.
+    """
+    from specc import driver
+    from specc.diagnostics.text import summary
+    from specc.load.files import ProjectError, find_root
+
+    try:
+        with progress(f"{step} …"):
+            result: Result = getattr(driver, step)(project or find_root(Path.cwd()))
+    except ProjectError as error:
+        if error.diagnostics:
+            sources = {error.source.path: error.source} if error.source else {}
+            report.show(error.diagnostics, sources)
+        fail(str(error))
+    found = tuple(result.diagnostics)
+    report.show(found, result.sources)
+    tell(summary(found, result.documents))
+    return result
+
+
+def fail(message: str) -> NoReturn:
+    """Leave the command with exit code 2 and one line on standard error."""
+    tell(f"specc: {message}")
+    raise click.exceptions.Exit(2)
+
+
+def has_errors(result: Result) -> bool:
+    """Whether anything was found that stops a build."""
+    return any(found.is_error for found in result.diagnostics)
