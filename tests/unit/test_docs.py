@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from specc.emit.docs import index, render
+from specc.emit.docs import docs_files, index, render
 from specc.emit.mermaid import Relation, relations_diagram, state_diagram
 from specc.ir.page import Block, Bullets, Code, Grid, Heading, Line, Link, Mono, Page, Paragraph, Text
 
@@ -241,6 +241,14 @@ def test_the_index_lists_every_page_in_its_section() -> None:
         "## Tables\n\n| Page | About |\n| --- | --- |\n| [a](tables/a.md) |  |\n"
         "| [b](tables/b.md) | A \\| b. |\n"
     )
+
+
+def test_all_pages_come_with_an_index_that_leads_to_them() -> None:
+    files = docs_files([page(path="tables/order.md"), page(path="a.md")], "Shop", "", "out/db")
+    assert sorted(files) == ["docs/README.md", "docs/a.md", "docs/tables/order.md"]
+    links = [said for kind, said in inlines(parse(files["docs/README.md"])) if kind == "link_open"]
+    assert [f"docs/{link}" for link in links] == ["docs/a.md", "docs/tables/order.md"]
+    assert "](../../../specs/tables/order.yaml)" in files["docs/a.md"]
 
 
 def read_diagram(text: str) -> Any:

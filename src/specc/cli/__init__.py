@@ -6,7 +6,6 @@ Exit codes: 0 all well, 1 findings or stale output, 2 wrong usage, wrong configu
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +13,7 @@ from importlib import import_module
 import click
 
 from specc import __version__
-from specc.cli.streams import make_robust, silence, tell
+from specc.cli.streams import make_robust, tell
 
 COMMANDS = ("check", "build", "explain", "init")
 """In the order of `--help`; the command `x` is `specc.cli.x:command`."""
@@ -50,13 +49,7 @@ def specc() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code; `arguments` are those of the process if not given."""
     make_robust()
-    code = 0
-    try:
-        code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence()
-    raise SystemExit(code)
+    raise SystemExit(_run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -68,8 +61,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         tell("specc: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
+    except SystemExit:
+        # Click leaves by itself in one case only: nobody reads the help any more.
+        return 0
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever went wrong
         if os.environ.get("SPECC_TRACEBACK"):
             traceback.print_exc()

@@ -20,6 +20,9 @@ Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 """The newest draft that yaml-language-server supports in full."""
 
+SPECS_PATH = "editor/specc.schema.json"
+SETTINGS_PATH = "editor/settings.schema.json"
+
 NAME = "[a-z_][a-z0-9_]{0,62}"
 """An identifier that PostgreSQL needs no quotes for, within its 63 bytes."""
 
@@ -39,6 +42,11 @@ _LIMITS = {
     "pattern": "pattern",
 }
 _SIZES = {"string": "Length", "array": "Items", "object": "Properties"}
+
+
+def editor_files(kinds: Sequence[Kind]) -> dict[str, str]:
+    """Return the schemas by path below the output folder; `specc init` points editors at these paths."""
+    return {SPECS_PATH: editor_schema(kinds), SETTINGS_PATH: settings_schema()}
 
 
 def editor_schema(kinds: Sequence[Kind]) -> str:
