@@ -1,0 +1,29 @@
+"""Who moves what: the functions that declare under `drives` that they take an edge of a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from specc.lang.project import Project
+
+Move = tuple[str, str, str]
+"""A machine's name, the state left and the state entered."""
+
+
+@lru_cache(maxsize=8)
+def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
+    """Return for each declared move the full names of the functions that take it, sorted."""
+    found: dict[Move, set[str]] = {}
+    for entry in project.all("function"):
+        name = project.full_name("function", entry.name)
+        for machine, moves in entry.spec.drives.items():
+            for source, targets in moves.items():
+                for target in targets:
+                    found.setdefault((machine, source, target), set()).add(name)
+    return {move: tuple(sorted(names)) for move, names in sorted(found.items())}
+
+
+def all_known(project: Project) -> bool:
+    """Whether every function could be read; otherwise a move without a driver may have one all the same."""
+    return all(entry.spec is not None for entry in project.entries.get("function", {}).values())
