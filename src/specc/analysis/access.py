@@ -104,11 +104,11 @@ def covered(project: Project) -> frozenset[str]:
     )
 
 
-def database_roles(table: str, command: str, project: Project) -> tuple[str, ...]:
-    """Return the roles of the database that may do something with a table."""
+def readers(table: str, project: Project) -> tuple[str, ...]:
+    """Return the roles of the database that may select every column of a table."""
     found = {
         roles(project)[one.role].database_role
         for one in permissions(project).get(table, ())
-        if one.command == command and one.role in roles(project)
+        if one.command == "select" and not one.columns and one.role in roles(project)
     }
     return tuple(sorted(found))

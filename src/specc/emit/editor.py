@@ -52,8 +52,9 @@ def editor_files(kinds: Sequence[Kind]) -> dict[str, str]:
 def editor_schema(kinds: Sequence[Kind]) -> str:
     """Return the schema of spec files: a document is of the kind whose key it has.
 
-    A key decides by `if`, so that an editor complains about the fields of that kind and of no other.
+    Kinds that are written as SQL files are left out. A key decides by `if`, so that an editor complains about the fields of that kind and of no other.
     """
+    kinds = [kind for kind in kinds if _is_written_in_yaml(kind)]
     definitions = _Definitions()
     for kind in kinds:
         definitions.add_kind(kind)
@@ -72,6 +73,12 @@ def editor_schema(kinds: Sequence[Kind]) -> str:
             "definitions": definitions.made,
         }
     )
+
+
+def _is_written_in_yaml(kind: Kind) -> bool:
+    """Whether documents of a kind are YAML: those that hold a whole function are SQL files."""
+    markers = (marker for field in shape_of(kind.model).fields for marker in field.shape.markers)
+    return Sql("function") not in markers
 
 
 def settings_schema() -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from specc.ir.behaviour import Example, Role, Tenancy
-from specc.ir.database import Column, Enum, ForeignKey, Table
+from specc.ir.database import Column, Enum, ForeignKey
 from specc.ir.model import Ir
 from specc.pg.names import idents, lit, qualified
 
@@ -21,7 +21,7 @@ Place = tuple[str, str]
 
 USERS = ("auth", "users")
 _VALUES = {
-    "text": "'x'", "varchar": "'x'", "citext": "'x'", "name": "'x'", "char": "'x'",
+    "char": "'x'", "character": "'x'",
     "boolean": "true", "bool": "true",
     "json": "'{}'", "jsonb": "'{}'", "jsonpath": "'$'", "bytea": "'\\x00'", "xml": "'<x/>'",
     "date": "'2020-01-01'", "time": "'12:00'", "interval": "'1 hour'", "inet": "'127.0.0.1'",
@@ -88,9 +88,13 @@ class Samples:
         key = self.reference(column)
         if key is not None and key.target_columns[-1] == "id":
             return self.row_id((key.target_schema, key.target_table), tenant)
-        return self._examples.get((*place, column.name)) or self._plain(column.type)
+        if key is not None:
+            target = self.ir.by_identity[("column", key.target_schema, key.target_table, key.target_columns[-1])]
+            return self.value(target, "a") if isinstance(target, Column) else "null"
+        return self._examples.get((*place, column.name)) or self._plain(column.type, tenant)
 
-    def _plain(self, type_text: str) -> str:
+    def _plain(self, type_text: str, tenant: str) -> str:
+        """Return a value that differs between tenants where the type is wide enough, for keys over all rows."""
         if type_text.endswith("]"):
             return "'{}'"
         if type_text in self._enums:
@@ -99,10 +103,10 @@ class Samples:
         if word.startswith("timestamp"):
             return "'2020-01-01 00:00:00+00'"
         if word == "uuid":
-            return identifier("any")
-        if word.startswith("character"):
-            return "'x'"
-        return _VALUES.get(word) or ("1" if word.startswith(_NUMBERS) else "'x'")
+            return identifier("any", tenant)
+        if word.startswith(_NUMBERS):
+            return str(" abc".index(tenant))
+        return _VALUES.get(word) or f"'x{tenant}'"
 
     def needed(self, place: Place) -> list[Column]:
         """Return the columns a row cannot do without: not null, no default, nothing that makes them."""
@@ -158,9 +162,17 @@ class Samples:
             for tenant in ("a", "b"):
                 row = self.values(place, tenant)
                 row |= {"id": identifier("membership", role.name, tenant), role.user: self.user(role, tenant)}
-                yield role, tenant, row | dict(role.member)
+                row |= {column: literals[0] for column, literals in role.member}
+                yield role, tenant, row
 
-
-def all_tables(ir: Ir) -> list[Place]:
-    """Return the tables of an IR."""
-    return [(one.schema, one.name) for one in ir.all(Table)]
+    def held(self, role: Role) -> tuple[str, ...]:
+        """Return the roles that a user of `role` has: his membership may count for others, too."""
+        row = next(row for one, _, row in self.memberships() if one == role)
+        place = (role.schema, role.table)
+        defaults = {one.name: one.default for one in self.columns(place)}
+        return tuple(
+            other.name
+            for other in self.ir.all(Role)
+            if (other.schema, other.table, other.user) == (*place, role.user)
+            and all(row.get(column, defaults.get(column)) in literals for column, literals in other.member)
+        )

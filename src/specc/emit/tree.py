@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.resources import files as package_files
 
 from specc.emit import schema
+from specc.emit.access_tests import access_tests
+from specc.emit.machine_tests import machine_test
 from specc.ir import lock
+from specc.ir.behaviour import Machine
 from specc.ir.model import Ir
 from specc.lang.kind import Kind
 from specc.lang.project import Project
@@ -22,8 +26,17 @@ def tree(project: Project, ir: Ir, kinds: Iterable[Kind]) -> dict[str, str]:
     files = schema.schema_files(ir, steps)
     files[f"migrations/{name}"] = migration.up_text(title, steps)
     files[f"rollback/{name}"] = migration.down_text(title, steps)
+    files["bootstrap.sql"] = bootstrap()
+    for machine in ir.all(Machine):
+        files[f"tests/machine_{machine.name}.sql"] = machine_test(ir, machine)
+    files |= {f"tests/{name}": text for name, text in access_tests(ir).items()}
     files["specc.lock"] = lock.dump(ir)
     for path, text in files.items():
         if path.endswith(".sql"):
             check_sql(text)
     return dict(sorted(files.items()))
+
+
+def bootstrap() -> str:
+    """Return bootstrap.sql, the same for every project."""
+    return (package_files("specc.emit") / "bootstrap.sql").read_text(encoding="utf-8")

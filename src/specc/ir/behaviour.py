@@ -76,7 +76,7 @@ class AccessRule(Fact):
 class Role(Fact):
     """A role of the project: a role of the database and, with `table`, membership in a tenant.
 
-    `member` are the (column, SQL literal) that make a row of the membership table count.
+    `member` are, for some columns of the membership table, the SQL literals that make a row count.
     """
 
     KIND: ClassVar[str] = "role"
@@ -87,7 +87,7 @@ class Role(Fact):
     schema: str = ""
     table: str = ""
     user: str = ""
-    member: tuple[tuple[str, str], ...] = ()
+    member: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from specc.analysis.access import readers
 from specc.analysis.drivers import drivers
 from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.tables import tables
 from specc.diagnostics import Code, Diagnostic, Label
 from specc.ir.behaviour import Machine, State, Transition
-from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
+from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger, View
 from specc.kinds.machine_page import page
 from specc.lang.kind import Kind, Lowered, ProjectRule, Rule
 from specc.lang.markers import Ref, Short, SpecModel
@@ -161,6 +163,24 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from _columns(machine)
     yield from _functions(machine)
+    yield from _status(machine, project)
+
+
+def _status(machine: BoundMachine, project: Project) -> Lowered:
+    """Yield the view with state and substate under one name, for whoever may read all of the table."""
+    table = tables(project)[f"{machine.schema}.{machine.table}"]
+    owner = [table.tenant_column] if table.tenant and not table.is_root else []
+    columns = ["id", *owner, "state", "state_substate", "state_since", "attempt"]
+    name = fit(f"{machine.name}_status")
+    query = (
+        f"select\n    {', '.join(columns)},\n    concat_ws('_', state, state_substate) as status\n"
+        f"from {qualified(machine.schema, machine.table)}"
+    )
+    needs = (("table", machine.schema, machine.table),)
+    yield View(machine.schema, name, query, needs)
+    yield Comment(f"view {machine.schema} {name}", f"Where each row of {machine.name} is, state and substate in one name.")
+    for role in readers(table.full_name, project):
+        yield Grant("view", machine.schema, name, "", "select", role)
 
 
 def _behaviour(machine: BoundMachine, project: Project) -> Lowered:

@@ -9,16 +9,17 @@ from pglast import ast, enums
 from specc.pg.names import lit
 from specc.pg.parsing import SqlError, parse_inside
 
-Values = tuple[tuple[str, str], ...]
+Values = tuple[tuple[str, tuple[str, ...]], ...]
+"""For each column the SQL literals that a condition allows."""
 
 
 def satisfying(text: str) -> Values:
-    """Return (column, SQL literal) pairs for which a condition holds; () for one that cannot be decided."""
+    """Return the values for which a condition holds; () for one that cannot be decided."""
     return decide(text) or ()
 
 
 def decide(text: str) -> Values | None:
-    """Return the pairs for a conjunction of `column = literal` and `column in (literal, …)`, else None."""
+    """Return the values for a conjunction of `column = literal` and `column in (literal, …)`, else None."""
     if not text:
         return ()
     try:
@@ -34,11 +35,11 @@ def _decide(node: Any) -> Values | None:
         return None if None in parts else tuple(pair for part in parts if part for pair in part)
     if isinstance(node, ast.ColumnRef):
         column = _column(node)
-        return ((column, "true"),) if column else None
+        return ((column, ("true",)),) if column else None
     if isinstance(node, ast.A_Expr) and node.name[-1].sval == "=":
-        value = node.rexpr[0] if isinstance(node.rexpr, tuple) else node.rexpr
-        column, literal = _column(node.lexpr), _literal(value)
-        return ((column, literal),) if column and literal else None
+        listed = node.rexpr if isinstance(node.rexpr, tuple) else (node.rexpr,)
+        column, literals = _column(node.lexpr), tuple(_literal(one) for one in listed)
+        return ((column, literals),) if column and all(literals) else None
     return None
 
 

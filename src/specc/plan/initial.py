@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import (
-    Check, Column, Comment, Grant, Index, Policy, PrimaryKey, Row, Table, Trigger, Unique,
+    Check, Column, Comment, Grant, Index, PrimaryKey, Row, Table, Unique,
 )
 from specc.ir.fact import Fact
 from specc.ir.model import Ir, walk
 from specc.pg.ddl import create, create_table, drop
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
-_GONE_WITH_OWNER = (Index, Trigger, Policy, Grant, Comment, Row)
+_GONE_WITH_OWNER = (Index, Grant, Comment, Row)
+"""Triggers and policies go first instead: the functions they call could not be dropped before them."""
 
 
 @dataclass(frozen=True, slots=True)
