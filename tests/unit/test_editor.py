@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from pydantic import Field
 
 from specc.emit.editor import editor_schema, settings_schema
+from specc.kinds import KINDS as ALL_KINDS
 from specc.kinds import lifecycle, table
 from specc.lang.kind import Kind
 from specc.lang.markers import Ref, Short, SpecModel
@@ -86,7 +87,9 @@ def found(schema: Any, data: Any) -> list[str]:
     return sorted(f"{'.'.join(map(str, error.absolute_path))} {error.validator}" for error in errors)
 
 
-@pytest.mark.parametrize("text", [editor_schema(KINDS), editor_schema((THING,)), settings_schema()])
+@pytest.mark.parametrize(
+    "text", [editor_schema(KINDS), editor_schema(ALL_KINDS), editor_schema((THING,)), settings_schema()]
+)
 def test_the_schema_is_valid_draft_07(text: str) -> None:
     schema = json.loads(text)
     Draft7Validator.check_schema(schema)
@@ -102,6 +105,11 @@ def references(schema: Any) -> list[str]:
         return []
     own = [schema["$ref"].removeprefix("#/definitions/")] if isinstance(schema.get("$ref"), str) else []
     return own + [ref for one in schema.values() for ref in references(one)]
+
+
+def test_kinds_that_are_written_in_sql_are_none_of_the_editor_s() -> None:
+    assert "function" in [kind.key for kind in ALL_KINDS]
+    assert findings("{function: move_on, sql: select 1}", *ALL_KINDS) == [" anyOf"]
 
 
 @pytest.mark.parametrize("text", [LIFECYCLE, TABLE])

@@ -52,7 +52,9 @@ def editor_files(kinds: Sequence[Kind]) -> dict[str, str]:
 def editor_schema(kinds: Sequence[Kind]) -> str:
     """Return the schema of spec files: a document is of the kind whose key it has.
 
-    Kinds that are written as SQL files are left out. A key decides by `if`, so that an editor complains about the fields of that kind and of no other.
+    Kinds that are written as SQL files are left out.
+
+    A key decides by `if`, so that an editor complains about the fields of that kind and of no other.
     """
     kinds = [kind for kind in kinds if _is_written_in_yaml(kind)]
     definitions = _Definitions()
