@@ -49,4 +49,4 @@ upgrade: ## write the locks anew with the newest releases
 
 clean: ## remove the environments and all caches
 	rm -rf .venv .venv-lowest .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
