@@ -168,14 +168,19 @@ def _declared(table: BoundTable) -> list[str]:
 def _condition(
     table: BoundTable, mine: list[Permission], project: Project
 ) -> tuple[str, tuple[Identity, ...]]:
-    """Return the condition on rows for several roles, and the functions it calls."""
-    if not table.tenant:
+    """Return the condition on rows for several roles, and the functions it calls.
+
+    Each helper is called once for a statement: inside `array(select …)` it is an init plan.
+    """
+    if any(not roles(project)[one.role].through for one in mine):
         return "true", ()
     helpers = sorted({roles(project)[one.role].helper() for one in mine})
-    column = ident(table.tenant_column)
-    parts = [f"{column} = any (array(select private.{ident(helper)}()))" for helper in helpers]
-    needs = tuple(("function", "private", helper, "") for helper in helpers)
-    return " or ".join(parts), needs
+    calls = [f"select private.{ident(helper)}()" for helper in helpers]
+    if table.tenant:
+        parts = [f"{ident(table.tenant_column)} = any (array({call}))" for call in calls]
+    else:
+        parts = [f"exists ({call})" for call in calls]
+    return " or ".join(parts), tuple(("function", "private", helper, "") for helper in helpers)
 
 
 KIND = Kind(

@@ -1,4 +1,4 @@
-"""What is checked of a function: its types, its body, its callers, what it moves, and the errors it raises."""
+"""What is checked of a function: its types, its body, its callers, what it moves, and its errors."""
 
 from __future__ import annotations
 

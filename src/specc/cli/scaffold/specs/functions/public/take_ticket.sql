@@ -1,0 +1,18 @@
+/*
+# A function file is SQL with this header in YAML. `drives` says which moves the function takes; the body is checked
+# against the tables and the lifecycle. Nobody but those under `callable_by` may call it.
+about: Gives an open ticket to a member, who begins to work on it.
+drives: {ticket: {open: [in_progress]}}
+callable_by: [server]
+errors: {PT404: There is no such ticket that is still open.}
+*/
+create function public.take_ticket(p_ticket uuid, p_member uuid) returns void language plpgsql as $$
+begin
+    update public.ticket
+    set state = 'in_progress', assignee_id = p_member
+    where id = p_ticket and state = 'open';
+    if not found then
+        raise exception 'ticket % is not open', p_ticket using errcode = 'PT404';
+    end if;
+end
+$$;
