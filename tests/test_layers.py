@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("verify",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
     ("analysis",),
@@ -31,7 +32,7 @@ LAYERS = (
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 MODELS = ("specc.lang", "specc.kinds", "specc.load.bind")
-SERVERS = ("specc.pg.server", "specc.pg.apply", "specc.pg.introspect", "specc.pg.tap", "specc.worker")
+SERVERS = ("specc.pg.server", "specc.pg.apply", "specc.pg.introspect", "specc.pg.tap", "specc.verify", "specc.worker")
 
 THIRD_PARTY = {
     "click": ("specc.cli",),

@@ -390,13 +390,14 @@ create table public.activity_request (
     constraint activity_request_org_id_idempotency_key_key unique (org_id, idempotency_key),
     constraint activity_request_org_id_workflow_request_id_activity_key_key unique (org_id, workflow_request_id, activity_key),
     constraint activity_request_errors_check check (jsonb_typeof(errors) = 'array'),
+    constraint activity_request_idempotency_key_check check (idempotency_key <> ''),
     constraint activity_request_input_check check (jsonb_typeof(input) = 'object'),
-    constraint activity_request_key_in_workflow_check check ((workflow_request_id is null) = (activity_key is null)),
+    constraint activity_request_key_in_workflow_check check (activity_key is null or workflow_request_id is not null),
     constraint activity_request_phase_check check (phase between 1 and 5),
     constraint activity_request_setup_check check (jsonb_typeof(setup) = 'object'),
     constraint activity_request_webhook_check check (webhook_secret_name is null or webhook_url is not null),
     constraint activity_request_webhook_secret_name_check check (webhook_secret_name ~ '^[A-Za-z][A-Za-z0-9_-]*$'),
-    constraint activity_request_webhook_url_check check (webhook_url ~ '^https://')
+    constraint activity_request_webhook_url_check check (webhook_url ~ '^https://[^/?#@[:space:]]+([/?#][^[:space:]]*)?$')
 );
 alter table public.activity_request enable row level security;
 revoke all on table public.activity_request from public, anon, authenticated, service_role;
@@ -634,14 +635,13 @@ create table public.source (
     constraint source_pkey primary key (id),
     constraint source_name_key unique (name),
     constraint source_activity_types_check check (activity_types <@ array['ENRICHMENT', 'EXTRACT', 'SOURCING']),
-    constraint source_base_url_check check (base_url ~ '^https://[^/@[:space:]]+(/[^@[:space:]]*)?$'),
+    constraint source_base_url_check check (base_url ~ '^https://[^/?#@[:space:]]+(/[^?#[:space:]]*)?$'),
     constraint source_delivery_request_template_check check (jsonb_typeof(delivery_request_template) = 'object'),
     constraint source_external_id_path_check check (jsonb_typeof(external_id_path) = 'array'),
     constraint source_max_concurrent_runs_check check (max_concurrent_runs > 0),
     constraint source_max_objects_check check (max_objects > 0),
     constraint source_name_check check (name <> ''),
     constraint source_poll_interval_check check (poll_interval > interval '0'),
-    constraint source_polling_check check (status_request_template is null or status_path is not null),
     constraint source_rate_limit_check check (rate_limit > 0),
     constraint source_rate_period_check check (rate_period > interval '0'),
     constraint source_records_path_check check (jsonb_typeof(records_path) = 'array'),
@@ -649,7 +649,7 @@ create table public.source (
     constraint source_run_request_template_check check (jsonb_typeof(run_request_template) = 'object'),
     constraint source_run_timeout_check check (run_timeout > interval '0'),
     constraint source_secret_name_check check (secret_name ~ '^[A-Za-z][A-Za-z0-9_-]*$'),
-    constraint source_status_map_check check (jsonb_typeof(status_map) = 'object'),
+    constraint source_status_map_check check (jsonb_typeof(status_map) = 'object' and not jsonb_path_exists(status_map, 'strict $.* ? (@.type() != "string" || !(@ like_regex "^(running|done|failed|timedout)$"))')),
     constraint source_status_path_check check (jsonb_typeof(status_path) = 'array'),
     constraint source_status_request_template_check check (jsonb_typeof(status_request_template) = 'object')
 );
@@ -714,9 +714,10 @@ create table public.workflow_request (
     constraint workflow_request_org_id_idempotency_key_key unique (org_id, idempotency_key),
     constraint workflow_request_errors_check check (jsonb_typeof(errors) = 'array'),
     constraint workflow_request_failure_policy_check check (failure_policy in ('stop', 'continue')),
+    constraint workflow_request_idempotency_key_check check (idempotency_key <> ''),
     constraint workflow_request_webhook_check check (webhook_secret_name is null or webhook_url is not null),
     constraint workflow_request_webhook_secret_name_check check (webhook_secret_name ~ '^[A-Za-z][A-Za-z0-9_-]*$'),
-    constraint workflow_request_webhook_url_check check (webhook_url ~ '^https://'),
+    constraint workflow_request_webhook_url_check check (webhook_url ~ '^https://[^/?#@[:space:]]+([/?#][^[:space:]]*)?$'),
     constraint workflow_request_workflow_phase_check check (workflow_phase between 1 and 5)
 );
 alter table public.workflow_request enable row level security;
@@ -832,6 +833,8 @@ create index etl_log_severity_logged_at_idx on etl_api.etl_log (severity, logged
 
 create index activity_object_type_id_idx on public.activity (object_type_id);
 
+create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
+
 create index activity_request_org_id_activity_id_idx on public.activity_request (org_id, activity_id);
 
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
@@ -879,8 +882,6 @@ create index run_request_source_id_org_id_id_where_idx on public.run_request (so
 create index run_request_source_id_state_where_idx on public.run_request (source_id, state) where state in ('ready', 'in_progress');
 
 create index value_datapoint_id_idx on public.value (datapoint_id);
-
-create index value_org_id_object_id_datapoint_id_collected_at_idx on public.value (org_id, object_id, datapoint_id, collected_at);
 
 create index value_org_id_run_request_id_idx on public.value (org_id, run_request_id);
 

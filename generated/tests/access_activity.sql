@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(231);
+select plan(232);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -301,5 +301,6 @@ select is(
     array['org_id', 'workflow_id', 'key'],
     'key activity_org_id_workflow_id_key_key'
 );
+select ok((select indisunique and indisvalid from pg_index where indexrelid = to_regclass('public.activity_org_id_key_where_key')), 'unique index activity_org_id_key_where_key');
 select * from finish();
 rollback;

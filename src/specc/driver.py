@@ -74,12 +74,29 @@ def check(root: Path) -> Result:
 
 def build(root: Path) -> Result:
     """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`."""
-    from specc.emit.tree import tree
-
     read = files.read_project(root)
     checked = analyse(read)
-    made = tree(checked.project, checked.ir, KINDS) if checked.ir is not None else {}
+    made = _files(checked.project, checked.ir) if checked.ir is not None else {}
     return _result(read, checked, made)
+
+
+def _files(project: Project, ir: Ir) -> dict[str, str]:
+    """Plan and emit; all SQL is parsed before anybody may write it."""
+    from specc.emit.tree import tree
+    from specc.pg.parsing import check_sql
+    from specc.plan.initial import plan_initial
+    from specc.plan.migration import initial_files
+
+    steps = plan_initial(ir)
+    title = f"{project.settings.project}: the initial migration"
+    made = {
+        **tree(project, ir, KINDS, steps),
+        **initial_files(title, project.settings.start, steps),
+    }
+    for path, text in made.items():
+        if path.endswith(".sql"):
+            check_sql(text)
+    return dict(sorted(made.items()))
 
 
 def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> Result:

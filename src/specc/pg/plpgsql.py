@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ IsRow = Callable[[str, str], bool | None]
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 _DEPTH = {"ASCII_40": 1, "ASCII_41": -1, "ASCII_91": 1, "ASCII_93": -1}
 _AFTER_TYPE = ("ASCII_59", "COLON_EQUALS", "ASCII_61", "DEFAULT", "NOT", "COLLATE", "ASCII_44")
-_BEFORE_DECLARE = (";", "begin", "then", "else", "loop", ">>")
+_BEFORE_STATEMENT = (";", "begin", "then", "else", "loop", ">>", "declare")
 _KEPT = frozenset(["refcursor", "void", "trigger", "event_trigger", "record"])
 # What the parser says of things that only a server can look up.
 _OUR_LIMITS = re.compile(
@@ -175,7 +176,7 @@ def _declared(body: str, found: tuple[Token, ...]) -> Iterator[Declared]:
         has_begun = has_begun or token.name == "BEGIN_P"
         before = found[at - 1] if at else None
         opens = (
-            before is None or not has_begun or before.name in _BEFORE_DECLARE or _text(body, before) == ">>"
+            before is None or not has_begun or before.name in _BEFORE_STATEMENT or _text(body, before) == ">>"
         )
         at += 1
         if token.name == "DECLARE" and opens:
@@ -245,27 +246,31 @@ def _one_type(body: str, found: tuple[Token, ...]) -> Iterator[Declared]:
 def _place(routine: Routine, message: str, is_row: Callable[[TypeUse], bool]) -> int:
     """Return where in the body an error is, which the parser does not say.
 
-    The shortest beginning of the body that gives the same error, however it goes on, ends where it was found.
+    The first statement after which the error does not change, however the body goes on, is the wrong one; in
+    it, the shortest beginning that gives the same error when the statement is ended there.
     """
-    body = routine.body
-    found = _significant(body)
+    body, found = routine.body, _significant(routine.body)
     near = _NEAR.search(message)
     word = near[1] if near else ""
-    endings = [one for one in ("", ";", "then", "loop") if one != word] if near else [")"]
 
-    def fails(count: int) -> bool:
-        start = body[: found[count - 1].end]
+    def fails(count: int, *endings: str) -> bool:
+        start = body[: found[count - 1].end] if count else ""
         return any(_message(routine, f"{start} {ending}", is_row) == message for ending in endings)
 
-    low, high = 1, len(found)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fails(middle) else (middle + 1, high)
-    if not found or not fails(low):
+    stops = [at + 1 for at, token in enumerate(found) if token.name == "ASCII_59"]
+    stops += [len(found)] if stops[-1:] != [len(found)] else []
+    number = bisect_left(stops, True, key=lambda count: fails(count, "]" if word == ")" else ")"))
+    if number == len(stops):
         return _fallback(body, found, word)
+    start = stops[number - 1] if number else 0
+    statement = found[start : stops[number]]
     if message.endswith("end of input"):
-        return found[low - 1].start
-    return _within(body, found[:low], word or _named(message))
+        return statement[-1].start
+    if word:
+        endings = [one for one in ("", ";", "then", "loop") if one != word]
+        ends = (at for at in range(start + 1, stops[number] + 1) if fails(at, *endings))
+        statement = found[start : next(ends, stops[number])]
+    return _within(body, statement, word or _named(message))
 
 
 def _message(routine: Routine, body: str, is_row: Callable[[TypeUse], bool]) -> str:
@@ -283,17 +288,15 @@ def _named(message: str) -> str:
     return quoted[1] if quoted else ""
 
 
-def _within(body: str, found: tuple[Token, ...], word: str) -> int:
-    """Return the place of `word` in the statement that the last token belongs to, or of the statement."""
-    last = found[-1]
-    if word and _text(body, last).lower() == word.lower():
-        return last.start
-    first = last
-    for token in reversed(found[:-1]):
-        if token.name == "ASCII_59":
-            break
-        if word and body[token.start :].lower().startswith(word.lower()):
+def _within(body: str, statement: tuple[Token, ...], word: str) -> int:
+    """Return the place of the last `word` in a statement, or the place where the statement begins."""
+    first = last = statement[-1]
+    for token in reversed(statement):
+        text = body[token.start :].lower()
+        if word and text.startswith(word.lower()):
             return token.start
+        if token is not last and _text(body, token).lower() in _BEFORE_STATEMENT:
+            break
         first = token
     return last.start if word else first.start
 

@@ -39,7 +39,8 @@ CATALOG = frozenset(
         *BUILT_IN,
         *PSEUDO,
         *("anycompatiblearray", "anycompatiblemultirange", "anycompatiblenonarray", "anycompatiblerange"),
-        *("anyenum", "anymultirange", "anynonarray", "anyrange", "any", "language_handler", "unknown"),
+        *("anyenum", "anymultirange", "anynonarray", "anyrange", "any", "unknown", "internal"),
+        *("language_handler", "index_am_handler", "table_am_handler", "fdw_handler", "tsm_handler"),
         *("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper"),
         *("regoperator", "regproc", "regprocedure", "regrole", "regtype"),
         *(

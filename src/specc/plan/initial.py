@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import (
     Check, Column, Comment, Grant, Index, PrimaryKey, Row, Table, Unique,
 )
-from specc.ir.fact import Fact
 from specc.ir.model import Ir, walk
+from specc.ir.step import Step
 from specc.pg.ddl import create, create_table, drop
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 _GONE_WITH_OWNER = (Index, Grant, Comment, Row)
 """Triggers and policies go first instead: the functions they call could not be dropped before them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Statements that make one fact true (a table with its columns and keys), and those that undo them."""
-
-    fact: Fact
-    up: str
-    down: str
 
 
 def plan_initial(ir: Ir) -> tuple[Step, ...]:

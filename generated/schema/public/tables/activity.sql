@@ -36,6 +36,8 @@ alter table public.activity
 
 create index activity_object_type_id_idx on public.activity (object_type_id);
 
+create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
+
 create policy delete_authenticated on public.activity
     for delete to authenticated
     using (org_id = any (array(select private.admin_tenants())));

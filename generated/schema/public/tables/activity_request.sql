@@ -25,13 +25,14 @@ create table public.activity_request (
     constraint activity_request_org_id_idempotency_key_key unique (org_id, idempotency_key),
     constraint activity_request_org_id_workflow_request_id_activity_key_key unique (org_id, workflow_request_id, activity_key),
     constraint activity_request_errors_check check (jsonb_typeof(errors) = 'array'),
+    constraint activity_request_idempotency_key_check check (idempotency_key <> ''),
     constraint activity_request_input_check check (jsonb_typeof(input) = 'object'),
-    constraint activity_request_key_in_workflow_check check ((workflow_request_id is null) = (activity_key is null)),
+    constraint activity_request_key_in_workflow_check check (activity_key is null or workflow_request_id is not null),
     constraint activity_request_phase_check check (phase between 1 and 5),
     constraint activity_request_setup_check check (jsonb_typeof(setup) = 'object'),
     constraint activity_request_webhook_check check (webhook_secret_name is null or webhook_url is not null),
     constraint activity_request_webhook_secret_name_check check (webhook_secret_name ~ '^[A-Za-z][A-Za-z0-9_-]*$'),
-    constraint activity_request_webhook_url_check check (webhook_url ~ '^https://')
+    constraint activity_request_webhook_url_check check (webhook_url ~ '^https://[^/?#@[:space:]]+([/?#][^[:space:]]*)?$')
 );
 alter table public.activity_request enable row level security;
 revoke all on table public.activity_request from public, anon, authenticated, service_role;

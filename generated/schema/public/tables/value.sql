@@ -36,8 +36,6 @@ alter table public.value
 
 create index value_datapoint_id_idx on public.value (datapoint_id);
 
-create index value_org_id_object_id_datapoint_id_collected_at_idx on public.value (org_id, object_id, datapoint_id, collected_at);
-
 create index value_org_id_run_request_id_idx on public.value (org_id, run_request_id);
 
 create index value_source_id_idx on public.value (source_id);

@@ -22,9 +22,10 @@ create table public.workflow_request (
     constraint workflow_request_org_id_idempotency_key_key unique (org_id, idempotency_key),
     constraint workflow_request_errors_check check (jsonb_typeof(errors) = 'array'),
     constraint workflow_request_failure_policy_check check (failure_policy in ('stop', 'continue')),
+    constraint workflow_request_idempotency_key_check check (idempotency_key <> ''),
     constraint workflow_request_webhook_check check (webhook_secret_name is null or webhook_url is not null),
     constraint workflow_request_webhook_secret_name_check check (webhook_secret_name ~ '^[A-Za-z][A-Za-z0-9_-]*$'),
-    constraint workflow_request_webhook_url_check check (webhook_url ~ '^https://'),
+    constraint workflow_request_webhook_url_check check (webhook_url ~ '^https://[^/?#@[:space:]]+([/?#][^[:space:]]*)?$'),
     constraint workflow_request_workflow_phase_check check (workflow_phase between 1 and 5)
 );
 alter table public.workflow_request enable row level security;
