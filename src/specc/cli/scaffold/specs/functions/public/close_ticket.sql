@@ -4,7 +4,8 @@ drives: {ticket: {open: [closed], in_progress: [closed], waiting: [closed]}}
 callable_by: [server]
 errors: {PT404: There is no such ticket that is not closed yet.}
 */
-create function public.close_ticket(p_ticket uuid, p_why text) returns void language plpgsql security definer as $$
+create function public.close_ticket(p_ticket uuid, p_why text) returns void
+language plpgsql security definer as $$
 begin
     update public.ticket
     set state = 'closed', state_substate = p_why
