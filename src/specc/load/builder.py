@@ -37,7 +37,9 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:[./-]\w+)*")
 _SPACE = re.compile(r"\s")
 _ANCHOR = re.compile(r"[&*][^\s,\[\]{}]*")
 _TAG = re.compile(r"!\S*")
-
+_NEXT = re.compile(r"\s*(\S)")
+# A sentence, a call or an expression rather than a name of two or three words.
+_FREE_TEXT = re.compile(r"[()=<>'\"]|[.!?]$|(?:\S+\s+){3}\S")
 
 # Stands in `_Frame.key` for "the next item"; a mapping that waits for a key has None there.
 _ITEM: Any = object()
@@ -54,7 +56,8 @@ class _Frame:
     key_start: int = -1
     key_end: int = -1
     keep: bool = True
-    has_bare_keys: bool = False
+    has_empty_values: bool = False
+    found_before: int = 0
 
 
 def _bottom() -> _Frame:
@@ -66,7 +69,8 @@ class Builder:
     """Builds what stands in `text`, which begins at the offset `base` of its file.
 
     `is_unreadable` says that the values cannot be used although the text is YAML: it nests too deep, an alias
-    stands for something, or a directive changes how it is read. `innermost` and `last` tell how far the text was understood.
+    stands for something, or a directive changes how it is read. `innermost` and `last` tell how far the text
+    was understood.
     """
 
     text: str
@@ -113,7 +117,7 @@ class Builder:
         frame = self._top
         if frame.key is None:
             frame.key, frame.key_start, frame.key_end = text, start, end
-            if not is_plain or not text or text[0] in SUSPECT_STARTS:
+            if style or (is_plain and (not text or text[0] in SUSPECT_STARTS) and event.anchor is None):
                 self._check_key(frame, text, is_plain)
             if text in frame.data:
                 self.found.add_duplicate(text, start, end, frame.children[text])
@@ -164,8 +168,8 @@ class Builder:
         if frame.keep:
             frame.data[key] = value
             frame.children[key] = node
-            if node.end == node.key_end:
-                frame.has_bare_keys = True
+            if node.start == node.end:
+                frame.has_empty_values = True
         else:
             frame.keep = True
         frame.key = None
@@ -185,7 +189,9 @@ class Builder:
         else:
             self.found.add_complex_key(start, style)
         self._stack.append(frame)
-        self._top = _Frame(data, node, children, None if is_mapping else _ITEM)
+        self._top = _Frame(
+            data, node, children, None if is_mapping else _ITEM, found_before=len(self.found.made)
+        )
         if len(self._stack) > MAX_DEPTH:
             self.found.add_depth(start, MAX_DEPTH)
             self.is_unreadable = True
@@ -198,7 +204,7 @@ class Builder:
             node.end = max(node.start, self.last.end)
         else:
             node.end = event.end_mark.index + self.base  # type: ignore[union-attr]
-            if frame.has_bare_keys:
+            if frame.has_empty_values:
                 self._check_bare_keys(frame)
             elif frame.key is _ITEM and len(frame.data) > 1:
                 self._check_items(frame)
@@ -234,28 +240,42 @@ class Builder:
 
     def _check_bare_keys(self, frame: _Frame) -> None:
         """Report the first key of `{ }` that is the rest of a text which a comma has split."""
-        before: tuple[int, bool] | None = None
+        text_before = -1
         bare: list[tuple[int, int]] = []
         name, start = "", -1
         for key, node in frame.children.items():
-            is_bare = node.end == node.key_end
+            is_bare = self._is_bare(node)
             if bare and not is_bare:
                 break
-            if is_bare and (bare or (before and before[1]) or not _IDENTIFIER.fullmatch(str(key))):
+            if is_bare and (bare or text_before >= 0 or not _IDENTIFIER.fullmatch(str(key))):
                 if not bare:
-                    name, start = str(key), before[0] if before and before[1] else node.key_start
+                    name, start = str(key), text_before if text_before >= 0 else node.key_start
                 bare.append((node.key_start, node.key_end))
-            before = (node.start, isinstance(frame.data[key], str) and not node.style)
+            text_before = node.start if isinstance(frame.data[key], str) and not node.style else -1
         if bare:
-            self.found.drop_within(bare)
+            self.found.drop_within(bare[0][0], bare[-1][1], frame.found_before)
             whole = self.text[start - self.base : bare[-1][1] - self.base]
             self.found.add_split_key(name, Span(self.found.path, *bare[0]), whole)
 
+    def _is_bare(self, node: Node) -> bool:
+        """Whether the key of an entry in `{ }` stands by itself, without a colon."""
+        if node.style or node.start < node.end:
+            return False
+        after = _NEXT.match(self.text, node.key_end - self.base)
+        return after is None or after[1] != ":"
+
     def _check_items(self, frame: _Frame) -> None:
-        """Report the first item of `[ ]` that is a plain text with spaces: its commas would split it."""
+        """Report the first item of `[ ]` that is, or may be, part of a text which a comma has split."""
+        is_after_words = False
+        before: Node | None = None
         for item, node in zip(frame.data, frame.children.values(), strict=True):
-            if item.__class__ is not str or node.style:
-                continue
-            if _SPACE.search(item) or item.count("(") != item.count(")"):
+            is_text = item.__class__ is str and not node.style
+            has_words = is_text and _SPACE.search(item) is not None
+            if is_text and (item.count("(") != item.count(")") or (has_words and _FREE_TEXT.search(item))):
                 self.found.add_loose_item(item, node.start, node.end)
                 return
+            if has_words and is_after_words and before is not None:
+                words = self.text[before.start - self.base : before.end - self.base]
+                self.found.add_loose_item(words, before.start, before.end)
+                return
+            is_after_words, before = has_words, node

@@ -1,4 +1,4 @@
-"""From an offset inside the value of a scalar to its place in the file: where an error in embedded SQL stands.
+"""From an offset inside the value of a scalar to its place in the file: where an error in embedded SQL is.
 
 Decodes the scalar once more, from its source text, and never looks at the value itself.
 """
@@ -14,9 +14,8 @@ from specc.load.document import Node
 VERBATIM = "verbatim"
 """The style of a node that is no YAML: its text stands in the file character by character."""
 
-# Plain and quoted texts over several lines: one line end is a space, several are one less, blanks around vanish.
-_FOLD = re.compile(r"[ \t]*(?:\r?\n[ \t]*)+")
 _BLOCK_HEADER = re.compile(r"\|[-+]?[ \t]*(?:#.*)?\r?\n")
+_BLANKS = " \t\r"
 _INDENTATION = re.compile(r"(?:[ \t]*\r?\n)*( +)")
 
 
@@ -40,7 +39,7 @@ def _after(places: Sequence[int], node: Node) -> int:
 
 
 def _places(text: str, node: Node) -> Sequence[int] | None:
-    """Return the offset in the file of each character of the value, or None where that is not kept track of."""
+    """Return the offset in the file of each character of the value, None where that is not kept track of."""
     if node.style == VERBATIM:
         return range(node.start, node.end)
     written = text[node.start : node.end]
@@ -54,18 +53,25 @@ def _places(text: str, node: Node) -> Sequence[int] | None:
 
 
 def _flow_places(text: str, start: int, end: int, quote: str) -> list[int]:
+    """Fold lines as YAML does: one line end is a space, several are one less, blanks around them vanish."""
     places: list[int] = []
+    breaks: list[int] = []
     at = start
-    while at < end:
-        fold = _FOLD.match(text, at, end)
-        if fold:
-            breaks = [at + i for i, one in enumerate(fold[0]) if one == "\n"]
+    while at <= end:
+        stop = text.find("\n", at, end)
+        is_last = stop < 0
+        line = text[at : end if is_last else stop]
+        line = line if is_last else line.rstrip(_BLANKS)
+        indentation = len(line) - len(line.lstrip(_BLANKS)) if breaks else 0
+        if breaks and (is_last or len(line) > indentation):
             places += breaks[1:] or breaks
-            at = fold.end()
-            continue
-        places.append(at)
-        at += 2 if quote == "'" and text[at] == "'" else 1
-    return places
+            breaks = []
+        if not breaks:
+            places += range(at + indentation, at + len(line))
+        breaks.append(stop)
+        at = end + 1 if is_last else stop + 1
+    second = {match.end() - 1 for match in re.finditer("''", text[start:end])} if quote == "'" else ()
+    return [place for place in places if place - start not in second]
 
 
 def _block_places(text: str, node: Node) -> list[int] | None:

@@ -43,7 +43,7 @@ _SUSPECTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"[-+]?0o?[0-9_]+", "readers disagree whether it is octal"),
         (r"[-+]?0[0-9_]+\.[0-9_]*(?:[eE][-+]?[0-9]+)?", "its leading zero would be lost"),
         (r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+)", "readers disagree whether it is a number"),
-        (r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?",
+        (r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?",
          "readers disagree whether it is a number"),
         (r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "it is no finite number"),
     )

@@ -15,9 +15,12 @@ from specc.load import yaml_codes
 from specc.load.document import Node
 from specc.load.yaml_findings import brief, quoted
 
-_REST = re.compile(r"[^\n\r]*?(?=[ \t]+#|[ \t]*(?:\r?\n|\Z))")
-_FLOW_REST = re.compile(r"[^\n\r,\[\]{}]*?(?=[ \t]+#|[ \t]*(?:[,\[\]{}]|\r?\n|\Z))")
-_KEY_BEFORE = re.compile(r"[ \t]*(?:- +)*(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s#\"'][^\n]*?)[ \t]*:[ \t]+(?=\S)")
+# No pattern here may try again from every place of a long run of blanks: such texts would take hours.
+_REST_END = re.compile(r"[\r\n]|[ \t]#|\Z")
+_FLOW_REST_END = re.compile(r"[\r\n,\[\]{}]|[ \t]#|\Z")
+_KEY_BEFORE = re.compile(
+    r"[ \t]*(?:- +)*(?:\"[^\"\n]*\"[ \t]*|'[^'\n]*'[ \t]*|[^\s#\"'][^\n]*?):[ \t]+(?=\S)"
+)
 _DIRECTIVE = re.compile(r"^%[^\n\r]*", re.MULTILINE)
 _LONGEST_KEY = 1024  # in YAML itself: the specification's limit for implicit keys
 _CLOSING = {"{": "}", "[": "]"}
@@ -47,7 +50,7 @@ class Failure:
         return self.text[self.at : self.at + 1]
 
     def span(self, start: int, end: int) -> Span:
-        """Return a span in the file; never an empty one, never one that begins behind the last visible text."""
+        """Return a span in the file, never an empty one nor one that begins behind the last visible text."""
         start = min(start, max(len(self.text.rstrip()) - 1, 0))
         return Span(self.path, start + self.base, max(end, start + 1) + self.base)
 
@@ -61,9 +64,8 @@ class Failure:
 
     def rest(self, at: int) -> str:
         """Return the text from `at` to the end of its line or, inside brackets, of its entry."""
-        pattern = _FLOW_REST if self.innermost.style in _CLOSING else _REST
-        match = pattern.match(self.text, at)
-        return match[0] if match else ""
+        end = (_FLOW_REST_END if self.innermost.style in _CLOSING else _REST_END).search(self.text, at)
+        return self.text[at : end.start() if end else at].rstrip(" \t")
 
     def finding(
         self, code: Code, at: int, length: int, message: str, label: str = "", hint: str = ""
@@ -145,6 +147,8 @@ def _reserved(failure: Failure) -> Diagnostic | None:
     elif not ("expected node content" in failure.problem and (sign == "-" or _is_value(failure, ","))):
         return None
     rest = failure.rest(at) or sign
+    if not failure.text[failure.line_start(at) : at].strip(" -"):
+        rest = rest.split(":")[0] or sign  # it stands where a key does
     shown = "a backtick" if sign == "`" else f"`{sign}`"
     if sign == "-" and failure.is_same_line(failure.innermost.start, at) and rest != sign:
         hint = f"write the list on lines of its own, or quote the text: {quoted(rest)}"
@@ -225,7 +229,7 @@ def _stray_bracket(failure: Failure) -> Diagnostic | None:
 
 
 def _text_behind(failure: Failure) -> Diagnostic | None:
-    """Text after a closing quote or bracket; a quote that ended on another line was not meant to end there."""
+    """Text after a closing quote or bracket; a quote that ends on another line was not meant to end there."""
     last, at = failure.last, failure.at
     if not (0 <= last.end <= at and failure.is_same_line(last.end, at)) or last.style not in (
         "'",
@@ -237,6 +241,9 @@ def _text_behind(failure: Failure) -> Diagnostic | None:
     if last.style in "'\"" and not failure.is_same_line(last.start, at):
         return _unclosed_quote(failure, last.start)
     rest = failure.rest(at)
+    if rest.startswith(":") and last.style in "'\"":
+        message = "a colon after a quoted key wants a space behind it"
+        return failure.finding(yaml_codes.SYNTAX, at, 1, message)
     message = f"{brief(rest)} stands behind the end of the value"
     hint = f"quote the text as a whole: {quoted(failure.text[last.start : at] + rest)}"
     if last.style in "'\"":

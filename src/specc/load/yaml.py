@@ -51,9 +51,11 @@ def read(source: SourceFile) -> tuple[tuple[Document, ...], tuple[Diagnostic, ..
     documents = readers[0].documents()
     if readers[0].is_stopped:
         # Most texts are right and read in one go; after an error each document is read by itself.
-        readers = [_Reader(source.text[at:end], at, Findings(source.path)) for at, end in _parts(source.text, start)]
+        parts = _parts(source.text, start)
+        readers = [_Reader(source.text[at:end], at, Findings(source.path)) for at, end in parts]
         documents = [document for reader in readers for document in reader.documents()]
-    return tuple(documents), tuple(one for reader in readers for one in reader.found.made)
+    found = [one for reader in readers for one in reader.found.made]
+    return tuple(documents), tuple(sorted(found, key=lambda one: one.span.start))
 
 
 def _parts(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -159,16 +161,15 @@ class _Reader:
     def _is_mapping(self, value: Any, node: Node) -> bool:
         if isinstance(value, dict):
             return True
-        if value is not None or node.end > node.start:
-            what = "a list" if isinstance(value, list) else f"the value {brief(str(value))}"
+        written = self.text[node.start - self.base : node.end - self.base]
+        is_list = isinstance(value, list)
+        if written and (is_list or not any(one.span.start == node.start for one in self.found.made)):
+            what = "a list" if is_list else f"the value {brief(written)}"
             message = f"a document is a mapping, and this one is {what}"
-            end = node.end if node.end - node.start == len(str(value)) else node.start + 1
+            end = node.start + 1 if is_list or "\n" in written else node.end
+            has_colon = isinstance(value, str) and ":" in value
+            hint = "put a space after the colon" if has_colon else "write `key: value`"
             span = Span(self.found.path, node.start, end)
-            hint = (
-                "put a space after the colon"
-                if isinstance(value, str) and ":" in value
-                else "write `key: value`"
-            )
             self.found.made.append(yaml_codes.NOT_A_MAPPING.at(span, message, help=hint))
         return False
 

@@ -1,4 +1,4 @@
-"""The findings about the YAML text itself, S001 to S020, with the page that explains each."""
+"""The findings about the YAML text itself, S001 to S019, with the page that explains each."""
 
 from __future__ import annotations
 
@@ -27,8 +27,20 @@ TAB = Code(
     "tab-indentation",
     why="YAML indents with spaces alone. How far a tab reaches depends on the editor, so that two people "
     "would see two different structures. Inside quotes and in the lines of a `|` block tabs are text.",
-    wrong="lifecycle: order\nstates:\n\tnew: {is: initial}\n\tdone: {is: terminal}\ntransitions: {new: [done]}\n",
-    right="lifecycle: order\nstates:\n  new: {is: initial}\n  done: {is: terminal}\ntransitions: {new: [done]}\n",
+    wrong="""\
+lifecycle: order
+states:
+\tnew: {is: initial}
+\tdone: {is: terminal}
+transitions: {new: [done]}
+""",
+    right="""\
+lifecycle: order
+states:
+  new: {is: initial}
+  done: {is: terminal}
+transitions: {new: [done]}
+""",
 )
 
 COLON = Code(
@@ -53,8 +65,9 @@ transitions: {new: [done]}
 RESERVED = Code(
     "S004",
     "reserved-start",
-    why="Some characters mean something to YAML at the start of a value: `@`, `` ` ``, `%`, `,`, `&`, `*`, `!`, "
-    "`|`, `>`, and `-` or `?` before a space. Text and SQL operators that begin with one stand in quotes.",
+    why="Some characters mean something to YAML at the start of a value: `@`, `` ` ``, `%`, `,`, `&`, "
+    "`*`, `!`, `|`, `>`, and `-` or `?` before a space. Text and SQL operators that begin with one stand "
+    "in quotes.",
     wrong="""\
 lifecycle: order
 about: @sales keeps this
@@ -128,8 +141,8 @@ transitions: {new: [done]}
 ESCAPE = Code(
     "S008",
     "bad-escape",
-    why='Inside "..." a backslash begins an escape such as \\n or \\u00e9. Regular expressions and paths stand '
-    "in '...', where a backslash is itself.",
+    why='Inside "..." a backslash begins an escape such as \\n or \\u00e9. Regular expressions and paths '
+    "stand in '...', where a backslash is itself.",
     wrong="""\
 lifecycle: order
 about: "numbers are \\d+"
@@ -148,8 +161,8 @@ CONTROL = Code(
     "S009",
     "control-character",
     why="Control characters, unpaired surrogates, foreign line ends (a lone carriage return, U+0085, U+2028, "
-    "U+2029), a byte order mark inside the text and marks that turn the direction of reading are invisible in "
-    "a review and read differently by different tools. PostgreSQL stores no NUL, however it is written.",
+    "U+2029), a byte order mark inside the text and marks that turn the direction of reading are invisible "
+    "in a review and read differently by different tools. PostgreSQL stores no NUL, however it is written.",
     wrong="""\
 lifecycle: order
 about: "ends with \\0"
@@ -273,8 +286,10 @@ transitions: {new: [done]}
 SPLIT = Code(
     "S016",
     "split-text",
-    why="Inside `{ }` and `[ ]` a comma ends a plain text, so the rest of the sentence, or the second argument "
-    "of a type, becomes an entry of its own. Text and SQL with spaces or commas stand in quotes there.",
+    why="Inside `{ }` and `[ ]` a comma ends a plain text, so the rest of the sentence, or the second "
+    "argument of a type, becomes an entry of its own. Texts with commas stand in quotes there. In a list "
+    "nobody can see what was meant, so that sentences, calls, and items of several words side by side are "
+    "quoted as well.",
     wrong="""\
 lifecycle: order
 states:

@@ -5,7 +5,6 @@ Takes offsets in the file and the text as written; keeps the findings in the ord
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,11 @@ from specc.load import yaml_codes
 from specc.load.document import Node
 
 _LONGEST_QUOTE = 60
+_MEANT = {
+    **dict.fromkeys(("yes", "y", "on"), "`true`"),
+    **dict.fromkeys(("no", "n", "off"), "`false`"),
+    "~": "`null`",
+}
 _TYPES = {bool: "a truth value", int: "a number", float: "a number", type(None): "null"}
 
 
@@ -40,13 +44,16 @@ class Findings:
         return Span(self.path, start, end)
 
     def add_ambiguous(self, text: str, reason: str, start: int, end: int) -> None:
+        """A plain scalar that readers of YAML take for different things."""
         message = f"the plain value {brief(text)} is ambiguous: {reason}"
-        hint = f"write {quoted(text)} if it is text"
+        otherwise = _MEANT.get(text.lower(), "")
+        hint = f"write {quoted(text)} if it is text" + (f", {otherwise} if not" if otherwise else "")
         self.made.append(
             yaml_codes.AMBIGUOUS.at(self._span(start, end), message, label="quote it", help=hint)
         )
 
     def add_empty_block(self, sign: str, start: int, end: int) -> None:
+        """A `|` or `>` with no text below it."""
         message = f"`{sign}` opens a block of text, and nothing follows"
         hint = f'write "{sign}" if the sign is meant, "" if the text is empty'
         self.made.append(
@@ -54,21 +61,25 @@ class Findings:
         )
 
     def add_nul(self, start: int, end: int) -> None:
+        """A NUL character, written as an escape."""
         message = "the text holds a NUL character, which PostgreSQL cannot store"
         self.made.append(yaml_codes.CONTROL.at(self._span(start, end), message))
 
     def add_odd_key(self, text: str, value: Any, start: int, end: int) -> None:
+        """A plain key that is a number, a truth value or null."""
         message = f"the key {brief(text)} is {_TYPES[type(value)]}, and names are text"
         hint = f"write {quoted(text)} if it is the name" if text else "give the entry a name"
         self.made.append(yaml_codes.KEY.at(self._span(start, max(end, start + 1)), message, help=hint))
 
     def add_complex_key(self, start: int, style: str) -> None:
+        """A list or a mapping where a key belongs."""
         what = "list" if style == "[" else "mapping" if style == "{" else "collection"
         message = f"a {what} cannot be a key"
         hint = "quote a text that begins with a bracket" if style in "{[" else "write `key: value`"
         self.made.append(yaml_codes.KEY.at(self._span(start, start + 1), message, help=hint))
 
     def add_duplicate(self, text: str, start: int, end: int, first: Node) -> None:
+        """A key that stands twice in its mapping; `first` is the node of the first."""
         label = Label(self._span(first.key_start, first.key_end), "first here")
         message = f"the key {brief(text)} stands twice in this mapping"
         self.made.append(
@@ -76,11 +87,13 @@ class Findings:
         )
 
     def add_merge(self, start: int, end: int) -> None:
+        """The key `<<`."""
         message = "specs have no merge key `<<`"
         hint = "write the entries out"
         self.made.append(yaml_codes.MERGE.at(self._span(start, end), message, help=hint))
 
     def add_anchor(self, text: str, start: int) -> None:
+        """An anchor or an alias; `text` with its sign."""
         if text.startswith("*"):
             message, hint = (
                 f"specs have no aliases such as {brief(text)}",
@@ -91,29 +104,36 @@ class Findings:
         self.made.append(yaml_codes.ANCHOR.at(self._span(start, start + len(text)), message, help=hint))
 
     def add_tag(self, text: str, start: int) -> None:
+        """A tag; `text` with its sign."""
         message = f"specs have no tags such as {brief(text)}"
         hint = "remove it, or quote the text if it begins with `!`"
         self.made.append(yaml_codes.TAG.at(self._span(start, start + len(text)), message, help=hint))
 
     def add_depth(self, start: int, most: int) -> None:
+        """A collection that begins deeper than `most` others."""
         message = f"collections nest more than {most} deep"
         self.made.append(yaml_codes.LIMIT.at(self._span(start, start + 1), message))
 
     def add_split_key(self, name: str, key: Span, whole: str) -> None:
+        """An entry of `{ }` without a colon; `whole` is the text that was split there."""
         if whole == name:
             message, label = f"the entry {brief(name)} has no value", "`key: value` is expected"
+            hint = (
+                "put a space after the colon"
+                if ":" in name
+                else "quote the text it belongs to, or give it a value"
+            )
         else:
             message, label = f"the comma before {brief(name)} splits the text", "became a key without a value"
-        hint = f"quote the text: {quoted(whole)}"
+            hint = f"quote the text: {quoted(whole)}"
         self.made.append(yaml_codes.SPLIT.at(key, message, label=label, help=hint))
 
     def add_loose_item(self, text: str, start: int, end: int) -> None:
-        message = f"the plain text {brief(text)} inside `[ ]` ends at the next comma"
+        """A plain item of `[ ]` that a comma may have split."""
+        message = f"the plain text {brief(text)} inside `[ ]` may be part of a longer one: commas split it"
         hint = f"quote the item: {quoted(text)}"
         self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, label="quote it", help=hint))
 
-    def drop_within(self, spans: list[tuple[int, int]]) -> None:
-        """Forget what was said about places that another finding explains."""
-        self.made = [
-            one for one in self.made if not any(start <= one.span.start < end for start, end in spans)
-        ]
+    def drop_within(self, start: int, end: int, since: int) -> None:
+        """Forget what was said about a place that another finding explains, from the finding `since` on."""
+        self.made[since:] = [one for one in self.made[since:] if not start <= one.span.start < end]
