@@ -46,22 +46,24 @@ begin
     if p_from is not null then
         foreach v_hop in array (
             select way from (values
-            ('new', array['new']),
-            ('invalid', array['new', 'invalid']),
-            ('valid', array['new', 'valid']),
-            ('ready', array['new', 'valid', 'ready']),
-            ('waiting', array['new', 'valid', 'waiting']),
-            ('in_progress', array['new', 'valid', 'ready', 'in_progress']),
-            ('timedout', array['new', 'valid', 'waiting', 'timedout']),
-            ('done', array['new', 'valid', 'ready', 'in_progress', 'done']),
-            ('failed', array['new', 'valid', 'ready', 'in_progress', 'failed']),
-            ('delivered', array['new', 'valid', 'ready', 'in_progress', 'done', 'delivered'])
+                ('new', array['new']),
+                ('invalid', array['new', 'invalid']),
+                ('valid', array['new', 'valid']),
+                ('ready', array['new', 'valid', 'ready']),
+                ('waiting', array['new', 'valid', 'waiting']),
+                ('in_progress', array['new', 'valid', 'ready', 'in_progress']),
+                ('timedout', array['new', 'valid', 'waiting', 'timedout']),
+                ('done', array['new', 'valid', 'ready', 'in_progress', 'done']),
+                ('failed', array['new', 'valid', 'ready', 'in_progress', 'failed']),
+                ('delivered', array['new', 'valid', 'ready', 'in_progress', 'done', 'delivered'])
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
                 insert into public.activity_request (id, state, org_id, activity_id) values (v_id, v_hop::public.activity_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
             else
-                v_before := v_before + (false)::integer;
+                v_before := v_before + ((v_last, v_hop) in (
+                    (null, null)
+                ) is true)::integer;
                 update public.activity_request set state = v_hop::public.activity_request_state, attempt = v_before where id = v_id;
             end if;
             v_last := v_hop;

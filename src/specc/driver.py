@@ -168,5 +168,7 @@ def _with_origin(lowered: Lowered, span: Span, file: str) -> Iterator[tuple[Fact
 def _clash(clash: Clash) -> Diagnostic:
     kind, *names = clash.identity
     related = (Label(clash.first[0], "first made here"),) if clash.first[0].path else ()
-    message = f"{kind.replace('_', ' ')} `{'.'.join(name for name in names if name)}` is made twice, differently"
+    message = (
+        f"{kind.replace('_', ' ')} `{'.'.join(name for name in names if name)}` is made twice, differently"
+    )
     return CLASH.at(clash.second[0], message, related=related)

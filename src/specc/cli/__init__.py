@@ -15,7 +15,7 @@ import click
 from specc import __version__
 from specc.cli.streams import make_robust, tell
 
-COMMANDS = ("check", "build", "explain", "init")
+COMMANDS = ("check", "build", "verify", "explain", "init")
 """In the order of `--help`; the command `x` is `specc.cli.x:command`."""
 
 FAILED = 2

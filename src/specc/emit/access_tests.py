@@ -12,7 +12,19 @@ from functools import cached_property
 
 from specc.emit.sample import USERS, Place, Samples, identifier
 from specc.ir.behaviour import AccessRule, Role, Tenancy
-from specc.ir.database import Check, Column, ForeignKey, Function, Grant, Index, PrimaryKey, Schema, Table, Unique, View
+from specc.ir.database import (
+    Check,
+    Column,
+    ForeignKey,
+    Function,
+    Grant,
+    Index,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+    View,
+)
 from specc.ir.model import Ir
 from specc.pg.names import API_ROLES, ident, lit, qualified
 from specc.pg.parsing import expression
@@ -103,7 +115,9 @@ class World:
     def subjects(self) -> tuple[Subject, ...]:
         """Everybody who may try something over the API, and one who is signed in but nobody's member."""
         made = [Subject("anon", "anon", "", self._as("anon"))]
-        made.append(Subject("outsider", "authenticated", identifier("user", "outsider"), self._as("authenticated")))
+        made.append(
+            Subject("outsider", "authenticated", identifier("user", "outsider"), self._as("authenticated"))
+        )
         for role in self.ir.all(Role):
             if role.table:
                 user = self.samples.user(role, "a")
@@ -190,7 +204,10 @@ class _Table:
 
     def _seed(self) -> Iterator[str]:
         """Users, the rows this table points at, and the memberships that make users members."""
-        users = [USERS_ROW.format(identifier("user", "nobody")), USERS_ROW.format(identifier("user", "outsider"))]
+        users = [
+            USERS_ROW.format(identifier("user", "nobody")),
+            USERS_ROW.format(identifier("user", "outsider")),
+        ]
         memberships = list(self.samples.memberships())
         users += [USERS_ROW.format(row[role.user]) for role, _, row in memberships]
         yield from users
@@ -230,7 +247,9 @@ class _Table:
             if self.world.database_roles.get(rule.role) == subject.database_role
         ]
         every = {one.name for one in self.columns}
-        columns = every if any(not rule.columns for rule in rules) else {c for rule in rules for c in rule.columns}
+        columns = (
+            every if any(not rule.columns for rule in rules) else {c for rule in rules for c in rule.columns}
+        )
         return bool(rules), columns
 
     def _sees(self, subject: Subject, command: str, tenant: str) -> bool:
@@ -252,7 +271,11 @@ class _Table:
             for tenant, whose in self._tenants():
                 where = f" where id = {self.samples.row_id(self.place, tenant)}" if "id" in columns else ""
                 rows = int(self._sees(subject, "select", tenant))
-                expected = (f"{rows} rows" if where else f"{'[1-9]' if rows else ''}[0-9]* rows") if allowed else DENIED
+                expected = (
+                    (f"{rows} rows" if where else f"{'[1-9]' if rows else ''}[0-9]* rows")
+                    if allowed
+                    else DENIED
+                )
                 statement = f"select {ident(column.name)} from {self.name}{where}"
                 yield Attempt(subject, statement, expected, f"select {column.name} of {whose}", late=True)
 
@@ -260,10 +283,16 @@ class _Table:
         granted, columns = self._granted(subject, "insert")
         for tenant, whose in self._tenants():
             values = self._insertable(columns, tenant)
-            statement = self.samples.insert(self.place, values) if values else f"insert into {self.name} default values"
+            statement = (
+                self.samples.insert(self.place, values)
+                if values
+                else f"insert into {self.name} default values"
+            )
             expected = DENIED
             if granted and self._sees(subject, "insert", tenant):
-                complete = all(one.name in values or one.name == "id" for one in self.samples.needed(self.place))
+                complete = all(
+                    one.name in values or one.name == "id" for one in self.samples.needed(self.place)
+                )
                 expected = "1 rows" if complete else "23502"
             yield Attempt(subject, statement, expected, f"insert {whose}", late=False)
         for column in self.columns:
@@ -290,11 +319,18 @@ class _Table:
             if column.generated or column.identity_form:
                 continue
             for tenant, whose in self._tenants():
-                where = f" where id = {self.samples.row_id(self.place, tenant)}" if seen and "id" in readable else ""
+                where = (
+                    f" where id = {self.samples.row_id(self.place, tenant)}"
+                    if seen and "id" in readable
+                    else ""
+                )
                 # The same value again meets every check; where it cannot be read, a sample has to do.
                 value = ident(column.name) if column.name in readable else self.samples.value(column, tenant)
                 statement = f"update {self.name} set {ident(column.name)} = {value}{where}"
-                rows = int(self._sees(subject, "update", tenant) and (not where or self._sees(subject, "select", tenant)))
+                rows = int(
+                    self._sees(subject, "update", tenant)
+                    and (not where or self._sees(subject, "select", tenant))
+                )
                 expected = f"{rows} rows" if where or not rows else "[0-9]+ rows"
                 if not granted or column.name not in columns:
                     expected = DENIED
@@ -306,8 +342,12 @@ class _Table:
         granted, _ = self._granted(subject, "delete")
         seen, readable = self._granted(subject, "select")
         for tenant, whose in self._tenants():
-            where = f" where id = {self.samples.row_id(self.place, tenant)}" if seen and "id" in readable else ""
-            allowed = self._sees(subject, "delete", tenant) and (not where or self._sees(subject, "select", tenant))
+            where = (
+                f" where id = {self.samples.row_id(self.place, tenant)}" if seen and "id" in readable else ""
+            )
+            allowed = self._sees(subject, "delete", tenant) and (
+                not where or self._sees(subject, "select", tenant)
+            )
             # What the own seed rows of memberships hold on to is kept by their keys, not by a policy.
             kept = "|23001|23503" if self.place in self.world.pointed_at else ""
             expected = f"1 rows{kept}" if allowed else "0 rows"
@@ -396,7 +436,9 @@ USERS_ROW = "insert into auth.users (id) values ({}) on conflict do nothing"
 def _functions(ir: Ir) -> str:
     """Return the tests of who may call each function and name things in each schema."""
     granted = {
-        (one.schema, one.name, one.signature, one.role) for one in ir.all(Grant) if one.object_kind == "function"
+        (one.schema, one.name, one.signature, one.role)
+        for one in ir.all(Grant)
+        if one.object_kind == "function"
     }
     checks = []
     for role in API_ROLES:

@@ -89,7 +89,9 @@ class Samples:
         if key is not None and key.target_columns[-1] == "id":
             return self.row_id((key.target_schema, key.target_table), tenant)
         if key is not None:
-            target = self.ir.by_identity[("column", key.target_schema, key.target_table, key.target_columns[-1])]
+            target = self.ir.by_identity[
+                ("column", key.target_schema, key.target_table, key.target_columns[-1])
+            ]
             return self.value(target, "a") if isinstance(target, Column) else "null"
         return self._examples.get((*place, column.name)) or self._plain(column.type, tenant)
 

@@ -178,7 +178,10 @@ def _status(machine: BoundMachine, project: Project) -> Lowered:
     )
     needs = (("table", machine.schema, machine.table),)
     yield View(machine.schema, name, query, needs)
-    yield Comment(f"view {machine.schema} {name}", f"Where each row of {machine.name} is, state and substate in one name.")
+    yield Comment(
+        f"view {machine.schema} {name}",
+        f"Where each row of {machine.name} is, state and substate in one name.",
+    )
     for role in readers(table.full_name, project):
         yield Grant("view", machine.schema, name, "", "select", role)
 
@@ -232,9 +235,7 @@ def _functions(machine: BoundMachine) -> Lowered:
         "private", str(values["may_carry"]), carry, f"p_state {enum}, p_substate text", "boolean", "sql",
         render("may_carry", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
     )  # fmt: skip
-    refused = (
-        f"p_id uuid, p_old {enum}, p_new {enum}, p_substate text, p_old_attempt integer, p_new_attempt integer"
-    )
+    refused = f"p_id uuid, p_old {enum}, p_new {enum}, p_substate text, p_old_attempt integer, p_new_attempt integer"
     yield Function(
         "private", str(values["refuse"]), f"uuid, {enum}, {enum}, text, integer, integer", refused, "void",
         "plpgsql", render("refuse", **values), settings=_PINNED, needs=needs,

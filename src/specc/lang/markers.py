@@ -52,4 +52,3 @@ class SpecModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
     short: ClassVar[Short | None] = None
-

@@ -36,7 +36,9 @@ CODES = (NOT_UTF8, UNREADABLE)
 class ProjectError(Exception):
     """There is no project to work on, or its project file is wrong; the message says what to do."""
 
-    def __init__(self, message: str, diagnostics: tuple[Diagnostic, ...] = (), source: SourceFile | None = None) -> None:
+    def __init__(
+        self, message: str, diagnostics: tuple[Diagnostic, ...] = (), source: SourceFile | None = None
+    ) -> None:
         super().__init__(message)
         self.diagnostics = diagnostics
         self.source = source

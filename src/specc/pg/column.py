@@ -133,7 +133,9 @@ class _Parts:
         if self.column.collClause is None:
             return ""
         start = self.column.collClause.location - len(_BEFORE)
-        piece = self.text[start : min([c.location - len(_BEFORE) for c, _ in self.pieces] or [len(self.text)])]
+        piece = self.text[
+            start : min([c.location - len(_BEFORE) for c, _ in self.pieces] or [len(self.text)])
+        ]
         return tidy(piece[tokens(piece)[0].end :])
 
     def reference(self) -> Reference | None:
@@ -148,7 +150,11 @@ class _Parts:
             raise SqlError("the columns that `set null` clears follow from the key, leave them out", offset)
         target = constraint.pktable
         columns = [one.sval for one in constraint.pk_attrs or ()]
-        words = [piece for kind in ("CONSTR_ATTR_DEFERRABLE", "CONSTR_ATTR_DEFERRED") for _, piece in self._all(kind)]
+        words = [
+            piece
+            for kind in ("CONSTR_ATTR_DEFERRABLE", "CONSTR_ATTR_DEFERRED")
+            for _, piece in self._all(kind)
+        ]
         return Reference(
             table=f"{target.schemaname}.{target.relname}" if target.schemaname else target.relname,
             column=columns[0] if columns else "",

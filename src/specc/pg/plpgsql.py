@@ -259,17 +259,17 @@ def _place(routine: Routine, message: str, is_row: Callable[[TypeUse], bool]) ->
 
     stops = [at + 1 for at, token in enumerate(found) if token.name == "ASCII_59"]
     stops += [len(found)] if stops[-1:] != [len(found)] else []
-    number = bisect_left(stops, True, key=lambda count: fails(count, "]" if word == ")" else ")"))
+    foreign = "]" if word == ")" else ")"
+    number = bisect_left(stops, True, key=lambda count: fails(count, foreign))
     if number == len(stops):
         return _fallback(body, found, word)
     start = stops[number - 1] if number else 0
     statement = found[start : stops[number]]
     if message.endswith("end of input"):
         return statement[-1].start
-    if word:
-        endings = [one for one in ("", ";", "then", "loop") if one != word]
-        ends = (at for at in range(start + 1, stops[number] + 1) if fails(at, *endings))
-        statement = found[start : next(ends, stops[number])]
+    endings = [one for one in ("", ";", "then", "loop") if one != word] if word else [foreign]
+    ends = (at for at in range(start + 1, stops[number] + 1) if fails(at, *endings))
+    statement = found[start : next(ends, stops[number])]
     return _within(body, statement, word or _named(message))
 
 
@@ -289,16 +289,16 @@ def _named(message: str) -> str:
 
 
 def _within(body: str, statement: tuple[Token, ...], word: str) -> int:
-    """Return the place of the last `word` in a statement, or the place where the statement begins."""
-    first = last = statement[-1]
-    for token in reversed(statement):
-        text = body[token.start :].lower()
-        if word and text.startswith(word.lower()):
-            return token.start
-        if token is not last and _text(body, token).lower() in _BEFORE_STATEMENT:
+    """Return the place of the last `word` among tokens, or else where their last statement begins."""
+    named = [one for one in statement if word and body.lower().startswith(word.lower(), one.start)]
+    if named or word:
+        return (named or statement)[-1].start
+    first = statement[-1]
+    for token in reversed(statement[:-1]):
+        if _text(body, token).lower() in _BEFORE_STATEMENT:
             break
         first = token
-    return last.start if word else first.start
+    return first.start
 
 
 def _fallback(body: str, found: tuple[Token, ...], word: str) -> int:

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import (
-    Check, Column, Comment, Grant, Index, PrimaryKey, Row, Table, Unique,
+    Check,
+    Column,
+    Comment,
+    Grant,
+    Index,
+    PrimaryKey,
+    Row,
+    Table,
+    Unique,
 )
 from specc.ir.model import Ir, walk
 from specc.ir.step import Step
@@ -24,7 +32,9 @@ def plan_initial(ir: Ir) -> tuple[Step, ...]:
 
 def _steps(ir: Ir) -> Iterator[Step]:
     database = [fact for fact in ir.facts if not isinstance(fact, BEHAVIOUR)]
-    inside = {fact.identity: ("table", fact.schema, fact.table) for fact in database if isinstance(fact, _INLINE)}
+    inside = {
+        fact.identity: ("table", fact.schema, fact.table) for fact in database if isinstance(fact, _INLINE)
+    }
     for fact in walk(database, inside):
         if isinstance(fact, Table):
             yield Step(fact, table_text(ir, fact), drop(fact))

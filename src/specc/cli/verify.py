@@ -1,0 +1,94 @@
+"""`specc verify`: proves the built project on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from specc.cli.project import Report, fail, has_errors, project_options, run
+from specc.cli.streams import out, progress
+
+if TYPE_CHECKING:
+    from specc.driver import Result
+
+
+@click.command("verify")
+@click.option(
+    "--dsn",
+    metavar="CONNINFO",
+    help="A server of your own, as a superuser; by default a private PostgreSQL 18 is started. The work is "
+    "done in a database that is made for it and dropped afterwards; the API's roles stay.",
+)
+@click.option("--pg", "version", type=int, metavar="VERSION", help="An installed PostgreSQL's major version.")
+@project_options
+def command(
+    project: Path | None,
+    format_: str,
+    color: Literal["auto", "always", "never"],
+    dsn: str | None,
+    version: int | None,
+) -> int:
+    """Apply the specs' database to a real PostgreSQL and prove it.
+
+    Applies bootstrap and migrations as an owner who is no superuser, runs the generated tests, walks a row
+    of each machine through its life, and goes the way back.
+    """
+    result = run("build", project, Report(format_, color))
+    if has_errors(result):
+        return 1
+    with _server(dsn, version) as (conninfo, name):
+        return _report(result, conninfo, name)
+
+
+@contextmanager
+def _server(dsn: str | None, version: int | None) -> Iterator[tuple[str, str]]:
+    """Yield a connection string and what to call the server."""
+    from specc.pg.binaries import embedded, installed
+    from specc.pg.server import ServerError, serve
+
+    if dsn is not None:
+        yield dsn, "the server given"
+        return
+    builds = {build.version: build for build in (*installed(), embedded())}
+    if version is not None and version not in builds:
+        fail(f"PostgreSQL {version} is not installed; there is {', '.join(map(str, sorted(builds)))}")
+    try:
+        with progress("starting PostgreSQL …"):
+            server = serve(builds[version] if version is not None else embedded())
+            started = server.__enter__()
+    except ServerError as error:
+        fail(str(error))
+    try:
+        yield started.dsn(), "a private server"
+    finally:
+        server.__exit__(None, None, None)
+
+
+def _report(result: Result, conninfo: str, name: str) -> int:
+    import psycopg
+
+    from specc.verify import verify
+
+    assert result.ir is not None, "a build without errors has facts"
+    try:
+        with psycopg.connect(conninfo) as connection:
+            number = connection.info.parameter_status("server_version")
+    except psycopg.OperationalError as error:
+        fail(f"cannot connect: {error}")
+    out(f"verified on PostgreSQL {number} ({name})\n")
+    failed = False
+    with progress("verifying …"):
+        for finding in verify(result.ir, result.files, conninfo):
+            failed = failed or bool(finding.failures)
+            first, *more = finding.seen.splitlines()
+            mark = "FAILED" if finding.failures else f"{finding.seconds:.1f} s"
+            out(f"  {finding.title:<8} {first}  ({mark})\n")
+            for line in (*more, *finding.failures):
+                out(f"           {line}\n")
+    if not failed:
+        out(f"read next: {result.output.name}/docs/README.md (what was built), README.md (how to go on)\n")
+    return int(failed)

@@ -1,0 +1,215 @@
+"""Verification: a built project proved on a real PostgreSQL, step by step.
+
+Built files and a server come in; what each step showed comes out, in order. A step that fails ends the
+run. It works in a database of its own and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from specc.analysis.machines import Lifecycle
+from specc.emit.sample import Samples
+from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.model import Ir
+from specc.pg.apply import ApplyError, apply
+from specc.pg.names import lit, qualified
+from specc.pg.tap import TapReport, install, run_all
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one step showed: `title` in one word, what was seen, and the failures, none when all is well."""
+
+    title: str
+    seen: str
+    seconds: float
+    failures: tuple[str, ...] = ()
+
+
+@dataclass
+class _Watch:
+    """A stopwatch: seconds since the last reading."""
+
+    since: float = field(default_factory=time.monotonic)
+
+    def read(self) -> float:
+        now = time.monotonic()
+        passed, self.since = now - self.since, now
+        return passed
+
+
+def verify(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]:
+    """Prove a build on the server of `conninfo` (a superuser's); stop at the first step that fails.
+
+    Applies bootstrap and migrations as a non-superuser owner, runs the generated tests, walks a row of each
+    machine through its life, and goes the way back and forth once more.
+    """
+    with _scratch(conninfo) as (admin, owner):
+        for step in (_apply, _test, _walk, _return):
+            for finding in step(ir, files, admin, owner):
+                yield finding
+                if finding.failures:
+                    return
+
+
+@contextmanager
+def _scratch(conninfo: str) -> Iterator[tuple[str, str]]:
+    """Make a database and a role that owns it; yield the connection strings of superuser and owner."""
+    name = f"specc_verify_{time.time_ns():x}"
+    password = f"{time.time_ns():x}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        role = sql.SQL("create role {} login password {}").format(identifier, sql.Literal(password))
+        connection.execute(role)
+        connection.execute(sql.SQL("grant {} to current_user").format(identifier))
+        try:
+            connection.execute(sql.SQL("create database {} owner {}").format(identifier, identifier))
+            admin = make_conninfo(conninfo, dbname=name)
+            yield admin, make_conninfo(admin, user=name, password=password)
+        finally:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
+            connection.execute(sql.SQL("drop role if exists {}").format(identifier))
+
+
+def _migrations(files: Mapping[str, str], folder: str = "migrations") -> list[str]:
+    return sorted(path for path in files if path.startswith(f"{folder}/") and path.endswith(".sql"))
+
+
+def _apply(_: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+    watch = _Watch()
+    for path in ("bootstrap.sql", *_migrations(files)):
+        try:
+            apply(admin if path == "bootstrap.sql" else owner, files[path])
+        except ApplyError as error:
+            yield Finding("applied", f"generated/{path} failed", watch.read(), (str(error),))
+            return
+    count = len(_migrations(files))
+    seen = f"bootstrap.sql and {count} migration{'s' if count != 1 else ''}, as an owner who is no superuser"
+    yield Finding("applied", seen, watch.read())
+
+
+def _test(_: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+    watch = _Watch()
+    framework = "pgTAP" if install(admin) == "pgtap" else "specc's stand-in for pgTAP"
+    tests = [(path, text) for path, text in sorted(files.items()) if path.startswith("tests/")]
+    reports = list(run_all(owner, tests))
+    failures = tuple(line for report in reports for line in _failures(report))
+    passed = sum(report.passed for report in reports)
+    yield Finding("tested", f"{passed:,} tests in {len(tests)} files, by {framework}", watch.read(), failures)
+
+
+def _failures(report: TapReport) -> Iterator[str]:
+    if report.error:
+        yield f"{report.name}: {report.error}"
+    for one in report.failed:
+        yield f"{report.name}: test {one.number}: {one.description}"
+        yield from (f"    {line}" for line in one.diagnostics[1:])
+
+
+def _walk(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+    """Take a row of each machine along the way to its farthest end, and try to skip that way."""
+    samples = Samples(ir)
+    for machine in ir.all(Machine):
+        watch = _Watch()
+        with psycopg.connect(owner) as connection:
+            yield _life(ir, machine, samples, connection, watch)
+            connection.rollback()
+
+
+def _life(
+    ir: Ir, machine: Machine, samples: Samples, connection: psycopg.Connection[Any], watch: _Watch
+) -> Finding:
+    place = (machine.schema, machine.table)
+    way = _farthest(lifecycle(ir, machine))
+    values = samples.values(place, "a")
+    title = f"{machine.name}: {' → '.join(way)}"
+    try:
+        for statement in (*samples.seed(samples.parents(place)), samples.insert(place, values)):
+            connection.execute(statement.encode())
+        refused = _refusal(connection, place, values["id"], way[-1]) if len(way) > 2 else ""
+        for state in way[1:]:
+            connection.execute(_move(place, values["id"], state))
+    except psycopg.Error as error:
+        return Finding("walked", title, watch.read(), (str(error),))
+    note = f"\nthe short cut is refused: {refused}" if refused else ""
+    return Finding("walked", f"{title}{note}", watch.read())
+
+
+def lifecycle(ir: Ir, machine: Machine) -> Lifecycle:
+    """Return a machine's lifecycle, put together from its facts."""
+    states = sorted(
+        (one for one in ir.all(State) if one.machine == machine.name), key=lambda one: one.position
+    )
+    moves = [one for one in ir.all(Transition) if one.machine == machine.name]
+    return Lifecycle(
+        states=tuple(one.name for one in states),
+        initial=tuple(one.name for one in states if one.role == "initial"),
+        terminal=tuple(one.name for one in states if one.role == "terminal"),
+        substates={one.name: one.substates for one in states},
+        steps=tuple((one.source, one.target) for one in moves if one.form == "step"),
+        recoveries=tuple((one.source, one.target) for one in moves if one.form == "recovery"),
+    )
+
+
+def _farthest(life: Lifecycle) -> tuple[str, ...]:
+    """Return the shortest way to the terminal state that is farthest off."""
+    ways = [life.path_to(state) for state in life.terminal]
+    return max(ways, key=len, default=life.initial[:1])
+
+
+def _move(place: tuple[str, str], identifier: str, state: str) -> bytes:
+    return f"update {qualified(*place)} set state = {lit(state)} where id = {identifier}".encode()
+
+
+def _refusal(connection: psycopg.Connection[Any], place: tuple[str, str], identifier: str, state: str) -> str:
+    try:
+        with connection.transaction():
+            connection.execute(_move(place, identifier, state))
+    except psycopg.Error as error:
+        return f"{error.sqlstate} {error.diag.message_primary}"
+    raise psycopg.Error(f"a move to {state} was not refused")
+
+
+def _return(ir: Ir, files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+    """Go the way back, look for anything left, and apply the migrations once more."""
+    watch = _Watch()
+    try:
+        for path in reversed(_migrations(files, "rollback")):
+            apply(owner, files[path])
+        left = _left_behind(owner)
+        for path in _migrations(files):
+            apply(owner, files[path])
+    except ApplyError as error:
+        yield Finding("undone", "the way back failed", watch.read(), (str(error),))
+        return
+    failures = tuple(f"left behind: {one}" for one in left)
+    yield Finding(
+        "undone", "the way back leaves nothing, and the way forth works again", watch.read(), failures
+    )
+
+
+def _left_behind(owner: str) -> list[str]:
+    """Return what the owner still owns: relations, functions, types and schemas."""
+    query = """
+        select 'relation ' || oid::regclass from pg_class where relowner = current_user::regrole
+            and relkind in ('r', 'v', 'm', 'S', 'p') and relnamespace <> 'pg_toast'::regnamespace
+        union all
+        select 'function ' || oid::regprocedure from pg_proc where proowner = current_user::regrole
+        union all
+        select 'type ' || oid::regtype from pg_type where typowner = current_user::regrole and typtype = 'e'
+        union all
+        select 'schema ' || nspname from pg_namespace
+            where nspowner = current_user::regrole and nspname not like 'pg\\_%'
+        order by 1
+    """
+    with psycopg.connect(owner) as connection:
+        return [row[0] for row in connection.execute(query).fetchall()]
