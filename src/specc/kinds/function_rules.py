@@ -304,7 +304,7 @@ def _path(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if one and setting.name == "search_path" and not is_safe_path(setting.value):
             span = _inside(one, setting.start, setting.end)
             message = "a function has no search path of its own"
-            yield OWN_PATH.at(span, message, help="leave it out and write every name with its schema")
+            yield OWN_PATH.at(span, message, help="leave it out and qualify every name")
 
 
 def _definer(entry: Entry, project: Project) -> Iterator[Diagnostic]:

@@ -174,10 +174,7 @@ def _declared(body: str, found: tuple[Token, ...]) -> Iterator[Declared]:
     while at < len(found):
         token = found[at]
         has_begun = has_begun or token.name == "BEGIN_P"
-        before = found[at - 1] if at else None
-        opens = (
-            before is None or not has_begun or before.name in _BEFORE_STATEMENT or _text(body, before) == ">>"
-        )
+        opens = not has_begun or _text(body, found[at - 1]).lower() in _BEFORE_STATEMENT
         at += 1
         if token.name == "DECLARE" and opens:
             while at < len(found) and found[at].name != "BEGIN_P":

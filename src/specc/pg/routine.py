@@ -190,7 +190,8 @@ class _Reader:
         parts: list[str] = []
         for at in range(first, stop):
             token = self.tokens[at]
-            if parts and token.start > self.tokens[at - 1].end:
+            is_apart = token.name not in ("ASCII_41", "ASCII_44") and self.tokens[at - 1].name != "ASCII_40"
+            if parts and is_apart and token.start > self.tokens[at - 1].end:
                 parts.append(" ")
             parts.append(self.prefixes.get(token.start, "") + self.text[token.start : token.end])
         return "".join(parts)
