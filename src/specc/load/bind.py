@@ -37,9 +37,9 @@ TWO_KINDS = Code(
     "two-kinds",
     "A document describes one thing, so exactly one of its keys is a kind. Put a line `---` between two "
     "documents, or write them into files of their own.",
-    wrong="lifecycle: order\ntable: order\n",
-    right="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
-    "---\naccess: orders\ntables: [order]\nallow: {}\n",
+    wrong="lifecycle: order\ntable: purchase\n",
+    right="table: purchase\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
+    "---\naccess: purchases\ntables: [purchase]\nallow: {}\n",
 )
 BAD_NAME = Code(
     "S103",
@@ -84,12 +84,12 @@ DUPLICATE = Code(
     "S108",
     "duplicate-name",
     "Two documents of one kind have the same name, so references to it would mean two things.",
-    wrong="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
-    "---\ntable: order\nshared: true\nabout: Orders again.\ncolumns: {number: integer}\n"
-    "---\naccess: orders\ntables: [order]\nallow: {}\n",
-    right="table: order\nshared: true\nabout: Orders.\ncolumns: {number: integer}\n"
-    "---\ntable: order_line\nshared: true\nabout: Lines.\ncolumns: {number: integer}\n"
-    "---\naccess: orders\ntables: [order, order_line]\nallow: {}\n",
+    wrong="table: purchase\nshared: true\nabout: Purchases.\ncolumns: {number: integer}\n"
+    "---\ntable: purchase\nshared: true\nabout: Purchases again.\ncolumns: {number: integer}\n"
+    "---\naccess: purchases\ntables: [purchase]\nallow: {}\n",
+    right="table: purchase\nshared: true\nabout: Purchases.\ncolumns: {number: integer}\n"
+    "---\ntable: purchase_line\nshared: true\nabout: Lines.\ncolumns: {number: integer}\n"
+    "---\naccess: purchases\ntables: [purchase, purchase_line]\nallow: {}\n",
 )
 CODES = (NO_KIND, TWO_KINDS, BAD_NAME, MISSING, UNKNOWN_KEY, WRONG_SHAPE, WRONG_CHOICE, DUPLICATE)
 
