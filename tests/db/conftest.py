@@ -1,13 +1,25 @@
-"""Servers for the tests that need one: a server per major version and worker, a fresh database per test."""
+"""Servers for the tests that need one: a server per major version and worker, a fresh database per test.
+
+`flagship` is such a database with the committed `generated/` applied, which its owner uses, no superuser.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from specc.pg import tap
+from specc.pg.apply import apply
 from specc.pg.binaries import Binaries, embedded, installed
 from specc.pg.server import Server, serve
+
+GENERATED = Path(__file__).parents[2] / "generated"
+OWNER = "flagship_owner"
 
 BUILDS = {f"pg{build.version}": build for build in (*installed(), embedded())}
 NUMBERS = count()
@@ -50,3 +62,42 @@ def database(request: pytest.FixtureRequest, server: Server) -> Iterator[str]:
     server.create(name, template=getattr(request, "param", None))
     yield server.dsn(name)
     server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def flagship_template(server: Server) -> str:
+    """The name of a database with bootstrap, migrations and test functions, for `Server.create` to copy."""
+    name = "flagship_template"
+    server.create(name)
+    admin = server.dsn(name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
+    give_to_owner(server, name)
+    apply(admin, (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
+    for migration in sorted((GENERATED / "migrations").glob("*.sql")):
+        apply(server.dsn(name, OWNER), migration.read_text(encoding="utf-8"))
+    tap.install(admin)
+    return name
+
+
+def give_to_owner(server: Server, name: str) -> None:
+    """Make the flagship's owner the owner of a database."""
+    order = sql.SQL("alter database {} owner to {}").format(sql.Identifier(name), sql.Identifier(OWNER))
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(order)
+
+
+@pytest.fixture
+def flagship(server: Server, flagship_template: str) -> Iterator[str]:
+    """The connection string, as its owner, of a fresh database of the flagship, dropped afterwards."""
+    name = f"flagship_{next(NUMBERS)}"
+    server.create(name, template=flagship_template)
+    give_to_owner(server, name)
+    yield server.dsn(name, OWNER)
+    server.drop(name)
+
+
+@pytest.fixture
+def flagship_admin(flagship: str) -> str:
+    """The connection string of the same database for the superuser."""
+    return make_conninfo(flagship, user="postgres")

@@ -6,9 +6,14 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 NPM_PACKAGE = "@electric-sql/pglite-pgtap@0.0.15"
 DEBIAN_PACKAGE = "postgresql-15-pgtap"
+
+
+# Python before 3.11.4 has no filters.
+_SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 class UnavailableError(Exception):
@@ -47,7 +52,7 @@ def _npm(work: Path) -> Path:
     (package,) = work.glob("*.tgz")
     for archive in (package, work / "package" / "dist" / "pgtap.tar.gz"):
         with tarfile.open(archive) as opened:
-            opened.extractall(work, filter="data")
+            opened.extractall(work, **_SAFELY)
     return next(work.rglob("pgtap.control"))
 
 
