@@ -84,7 +84,7 @@ def _migrations(files: Mapping[str, str], folder: str = "migrations") -> list[st
     return sorted(path for path in files if path.startswith(f"{folder}/") and path.endswith(".sql"))
 
 
-def _apply(_: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+def _apply(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
     for path in ("bootstrap.sql", *_migrations(files)):
         try:
@@ -97,7 +97,7 @@ def _apply(_: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[
     yield Finding("applied", seen, watch.read())
 
 
-def _test(_: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+def _test(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
     framework = "pgTAP" if install(admin) == "pgtap" else "specc's stand-in for pgTAP"
     tests = [(path, text) for path, text in sorted(files.items()) if path.startswith("tests/")]
@@ -179,7 +179,7 @@ def _refusal(connection: psycopg.Connection[Any], place: tuple[str, str], identi
     raise psycopg.Error(f"a move to {state} was not refused")
 
 
-def _return(ir: Ir, files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+def _return(_ir: Ir, files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
     """Go the way back, look for anything left, and apply the migrations once more."""
     watch = _Watch()
     try:

@@ -42,7 +42,7 @@ def roles(project: Project) -> Mapping[str, BoundRole]:
     return found
 
 
-class NoPermission(ValueError):
+class PermissionTextError(ValueError):
     """A permission is not written as `command` or `command (column, column)`."""
 
 
@@ -62,15 +62,15 @@ _PERMISSION = re.compile(r"\s*([a-z]+)\s*(?:\(([^()]*)\))?\s*\Z")
 
 
 def read_permission(text: str) -> tuple[str, tuple[str, ...]]:
-    """Read `insert (a, b)` into its command and columns. Raises `NoPermission` with the reason."""
+    """Read `insert (a, b)` into its command and columns. Raises `PermissionTextError` with the reason."""
     found = _PERMISSION.match(text)
     if not found or found[1] not in COMMANDS:
-        raise NoPermission(f"`{text}` is no permission")
+        raise PermissionTextError(f"`{text}` is no permission")
     columns = tuple(name.strip() for name in (found[2] or "").split(",")) if found[2] is not None else ()
     if any(not name for name in columns):
-        raise NoPermission(f"`{text}` names an empty column")
+        raise PermissionTextError(f"`{text}` names an empty column")
     if columns and found[1] == "delete":
-        raise NoPermission("a row is deleted as a whole, `delete` takes no columns")
+        raise PermissionTextError("a row is deleted as a whole, `delete` takes no columns")
     return found[1], columns
 
 
@@ -90,7 +90,7 @@ def _of(entry: Entry, project: Project) -> Iterator[Permission]:
             for at, text in enumerate(allowed):
                 try:
                     command, columns = read_permission(text)
-                except NoPermission:
+                except PermissionTextError:
                     continue
                 full = project.full_name("table", table)
                 yield Permission(entry, ("allow", role, at), full, role, command, columns)

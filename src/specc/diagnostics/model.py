@@ -59,7 +59,7 @@ class Code:
         label: str = "",
         related: tuple[Label, ...] = (),
         notes: tuple[str, ...] = (),
-        help: str = "",  # noqa: A002 - the field's own word
+        help: str = "",
     ) -> Diagnostic:
         """Report this finding at `span`; `message` is one sentence, names in backticks, no full stop."""
         return Diagnostic(self, span, message, label, related, notes, help)

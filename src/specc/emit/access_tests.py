@@ -86,12 +86,12 @@ OWNER = Subject("owner", "", "", ())
 def access_tests(ir: Ir) -> dict[str, str]:
     """Return the test files of all tables, and of schemas and functions, by file name."""
     world = World(ir)
-    files = {f"access_{_stem(ir, place)}.sql": _Table(world, place).text() for place in world.places}
+    files = {f"access_{_stem(place)}.sql": _Table(world, place).text() for place in world.places}
     files["access_functions.sql"] = _functions(ir)
     return files
 
 
-def _stem(ir: Ir, place: Place) -> str:
+def _stem(place: Place) -> str:
     return place[1] if place[0] == "public" else f"{place[0]}_{place[1]}"
 
 
@@ -357,9 +357,10 @@ class _Table:
     def _keys(self) -> Iterator[str]:
         """Yield a query for each key and unique index: it is there, on its columns, in their order."""
         ir = self.world.ir
-        for kind, letter in ((PrimaryKey, "p"), (Unique, "u")):
-            for one in ir.of_table(kind, *self.place):
-                yield self._constrained(one.name, letter, one.columns)
+        for key in ir.of_table(PrimaryKey, *self.place):
+            yield self._constrained(key.name, "p", key.columns)
+        for unique in ir.of_table(Unique, *self.place):
+            yield self._constrained(unique.name, "u", unique.columns)
         for one in ir.of_table(Index, *self.place):
             if one.unique:
                 name = qualified(self.place[0], one.name)
@@ -446,8 +447,9 @@ def _functions(ir: Ir) -> str:
             may = (one.schema, one.name, one.signature, role) in granted
             name = f"{qualified(one.schema, one.name)}({one.signature})"
             checks.append(_privilege("function", role, name, "execute", may))
-        for schema in ir.all(Schema):
-            checks.append(_privilege("schema", role, schema.name, "usage", role in schema.usage))
+        checks += [
+            _privilege("schema", role, one.name, "usage", role in one.usage) for one in ir.all(Schema)
+        ]
     parts = ["begin", "set local search_path = extensions, public", f"select plan({len(checks)})", *checks]
     parts += ["select * from finish()", "rollback"]
     return HEAD + f"-- Who may call what: {len(checks)} tests.\n\n" + "".join(f"{part};\n" for part in parts)

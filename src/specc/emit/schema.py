@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from specc.ir.database import (
-    Comment, Enum, ForeignKey, Function, Grant, Index, Policy, Row, Schema, Table, Trigger, View,
+    Comment,
+    Enum,
+    ForeignKey,
+    Function,
+    Grant,
+    Index,
+    Policy,
+    Row,
+    Schema,
+    Table,
+    Trigger,
+    View,
 )  # fmt: skip
 from specc.ir.fact import Fact
 from specc.ir.model import Ir

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 Identity = tuple[str, ...]
 """The name of the fact's class (`table`, `column`, …) and then its names, outermost first."""
@@ -25,7 +25,8 @@ class Fact:
     @property
     def identity(self) -> Identity:
         """The class word and the values of the identifying fields."""
-        return (self.KIND, *[str(getattr(self, name)) for name in _names(type(self))])
+        kind: Any = type(self)
+        return (self.KIND, *[str(getattr(self, name)) for name in _names(kind)])
 
     @property
     def requires(self) -> tuple[Identity, ...]:

@@ -26,7 +26,7 @@ def dump(ir: Ir) -> str:
 
 
 def _line(fact: Fact) -> str:
-    kind = type(fact)
+    kind: Any = type(fact)
     rest = {}
     for one in fields(kind):
         if one.name in details(kind):

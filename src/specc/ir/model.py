@@ -102,8 +102,8 @@ def walk(facts: Iterable[Fact], inside: Mapping[Identity, Identity]) -> Iterator
         required[inside.get(identity, identity)] |= {inside.get(need, need) for need in needs}
     waiting: dict[Identity, int] = {}
     followers: dict[Identity, list[Identity]] = {}
-    for identity, needs in required.items():
-        needs &= known.keys() - {identity}
+    for identity, wanted in required.items():
+        needs = (wanted & known.keys()) - {identity}
         waiting[identity] = len(needs)
         for need in needs:
             followers.setdefault(need, []).append(identity)

@@ -6,7 +6,6 @@ comes by membership a function that returns the tenants a signed-in user has it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.access import (
-    NoPermission,
     Permission,
+    PermissionTextError,
     covered,
     permissions,
     read_permission,
@@ -190,7 +190,7 @@ def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         for at, text in enumerate(allowed):
             try:
                 read_permission(text)
-            except NoPermission as error:
+            except PermissionTextError as error:
                 help = "for example `select` or `insert (name)`"
                 yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
 

@@ -147,7 +147,7 @@ def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     seen: dict[tuple[str, str], tuple[str | int, ...]] = {}
-    moves = [
+    moves: list[tuple[str, str, tuple[str | int, ...]]] = [
         (source, target, ("transitions", source, at))
         for source, targets in entry.spec.transitions.items()
         for at, target in enumerate(targets)

@@ -156,7 +156,8 @@ def _reference(
     target = project.full_name("table", reference.table)
     schema, name = target.split(".", 1)
     there = tables(project).get(target)
-    columns, pointed = (column,), (reference.column or "id",)
+    columns: tuple[str, ...] = (column,)
+    pointed: tuple[str, ...] = (reference.column or "id",)
     cleared: tuple[str, ...] = ()
     if there is not None and there.tenant and not there.is_root and table.tenant:
         columns, pointed = (table.tenant_column, column), (there.tenant_column, "id")

@@ -282,13 +282,13 @@ def _circles(project: Project) -> Iterator[Diagnostic]:
     """Find each circle of references that are neither null nor deferred, once, from its first table."""
     needs = {name: _needed(table, project) for name, table in tables(project).items()}
     reported: set[frozenset[str]] = set()
-    for start in needs:
+    for start, targets in needs.items():
         circle = _way_back(start, needs)
         if circle and frozenset(circle) not in reported:
             reported.add(frozenset(circle))
             table = tables(project)[start]
             way = " → ".join(f"`{project.short_name(name)}`" for name in (*circle, circle[0]))
-            span = _span_of_need(table, needs[start], circle[1 % len(circle)])
+            span = _span_of_need(table, targets, circle[1 % len(circle)])
             yield CIRCLE.at(span, f"no first row can be inserted: {way}", help="let one reference be `null`")
 
 

@@ -21,7 +21,9 @@ Path = tuple[str | int, ...]
 class Places(Protocol):
     """Where the parts of a document stand; the loader's documents are such."""
 
-    path: str
+    @property
+    def path(self) -> str:
+        """The file's path."""
 
     def value(self, path: Path) -> Span:
         """Return the span of a value."""

@@ -14,7 +14,7 @@ from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Kind
 from specc.lang.markers import Def, Ref
 from specc.lang.project import Entry, Project
-from specc.lang.shape import Record, shape_of
+from specc.lang.shape import shape_of
 from specc.lang.walk import Site, walk
 from specc.pg.names import MAX_BYTES, RESERVED
 
@@ -67,7 +67,7 @@ def resolve(project: Project, kinds: Mapping[str, Kind]) -> tuple[Project, list[
             span = site.entry.key(*site.path)
             found += check_name(site.text, site.marker.kind, span, label=site.marker.label)
         elif isinstance(site.marker, Ref):
-            found += _check(site, project, kinds)
+            found += _check(site, project)
     return project, found
 
 
@@ -115,7 +115,7 @@ def _declare(
     return declared
 
 
-def _check(site: Site, project: Project, kinds: Mapping[str, Kind]) -> Iterator[Diagnostic]:
+def _check(site: Site, project: Project) -> Iterator[Diagnostic]:
     marker: Ref = site.marker
     span = site.entry.key(*site.path) if site.on_key else site.entry.at(*site.path)
     if not marker.within:
@@ -171,7 +171,7 @@ def _declaring(entry: Entry, wanted: str, project: Project) -> tuple[str, str] |
 def declares(model: type, wanted: str) -> bool:
     """Whether a model has dict keys that declare names of a kind at its top level."""
     shape = shape_of(model)
-    return isinstance(shape, Record) and any(
+    return any(
         marker == Def(wanted, marker.label)
         for field in shape.fields
         for marker in getattr(getattr(field.shape, "key", None), "markers", ())

@@ -29,7 +29,8 @@ class Site:
 def walk(entry: Entry) -> Iterator[Site]:
     """Yield the marked texts of an entry in the order of the document."""
     scope = ((entry.kind, entry.name),)
-    yield from _walk(entry, entry.spec, shape_of(type(entry.spec)), (), scope)
+    model: Any = type(entry.spec)
+    yield from _walk(entry, entry.spec, shape_of(model), (), scope)
 
 
 def _walk(entry: Entry, value: Any, shape: Shape, path: Path, scope: Scope) -> Iterator[Site]:

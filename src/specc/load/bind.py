@@ -7,7 +7,7 @@ mistake stays one finding. Pydantic judges the data; every finding is worded her
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -134,7 +134,7 @@ def _validate(kind: Kind, name: str, document: Document, source: SourceFile) -> 
     shape = shape_of(kind.model)
     body = {key: value for key, value in document.data.items() if key != kind.key}
     data, root = normalise(body, document.root, shape)
-    root.children.setdefault(kind.key, document.node((kind.key,)))
+    root = replace(root, children={**root.children, kind.key: document.node((kind.key,))})
     places = Located(source, root, inner)
     spec, found = validate(kind.model, data, places, (kind.key,))
     return Bound(Entry(kind.key, name, spec, places), found)

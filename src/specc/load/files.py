@@ -7,11 +7,11 @@ from pathlib import Path
 
 from specc.diagnostics import Code, Diagnostic, SourceFile, Span
 from specc.lang.project import Settings
+from specc.lang.shape import shape_of
 from specc.load.bind import validate
 from specc.load.located import Located
 from specc.load.normalise import normalise
 from specc.load.yaml import inner, read
-from specc.lang.shape import shape_of
 
 PROJECT_FILE = "specc.yaml"
 SUFFIXES = (".yaml", ".yml", ".sql")

@@ -59,7 +59,8 @@ def read_column(text: str) -> Definition:
     if len(statement.tableElts) != 1:
         raise SqlError("this is more than one column", len(text))
     column = statement.tableElts[0]
-    if not isinstance(column, ast.ColumnDef) or column.typeName is None:
+    kind: object = type(column)
+    if kind is not ast.ColumnDef or column.typeName is None:
         raise SqlError("a column starts with its type", 0)
     parts = _Parts(text, column)
     names = [one.sval for one in column.typeName.names]
@@ -82,7 +83,7 @@ def read_column(text: str) -> Definition:
 class _Parts:
     """Cuts the pieces of a definition out of its text: each constraint ends where the next one starts."""
 
-    def __init__(self, text: str, column: ast.ColumnDef) -> None:
+    def __init__(self, text: str, column: Any) -> None:
         self.text = text
         self.column = column
         constraints = list(column.constraints or ())

@@ -30,13 +30,14 @@ def decide(text: str) -> Values | None:
 
 
 def _decide(node: Any) -> Values | None:
-    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+    kind: object = type(node)
+    if kind is ast.BoolExpr and node.boolop == enums.BoolExprType.AND_EXPR:
         parts = [_decide(one) for one in node.args]
         return None if None in parts else tuple(pair for part in parts if part for pair in part)
-    if isinstance(node, ast.ColumnRef):
+    if kind is ast.ColumnRef:
         column = _column(node)
         return ((column, ("true",)),) if column else None
-    if isinstance(node, ast.A_Expr) and node.name[-1].sval == "=":
+    if kind is ast.A_Expr and node.name[-1].sval == "=":
         listed = node.rexpr if isinstance(node.rexpr, tuple) else (node.rexpr,)
         column, literals = _column(node.lexpr), tuple(_literal(one) for one in listed)
         return ((column, literals),) if column and all(literals) else None
@@ -44,9 +45,12 @@ def _decide(node: Any) -> Values | None:
 
 
 def _column(node: Any) -> str:
-    if isinstance(node, ast.ColumnRef) and isinstance(node.fields[-1], ast.String):
-        return str(node.fields[-1].sval)
-    return ""
+    kind: object = type(node)
+    return str(node.fields[-1].sval) if kind is ast.ColumnRef and _plain(node.fields[-1]) else ""
+
+
+def _plain(field: Any) -> bool:
+    return isinstance(field, ast.String)
 
 
 def _literal(node: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 MAX_BYTES = 63
 """NAMEDATALEN - 1: what PostgreSQL keeps of an identifier."""
@@ -11,6 +12,7 @@ API_ROLES = ("anon", "authenticated", "service_role")
 """The roles that requests over the API run as (Supabase's names)."""
 
 RESERVED = frozenset(
+    # One word after the other: a list of so many would be a page.
     """
     all analyse analyze and any array as asc asymmetric authorization binary both case cast check
     collate collation column concurrently constraint create cross current_catalog current_date
@@ -21,7 +23,7 @@ RESERVED = frozenset(
     references returning right select session_user similar some symmetric system_user table
     tablesample then to trailing true union unique user using variadic verbose when where window
     with
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """Words that cannot name a column, table or function unquoted (appendix C, reserved, PostgreSQL 18)."""
 
@@ -33,15 +35,17 @@ _QUOTED = RESERVED | frozenset(
     national nchar none normalize nullif numeric out overlay position precision real row setof
     smallint substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement
     xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-    """.split()
+    """.split()  # noqa: SIM905
 )
+
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 def ident(name: str) -> str:
     """Return a name as an identifier in SQL, quoted where it has to be."""
-    if name and name not in _QUOTED and name.isascii() and name.replace("_", "a").isalnum():
-        if name == name.lower() and not name[0].isdigit():
-            return name
+    if _PLAIN.match(name) and name not in _QUOTED:
+        return name
     return '"' + name.replace('"', '""') + '"'
 
 

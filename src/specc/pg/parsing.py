@@ -108,18 +108,18 @@ class _Names(Visitor):
         self.relations: list[tuple[str, str, int]] = []
         self.types: list[tuple[str, str, int]] = []
 
-    def visit_ColumnRef(self, _: Any, node: ast.ColumnRef) -> None:  # noqa: N802 - pglast's protocol
-        path = tuple(one.sval for one in node.fields if isinstance(one, ast.String))
+    def visit_ColumnRef(self, _: Any, node: Any) -> None:  # noqa: N802 - pglast's protocol
+        path = tuple(str(one.sval) for one in node.fields if isinstance(one, ast.String))
         if len(path) == len(node.fields):
             self.columns.append((path, node.location - self.shift))
 
-    def visit_FuncCall(self, _: Any, node: ast.FuncCall) -> None:  # noqa: N802
+    def visit_FuncCall(self, _: Any, node: Any) -> None:  # noqa: N802
         self.functions.append((*_pair(node.funcname), node.location - self.shift))
 
-    def visit_RangeVar(self, _: Any, node: ast.RangeVar) -> None:  # noqa: N802
+    def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
         self.relations.append((node.schemaname or "", node.relname, node.location - self.shift))
 
-    def visit_TypeName(self, _: Any, node: ast.TypeName) -> None:  # noqa: N802
+    def visit_TypeName(self, _: Any, node: Any) -> None:  # noqa: N802
         if node.names:
             self.types.append((*_pair(node.names), node.location - self.shift))
 
@@ -165,7 +165,7 @@ def words(text: str) -> Iterator[str]:
 
 def tidy(text: str) -> str:
     """Return an expression on one line: runs of white space outside quotes become one space."""
-    parts = []
+    parts: list[str] = []
     last = 0
     for token in tokens(text):
         parts.append(" " if token.start > last and parts else "")

@@ -45,5 +45,5 @@ def _steps(ir: Ir) -> Iterator[Step]:
 def table_text(ir: Ir, table: Table) -> str:
     """Return CREATE TABLE with all columns, keys and checks of a table."""
     place = (table.schema, table.name)
-    keys = [*ir.of_table(PrimaryKey, *place), *ir.of_table(Unique, *place), *ir.of_table(Check, *place)]
+    keys: list[PrimaryKey | Unique | Check] = [*ir.of_table(PrimaryKey, *place), *ir.of_table(Unique, *place), *ir.of_table(Check, *place)]
     return create_table(table, ir.of_table(Column, *place), keys)
