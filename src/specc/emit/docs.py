@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from specc.emit import mermaid
 from specc.emit.markdown import anchor_of, fenced, heading, line_start, link, mono, plain
-from specc.ir.page import Block, Bullets, Code, Grid, Heading, Inline, Line, Link, Mono, Page, Paragraph, Text
+from specc.ir.page import (
+    Block, Bullets, Code, Grid, Heading, Inline, Line, Link, Mono, Page, Paragraph, RelationDiagram,
+    StateDiagram, Text,
+)  # fmt: skip
 
 INDEX = "README.md"
 """The page that a forge shows for the folder."""
@@ -21,10 +25,12 @@ DOCS = "generated/docs"
 """Where the pages lie in a project whose output folder has its usual name."""
 
 
-def docs_files(pages: Sequence[Page], title: str, about: str, output: str) -> dict[str, str]:
+def docs_files(
+    pages: Sequence[Page], title: str, about: str, output: str, overview: Sequence[Block] = ()
+) -> dict[str, str]:
     """Return all pages and their index by path below the output folder, which `output` is to the project."""
     files = {f"docs/{page.path}": render(page, f"{output}/docs") for page in pages}
-    return {f"docs/{INDEX}": index(pages, title, about), **files}
+    return {f"docs/{INDEX}": index(pages, title, about, overview), **files}
 
 
 def render(page: Page, docs: str = DOCS) -> str:
@@ -39,11 +45,12 @@ def render(page: Page, docs: str = DOCS) -> str:
     return _document(blocks)
 
 
-def index(pages: Iterable[Page], title: str, about: str) -> str:
-    """Return the page that lists all others, at the docs' root.
+def index(pages: Iterable[Page], title: str, about: str, overview: Sequence[Block] = ()) -> str:
+    """Return the page that lists all others, at the docs' root, and ends with the blocks of `overview`.
 
     Sections come in the order in which they first occur, the pages of each by title.
     """
+    place = _Place(INDEX, DOCS)
     sections: dict[str, list[Page]] = {}
     for page in pages:
         sections.setdefault(page.section, []).append(page)
@@ -55,7 +62,8 @@ def index(pages: Iterable[Page], title: str, about: str) -> str:
             ((Link(page.title, page=page.path, mono=False),), (Text(page.about),))
             for page in sorted(members, key=lambda page: (page.title, page.path))
         )
-        blocks += [heading(section, 2), _grid(Grid(("Page", "About"), rows), _Place(INDEX, DOCS))]
+        blocks += [heading(section, 2), _grid(Grid(("Page", "About"), rows), place)]
+    blocks += [text for block in overview if (text := _block(block, place))]
     return _document(blocks)
 
 
@@ -117,6 +125,10 @@ def _block(block: Block, place: _Place) -> str:
             return _grid(block, place)
         case Code(language, text):
             return fenced(language, text)
+        case StateDiagram(states, initial, terminal, steps, recoveries):
+            return fenced("mermaid", mermaid.state_diagram(states, initial, terminal, steps, recoveries))
+        case RelationDiagram(tables, relations):
+            return fenced("mermaid", mermaid.relations_diagram(tables, relations))
 
 
 def _grid(grid: Grid, place: _Place) -> str:

@@ -6,7 +6,8 @@ Names are identifiers, as resolution has checked; each gets an id that no word o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from specc.ir.page import Relation
 
 Edge = tuple[str, str]
 
@@ -31,17 +32,6 @@ def state_diagram(
 def _id(state: str) -> str:
     """Return the id of a state: bare, `end` would close a block and `state` open one."""
     return f"s_{state}"
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A reference: each row of `source` points by `column` at one row of `target`, or at most at one."""
-
-    source: str
-    target: str
-    column: str
-    optional: bool = False
-    unique: bool = False
 
 
 def relations_diagram(tables: Iterable[str], relations: Iterable[Relation]) -> str:

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
 from specc.diagnostics import Span
-from specc.ir.database import Function
+from specc.ir.database import Comment, ForeignKey, Function
 from specc.ir.fact import Fact, Identity
 
 F = TypeVar("F", bound=Fact)
@@ -55,6 +55,22 @@ class Ir:
     def of_table(self, kind: type[F], schema: str, table: str) -> list[F]:
         """Return the facts of one class that belong to one table."""
         return self._by_owner.get((kind, schema, table), [])  # type: ignore[return-value]
+
+    @cached_property
+    def _by_target(self) -> dict[tuple[str, str], list[ForeignKey]]:
+        found: dict[tuple[str, str], list[ForeignKey]] = {}
+        for key in self.all(ForeignKey):
+            found.setdefault((key.target_schema, key.target_table), []).append(key)
+        return found
+
+    def pointing_at(self, schema: str, table: str) -> list[ForeignKey]:
+        """Return the foreign keys of all tables that point at one table."""
+        return self._by_target.get((schema, table), [])
+
+    def about(self, *target: str) -> str:
+        """Return what the catalogue is to say of an object, named as in a fact's identity; "" for nothing."""
+        comment = self.by_identity.get(("comment", " ".join(target).rstrip()))
+        return comment.text if isinstance(comment, Comment) else ""
 
     def file_of(self, fact: Fact) -> str:
         """Return the spec file a fact comes from, or "" for what every project has."""

@@ -66,13 +66,43 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A block of code or, with language `mermaid`, a diagram."""
+    """A block of code."""
 
     language: str
     text: str
 
 
-Block = Heading | Paragraph | Bullets | Grid | Code
+@dataclass(frozen=True, slots=True)
+class StateDiagram:
+    """States in their order, and the moves between them as (from, to)."""
+
+    states: tuple[str, ...]
+    initial: tuple[str, ...]
+    terminal: tuple[str, ...]
+    steps: tuple[tuple[str, str], ...]
+    recoveries: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A reference: each row of `source` points by `column` at one row of `target`, or at most at one."""
+
+    source: str
+    target: str
+    column: str
+    optional: bool = False
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelationDiagram:
+    """Tables (names may have a schema), and the references between them."""
+
+    tables: tuple[str, ...]
+    relations: tuple[Relation, ...]
+
+
+Block = Heading | Paragraph | Bullets | Grid | Code | StateDiagram | RelationDiagram
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +115,32 @@ class Page:
     about: str
     spec: str
     blocks: tuple[Block, ...]
+
+
+def machine_path(name: str) -> str:
+    """Return the path of a machine's page."""
+    return f"machines/{name}.md"
+
+
+def lifecycle_path(name: str) -> str:
+    """Return the path of a lifecycle's page."""
+    return f"lifecycles/{name}.md"
+
+
+def table_path(schema: str, name: str) -> str:
+    """Return the path of a table's page."""
+    return f"tables/{schema}.{name}.md"
+
+
+def view_path(schema: str, name: str) -> str:
+    """Return the path of a view's page."""
+    return f"views/{schema}.{name}.md"
+
+
+def function_path(full_name: str) -> str:
+    """Return the path of a function's page; `full_name` has its schema."""
+    return f"functions/{full_name}.md"
+
+
+ACCESS_PATH = "access.md"
+"""The page about all roles and what they may do."""
