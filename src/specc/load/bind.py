@@ -91,7 +91,31 @@ DUPLICATE = Code(
     "---\ntable: purchase_line\nshared: true\nabout: Lines.\ncolumns: {number: integer}\n"
     "---\naccess: purchases\ntables: [purchase, purchase_line]\nallow: {}\n",
 )
-CODES = (NO_KIND, TWO_KINDS, BAD_NAME, MISSING, UNKNOWN_KEY, WRONG_SHAPE, WRONG_CHOICE, DUPLICATE)
+OUT_OF_RANGE = Code(
+    "S109",
+    "out-of-range",
+    "The value is of the right shape but larger or smaller than this key takes.",
+    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+    "---\ntable: ticket\nshared: true\nabout: A ticket.\ncolumns: {title: text}\n"
+    "---\naccess: tickets\ntables: [ticket]\nallow: {}\n"
+    "---\nmachine: ticket\nfollows: order\nattempts: -1\nundriven: {open: By hand.}\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
+    "---\ntable: ticket\nshared: true\nabout: A ticket.\ncolumns: {title: text}\n"
+    "---\naccess: tickets\ntables: [ticket]\nallow: {}\n"
+    "---\nmachine: ticket\nfollows: order\nattempts: 1\nundriven: {open: By hand.}\n",
+)
+_OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+CODES = (
+    NO_KIND,
+    TWO_KINDS,
+    BAD_NAME,
+    MISSING,
+    UNKNOWN_KEY,
+    WRONG_SHAPE,
+    WRONG_CHOICE,
+    DUPLICATE,
+    OUT_OF_RANGE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +184,9 @@ def _finding(problem: Any, shape: Shape, places: Located, title: Path) -> Diagno
         return MISSING.at(span, f"`{path[-1]}` is missing", help=f"add `{path[-1]}:`")
     if problem["type"] == "extra_forbidden":
         return _unknown_key(path, _shape_at(shape, path[:-1]), places)
+    if problem["type"] in _OUT_OF_RANGE:
+        bound = str(problem["msg"]).removeprefix("Input ")
+        return OUT_OF_RANGE.at(places.value(path), f"`{_key_name(path)}` {bound}")
     return _wrong_value(path, _shape_at(shape, path), problem["input"], places)
 
 

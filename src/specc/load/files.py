@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 
 from specc.diagnostics import Code, Diagnostic, SourceFile, Span
 from specc.lang.project import Settings
+from specc.lang.resolve import check_name
 from specc.lang.shape import shape_of
 from specc.load.bind import validate
 from specc.load.located import Located
@@ -30,7 +33,15 @@ UNREADABLE = Code(
     wrong="",
     right="",
 )
-CODES = (NOT_UTF8, UNREADABLE)
+BAD_SETTING = Code(
+    "S903",
+    "bad-setting",
+    "specc.yaml says something that cannot be: a stamp that is no date and time, a folder outside of the "
+    "project, a schema whose name would need quotes in every statement.",
+    wrong="",
+    right="",
+)
+CODES = (NOT_UTF8, UNREADABLE, BAD_SETTING)
 
 
 class ProjectError(Exception):
@@ -111,4 +122,30 @@ def _settings(root: Path) -> Settings:
     settings, problems = validate(Settings, data, Located(source, node, inner), ())
     if not isinstance(settings, Settings):
         raise ProjectError(f"{PROJECT_FILE} is wrong", problems, source)
+    places = Located(source, node, inner)
+    if wrong := tuple(_wrong_settings(settings, places)):
+        raise ProjectError(f"{PROJECT_FILE} is wrong", wrong, source)
     return settings
+
+
+def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]:
+    try:
+        datetime.strptime(settings.start, "%Y%m%d%H%M%S")  # noqa: DTZ007 - a stamp has no zone
+    except ValueError:
+        help = "fourteen digits between quotes, for example '20260101000000'"
+        yield BAD_SETTING.at(places.value(("start",)), f"`{settings.start}` is no stamp", help=help)
+    for key, folder in (("specs", settings.specs), ("output", settings.output)):
+        path = PurePosixPath(folder)
+        if not path.parts or path.is_absolute() or ".." in path.parts:
+            message = f"`{folder}` is no folder inside the project"
+            yield BAD_SETTING.at(places.value((key,)), message)
+    if PurePosixPath(settings.specs) == PurePosixPath(settings.output):
+        yield BAD_SETTING.at(places.value(("output",)), "specs and output are the same folder")
+    if not settings.schemas:
+        yield BAD_SETTING.at(places.key(("schemas",)), "a project has at least one schema")
+    for name in settings.schemas:
+        for found in check_name(name, "schema", places.key(("schemas", name))):
+            yield BAD_SETTING.at(found.span, found.message, help=found.help)
+        if name.startswith("pg_"):
+            message = f"`{name}`: PostgreSQL keeps names with `pg_` for itself"
+            yield BAD_SETTING.at(places.key(("schemas", name)), message)

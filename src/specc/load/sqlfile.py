@@ -7,19 +7,15 @@ the SQL says it, and the SQL itself, each with its place in the file. The body i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import pglast
-from pglast import ast
-from pglast.parser import ParseError
 
 from specc.diagnostics import Code, Diagnostic, SourceFile, Span
 from specc.load import yaml
 from specc.load.document import Document, Node
 from specc.load.positions import VERBATIM
-from specc.pg.parsing import SqlError, Token, check_sql, tokens
+from specc.pg.parsing import SqlError
 from specc.pg.routine import read_routine
+from specc.pg.statements import Statement, function_name, statements
 
 KEY = "function"
 _RIGHT = """\
@@ -72,10 +68,11 @@ CODES = (NO_HEADER, OPEN_HEADER, NOT_ONE, BAD_STATEMENT, REPEATED)
 _OPENING = re.compile(r"(?:[ \t]*(?:--[^\n]*)?\r?\n)*([ \t]*/\*[ \t]*\r?\n)")
 _CLOSING = re.compile(r"^[ \t]*\*/[ \t]*\r?$", re.MULTILINE)
 _VISIBLE = re.compile(r"[^\r\n]")
+_CREATION = "CreateFunctionStmt"
 _HELP = {
-    ast.GrantStmt: "who may call it stands under `callable_by` in the header",
-    ast.CommentStmt: "the comment is the header's `about`",
-    ast.CreateFunctionStmt: "put it into a file of its own",
+    "GrantStmt": "who may call it stands under `callable_by` in the header",
+    "CommentStmt": "the comment is the header's `about`",
+    _CREATION: "put it into a file of its own",
 }
 
 
@@ -153,16 +150,12 @@ class _Reader:
     def _check(self, sql: str, shift: int) -> bool:
         """Report what is wrong with the SQL as a whole; return whether it is one sound function."""
         try:
-            found = [self._statement(one, sql, shift) for one in _parse(sql)]
-            functions = [one for one, node in found if isinstance(node, ast.CreateFunctionStmt)]
-            if not functions:
+            found = statements(sql)
+            if not any(one.kind == _CREATION for one in found):
                 span = self._span(shift, shift + 1) if sql else self._span(shift - 1, shift)
                 self.found.append(NOT_ONE.at(span, "this file creates no function"))
                 return False
-            for span, node in found:
-                if not isinstance(node, ast.CreateFunctionStmt) or span != functions[0]:
-                    message = "this file creates one function and does nothing else"
-                    self.found.append(NOT_ONE.at(span, message, help=_HELP.get(type(node), "")))
+            self.found += self._superfluous(found, shift)
             if len(found) == 1:
                 read_routine(sql)
         except SqlError as error:
@@ -170,12 +163,15 @@ class _Reader:
             return False
         return len(found) == 1
 
-    def _statement(self, raw: ast.RawStmt, sql: str, shift: int) -> tuple[Span, object]:
-        """Return a statement with the span of its first words."""
-        first = int(raw.stmt_location or 0)
-        words = _words(sql[first:])[:2]
-        start = shift + first
-        return self._span(start + words[0].start, start + words[-1].end), raw.stmt
+    def _superfluous(self, found: tuple[Statement, ...], shift: int) -> list[Diagnostic]:
+        """Report every statement besides the first that makes a function."""
+        first = next(one for one in found if one.kind == _CREATION)
+        message = "this file creates one function and does nothing else"
+        return [
+            NOT_ONE.at(self._span(shift + one.start, shift + one.end), message, help=_HELP.get(one.kind, ""))
+            for one in found
+            if one is not first
+        ]
 
     def _bad(self, error: SqlError, sql: str, shift: int) -> Diagnostic:
         word = re.compile(r"\w+|\S|").match(sql, error.offset)
@@ -186,50 +182,10 @@ class _Reader:
 
     def _name(self, sql: str, shift: int) -> tuple[str, Node]:
         """Return the function's name as far as it can be told, and its node."""
-        place = _named(sql)
-        if place is not None:
-            start, end = place
-            return _unquoted(sql[start:end]), Node(shift + start, shift + end, VERBATIM)
+        found = function_name(sql)
+        if found is not None:
+            name, start, end = found
+            return name, Node(shift + start, shift + end, VERBATIM)
         parts = self.source.path.removesuffix(".sql").split("/")
         start = min(shift, len(self.source.text))
         return ".".join(parts[-2:]), Node(start, min(start + 1, len(self.source.text)), VERBATIM)
-
-
-def _parse(sql: str) -> Iterator[ast.RawStmt]:
-    try:
-        yield from pglast.parse_sql(sql)
-    except ParseError:
-        check_sql(sql)
-        raise
-
-
-def _words(sql: str) -> tuple[Token, ...]:
-    return tuple(one for one in tokens(sql) if one.name not in ("SQL_COMMENT", "C_COMMENT"))
-
-
-def _named(sql: str) -> tuple[int, int] | None:
-    """Find the name after the first FUNCTION or PROCEDURE, also in a statement that does not parse."""
-    try:
-        found = _words(sql)
-    except SqlError:
-        # An unfinished string: what stands before it is sound.
-        found = _words(re.split(r"['$]|/\*", sql, maxsplit=1)[0])
-    for at, token in enumerate(found[:-1]):
-        if token.name in ("FUNCTION", "PROCEDURE"):
-            last = at + 1
-            while last + 2 < len(found) and found[last + 1].name == "ASCII_46":
-                last += 2
-            return found[at + 1].start, found[last].end
-    return None
-
-
-def _unquoted(written: str) -> str:
-    """Return a name as the catalogue holds it: quoted parts as they are, others in lower case."""
-    parts = [
-        written[one.start + 1 : one.end - 1]
-        if written[one.start] == '"'
-        else written[one.start : one.end].lower()
-        for one in tokens(written)
-        if one.name != "ASCII_46"
-    ]
-    return ".".join(parts)
