@@ -35,7 +35,7 @@ class Who:
     user: UUID | None = None
 
 
-OWNER = Who("postgres")
+OWNER = Who("flagship_owner")
 SERVICE = Who("service_role")
 
 

@@ -4,10 +4,8 @@ A member of another tenant sees none of it, and a row that is deleted takes alon
 on it.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -17,7 +15,6 @@ from flagship_world import (
     ILLEGAL_MOVE,
     IN_USE,
     NOT_ALLOWED,
-    NUMBERS,
     OWNER,
     SERVICE,
     UNIQUE,
@@ -28,33 +25,9 @@ from flagship_world import (
 )
 from psycopg.types.json import Jsonb
 
-from specc import driver
-from specc.pg.apply import apply
-from specc.pg.server import Server
-
 pytestmark = pytest.mark.pg
 
-ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def template(server: Server) -> str:
-    """A database with the flagship as built from its specs, to be copied."""
-    name = f"flagship_tables_{next(NUMBERS)}"
-    files = driver.build(ROOT).files
-    server.create(name)
-    for path in ("bootstrap.sql", *sorted(path for path in files if path.startswith("migrations/"))):
-        apply(server.dsn(name), files[path])
-    return name
-
-
-@pytest.fixture
-def flagship(server: Server, template: str) -> Iterator[str]:
-    name = f"flagship_{next(NUMBERS)}"
-    server.create(name, template=template)
-    yield server.dsn(name)
-    server.drop(name)
 
 
 @pytest.fixture
