@@ -1,0 +1,62 @@
+"""What a SQL text does, statement by statement, and the name of the function in it, also where it is broken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pglast
+from pglast.parser import ParseError
+
+from specc.pg.parsing import SqlError, Token, check_sql, tokens
+
+_UNFINISHED = re.compile(r"['$]|/\*")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement: `kind` is its node's name in PostgreSQL (`GrantStmt`), `start` to `end` its first words."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def statements(text: str) -> tuple[Statement, ...]:
+    """Return the statements of a text. Raises `SqlError`."""
+    try:
+        parsed = pglast.parse_sql(text)
+    except ParseError:
+        check_sql(text)
+        raise
+    return tuple(_statement(text, int(raw.stmt_location or 0), type(raw.stmt).__name__) for raw in parsed)
+
+
+def _statement(text: str, start: int, kind: str) -> Statement:
+    first, *rest = _significant(text[start:])[:2]
+    return Statement(kind, start + first.start, start + (rest[0] if rest else first).end)
+
+
+def _significant(text: str) -> tuple[Token, ...]:
+    return tuple(one for one in tokens(text) if one.name not in ("SQL_COMMENT", "C_COMMENT"))
+
+
+def function_name(text: str) -> tuple[str, int, int] | None:
+    """Return the name after the first FUNCTION or PROCEDURE, as the catalogue holds it, and where it stands."""
+    try:
+        found = _significant(text)
+    except SqlError:
+        # A string or comment is not finished: what stands before the first one is sound.
+        found = _significant(_UNFINISHED.split(text, maxsplit=1)[0])
+    for at, token in enumerate(found[:-1]):
+        if token.name in ("FUNCTION", "PROCEDURE"):
+            last = at + 1
+            while last + 2 < len(found) and found[last + 1].name == "ASCII_46":
+                last += 2
+            parts = [text[one.start : one.end] for one in found[at + 1 : last + 1 : 2]]
+            return ".".join(_unquoted(part) for part in parts), found[at + 1].start, found[last].end
+    return None
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1] if part.startswith('"') else part.lower()
