@@ -141,7 +141,7 @@ def machines(project: Project) -> Mapping[str, BoundMachine]:
 def _bound(project: Project) -> Iterator[BoundMachine]:
     for entry in project.all("machine"):
         spec = entry.spec
-        table = project.find("table", spec.on or entry.name)
+        table = project.find("table", spec.rows_of or entry.name)
         lifecycle = project.find("lifecycle", spec.follows)
         if table is None or lifecycle is None or lifecycle.spec is None:
             continue

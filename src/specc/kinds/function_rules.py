@@ -187,7 +187,7 @@ def _pending(project: Project) -> set[str]:
     """Return the state types of machines that did not bind, which has been reported."""
     bound = {one.entry for one in machines(project).values()}
     left = [entry for entry in project.entries.get("machine", {}).values() if entry not in bound]
-    names = [(entry.spec.on if entry.spec else "") or entry.name for entry in left]
+    names = [(entry.spec.rows_of if entry.spec else "") or entry.name for entry in left]
     return {project.full_name("table", name) + "_state" for name in names}
 
 

@@ -109,7 +109,16 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
         )
 
 
+def _has_unknown_states(entry: Entry) -> bool:
+    """Whether a move names a state that is not there: what follows from the other moves is then a guess."""
+    spec = entry.spec
+    named = {*spec.transitions, *spec.recovery, *spec.recovery.values()}
+    return not named.union(*spec.transitions.values()) <= spec.states.keys()
+
+
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    if _has_unknown_states(entry):
+        return
     life = lifecycle_of(entry)
     reached = life.reached() if life.initial else set(life.states)
     known = ", ".join(f"`{state}`" for state in life.states if state in reached)
@@ -125,6 +134,8 @@ def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    if _has_unknown_states(entry):
+        return
     life = lifecycle_of(entry)
     escaping, reached = life.escaping(), life.reached()
     for state in life.states:

@@ -41,7 +41,7 @@ class MachineSpec(SpecModel):
 
     about: str = Field("", description="What the life of a row of this table is.")
     follows: Annotated[str, Ref("lifecycle")] = Field(description="The lifecycle.")
-    on: Annotated[str, Ref("table")] = Field("", description="The table; the machine's own name by default.")
+    rows_of: Annotated[str, Ref("table")] = Field("", description="The table; the machine's own name by default.")
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
@@ -62,7 +62,7 @@ _GOOD = (
 NO_TABLE = Code(
     "S310",
     "machine-without-table",
-    "A machine binds a lifecycle to a table: the one of its own name, or the one under `on`.",
+    "A machine binds a lifecycle to a table: the one of its own name, or the one under `rows_of`.",
     wrong=_GOOD.replace("machine: ticket", "machine: tickt"),
     right=_GOOD,
 )
@@ -70,7 +70,7 @@ TWO_MACHINES = Code(
     "S311",
     "two-machines",
     "A table has one `state`, so it follows one machine.",
-    wrong=_GOOD + "---\nmachine: other\non: ticket\nfollows: order\nundriven: {open: By hand.}\n",
+    wrong=_GOOD + "---\nmachine: other\nrows_of: ticket\nfollows: order\nundriven: {open: By hand.}\n",
     right=_GOOD,
 )
 UNDRIVEN = Code(
@@ -91,23 +91,23 @@ NOT_UNDRIVEN = Code(
 
 
 def _bound(entry: Entry, project: Project) -> BoundMachine | None:
-    table = entry.spec.on or entry.name
+    table = entry.spec.rows_of or entry.name
     return machines(project).get(project.full_name("table", table))
 
 
 def _has_table(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     from specc.diagnostics.suggest import suggest
 
-    if not entry.spec.on and project.find("table", entry.name) is None:
+    if not entry.spec.rows_of and project.find("table", entry.name) is None:
         known = [project.short_name(name) for name in project.entries.get("table", {})]
-        help = suggest(entry.name, known) or "name the table under `on`"
+        help = suggest(entry.name, known) or "name the table under `rows_of`"
         yield NO_TABLE.at(entry.title, f"there is no table `{entry.name}` for this machine", help=help)
 
 
 def _alone(project: Project) -> Iterator[Diagnostic]:
     first: dict[str, Entry] = {}
     for entry in project.all("machine"):
-        table = project.full_name("table", entry.spec.on or entry.name)
+        table = project.full_name("table", entry.spec.rows_of or entry.name)
         known = first.setdefault(table, entry)
         if known is not entry:
             label = Label(known.title, "this machine has it already")
