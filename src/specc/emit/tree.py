@@ -22,6 +22,7 @@ def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...
         "bootstrap.sql": bootstrap(),
         **schema.schema_files(ir, steps),
         **tests(ir),
+        "editor/settings.schema.json": editor.settings_schema(),
         "editor/specc.schema.json": editor.editor_schema(kinds),
         "specc.lock": lock.dump(ir),
     }

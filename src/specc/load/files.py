@@ -134,6 +134,9 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
     except ValueError:
         help = "fourteen digits between quotes, for example '20260101000000'"
         yield BAD_SETTING.at(places.value(("start",)), f"`{settings.start}` is no stamp", help=help)
+    if settings.released:
+        message = "this version of specc has no migrations between releases yet"
+        yield BAD_SETTING.at(places.value(("released",)), message, help="leave it `false`")
     for key, folder in (("specs", settings.specs), ("output", settings.output)):
         path = PurePosixPath(folder)
         if not path.parts or path.is_absolute() or ".." in path.parts:
