@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from specc.analysis.access import (
     Permission,
@@ -13,7 +14,7 @@ from specc.analysis.access import (
     roles,
 )
 from specc.analysis.tables import BoundTable, all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label
+from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
 from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
 from specc.lang.kind import ProjectRule, Rule
@@ -195,26 +196,42 @@ def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                 yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What is wrong with a permission on some of its tables; their names stand between `before` and `after`."""
+
+    code: Code
+    place: Span
+    before: str
+    after: str
+    help: str = field(default="", compare=False)
+
+
 def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    """Report each fault of a permission once, with all tables that it is a fault on."""
+    faults: dict[_Fault, dict[str, str]] = {}
     for name in entry.spec.tables:
         table = tables(project).get(project.full_name("table", name))
         if table is None:
             continue
         for one in permissions(project).get(table.full_name, ()):
             if one.entry is entry and one.role in roles(project):
-                yield from _columns(one, table, project)
-                yield from _rows(one, table, project)
+                for fault in (*_columns(one, table, project), *_rows(one, table, project)):
+                    faults.setdefault(fault, {})[project.short_name(table.full_name)] = fault.help
+    for fault, helps in faults.items():
+        listed = ", ".join(f"`{name}`" for name in helps)
+        help = next((one for one in helps.values() if one), "")
+        yield fault.code.at(fault.place, f"{fault.before} {listed}{fault.after}", help=help)
 
 
-def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[Diagnostic]:
+def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fault]:
     known = all_columns(table, project)
-    where = project.short_name(table.full_name)
+    place = one.entry.at(*one.path)
     for column in one.columns:
         if column not in known:
-            message = f"table `{where}` has no column `{column}`"
-            yield NO_COLUMN.at(one.entry.at(*one.path), message, help=suggest(column, known))
+            yield _Fault(NO_COLUMN, place, f"there is no column `{column}` in", "", suggest(column, known))
         elif one.command != "select" and _protected(column, one.command, table):
-            yield PROTECTED.at(one.entry.at(*one.path), f"`{where}.{column}` cannot be written over the API")
+            yield _Fault(PROTECTED, place, f"`{column}` of", " cannot be written over the API")
 
 
 def _protected(column: str, command: str, table: BoundTable) -> bool:
@@ -222,25 +239,21 @@ def _protected(column: str, command: str, table: BoundTable) -> bool:
     return owner or column in ("id", "attempt", "state_since")
 
 
-def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[Diagnostic]:
-    role = roles(project)[one.role]
-    place, where = one.entry.at(*one.path), project.short_name(table.full_name)
+def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fault]:
+    role, place = roles(project)[one.role], one.entry.at(*one.path)
+    would = f"role `{role.name}` would {one.command} rows of"
     if role.database_role == "service_role":
         return
     if table.tenant and not role.through:
-        message = f"role `{role.name}` would {one.command} rows of `{where}` of every tenant"
-        yield EVERY_TENANT.at(place, message, help="say `through` which table it is a member")
+        help = "say `through` which table it is a member"
+        yield _Fault(EVERY_TENANT, place, would, " of every tenant", help)
     elif table.tenant and role.through in tables(project):
         membership = tables(project)[role.through]
         if membership.tenant != table.tenant:
-            message = (
-                f"rows of `{where}` belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
-            )
-            yield OTHER_TENANT.at(place, message)
+            owners = f" belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
+            yield _Fault(OTHER_TENANT, place, "rows of", owners)
     elif not table.tenant and one.command != "select":
-        yield SHARED_WRITE.at(
-            place, f"role `{role.name}` would {one.command} rows of `{where}` for everybody"
-        )
+        yield _Fault(SHARED_WRITE, place, would, " for everybody")
 
 
 RULES = (
