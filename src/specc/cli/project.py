@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
@@ -65,22 +67,42 @@ def run(step: str, project: Path | None, report: Report) -> Result:
 
     Leaves the command with exit code 2 where there is no project, or its specc.yaml is wrong.
     """
-    from specc import driver
     from specc.diagnostics.text import summary
+
+    # Plugins of pydantic are other packages' code: they cost time and have no say in what a spec means.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    with _without_collector(), progress(f"{step} …"):
+        result = _run(step, project, report)
+    found = tuple(result.diagnostics)
+    report.show(found, result.sources)
+    tell(summary(found, result.documents))
+    return result
+
+
+def _run(step: str, project: Path | None, report: Report) -> Result:
+    from specc import driver
     from specc.load.files import ProjectError, find_root
 
     try:
-        with progress(f"{step} …"):
-            result: Result = getattr(driver, step)(project or find_root(Path.cwd()))
+        result: Result = getattr(driver, step)(project or find_root(Path.cwd()))
     except ProjectError as error:
         if error.diagnostics:
             sources = {error.source.path: error.source} if error.source else {}
             report.show(error.diagnostics, sources)
         fail(str(error))
-    found = tuple(result.diagnostics)
-    report.show(found, result.sources)
-    tell(summary(found, result.documents))
     return result
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector away: a run is short and hardly makes cycles, and it looks at every object."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def fail(message: str) -> NoReturn:
