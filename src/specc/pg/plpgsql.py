@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pglast.parser import ParseError, parse_plpgsql_json
@@ -33,6 +34,8 @@ _KEPT = frozenset(["refcursor", "void", "trigger", "event_trigger", "record"])
 _OUR_LIMITS = re.compile(
     r"^(Not implemented|cache lookup|(type|relation|schema|collation) .* does not exist)"
 )
+_DECLARE = re.compile(r"\bdeclare\b", re.IGNORECASE)
+_BEGIN = re.compile(r"\bbegin\b", re.IGNORECASE)
 _NEAR = re.compile(r'at or near "(.*)"\Z', re.DOTALL)
 _QUOTED = re.compile(r'"([^"]+)"')
 
@@ -51,9 +54,10 @@ class Declared:
     end: int
 
 
+@lru_cache(maxsize=4096)
 def declared(body: str) -> tuple[Declared, ...]:
-    """Return the types that a body declares, in order. Raises `SqlError` for an unfinished string."""
-    return tuple(_declared(body, _significant(body)))
+    """Return the types that a body declares, in order. Raises `SqlError` for a string that does not end."""
+    return tuple(_declared(body, _significant(body[: _end_of_declarations(body)])))
 
 
 def declared_type(one: Declared, default_schema: str) -> TypeUse:
@@ -168,15 +172,33 @@ def _significant(body: str) -> tuple[Token, ...]:
     return tuple(one for one in tokens(body) if one.name not in _COMMENTS)
 
 
+def _end_of_declarations(body: str) -> int:
+    """Return where the last DECLARE section ends, or the body, so that the rest need not be scanned.
+
+    A beginning that ends in the word BEGIN, and not inside a string or a comment, has the tokens of the whole.
+    """
+    words = list(_DECLARE.finditer(body))
+    if not words:
+        return 0
+    begin = _BEGIN.search(body, words[-1].end())
+    if begin:
+        try:
+            last = tokens(body[: begin.end()])[-1]
+        except SqlError:
+            return len(body)
+        if last.name == "BEGIN_P":
+            return begin.end()
+    return len(body)
+
+
 def _declared(body: str, found: tuple[Token, ...]) -> Iterator[Declared]:
     """Yield the types in all DECLARE sections; each lasts from DECLARE to the BEGIN of its block."""
     at, has_begun = 0, False
     while at < len(found):
-        token = found[at]
-        has_begun = has_begun or token.name == "BEGIN_P"
-        opens = not has_begun or _text(body, found[at - 1]).lower() in _BEFORE_STATEMENT
+        name, before = found[at].name, found[at - 1]
+        has_begun = has_begun or name == "BEGIN_P"
         at += 1
-        if token.name == "DECLARE" and opens:
+        if name == "DECLARE" and (not has_begun or _text(body, before).lower() in _BEFORE_STATEMENT):
             while at < len(found) and found[at].name != "BEGIN_P":
                 stop = _next(found, at, "ASCII_59")
                 yield from _declaration(body, found[at : stop + 1])
