@@ -190,7 +190,7 @@ def _refusal(
         with connection.transaction():
             connection.execute(_move(place, identifier, illegal[-1]))
     except psycopg.Error as error:
-        return f"\nand no other way: {error.sqlstate} {error.diag.message_primary}"
+        return f"\nother moves are refused: {error.sqlstate} {error.diag.message_primary}"
     raise psycopg.Error(f"a move from {born} to {illegal[-1]} was not refused")
 
 
