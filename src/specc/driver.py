@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
-from specc.ir.fact import Fact
+from specc.ir.fact import Fact, Identity
 from specc.ir.model import Clash, Ir, Origin, gather
 from specc.kinds import KINDS, foundation
 from specc.lang import resolve
@@ -23,14 +23,14 @@ BY_KEY: Mapping[str, Kind] = {kind.key: kind for kind in KINDS}
 CLASH = Code(
     "S801",
     "object-made-twice",
-    "Two specs make an object of the same name in different ways, so the database could be only one of them.",
-    wrong="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
-    "---\ntable: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
-    "unique: [[title]]\nchecks: {title_key: \"title <> ''\", title: \"title <> 'x'\"}\n"
-    "---\ntable: ticket_title\nabout: A title.\nshared: true\ncolumns: {key: text}\n"
-    "---\naccess: tickets\ntables: [ticket, ticket_title]\nallow: {}\n",
-    right="table: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
-    "---\naccess: tickets\ntables: [ticket]\nallow: {}\n",
+    "Two specs make an object of the same name in different ways, so the database could be only one of them. "
+    "Tables, views and indexes of a schema share one set of names, tables and types another.",
+    wrong="table: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text unique}\n"
+    "---\ntable: ticket_title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
+    "---\naccess: tickets\ntables: [ticket, ticket_title_key]\nallow: {}\n",
+    right="table: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text unique}\n"
+    "---\ntable: title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
+    "---\naccess: tickets\ntables: [ticket, title_key]\nallow: {}\n",
 )
 CODES: tuple[Code, ...] = tuple(
     sorted(
@@ -120,10 +120,14 @@ def analyse(read: files.Sources) -> Checked:
 def _load(read: files.Sources, sink: Sink) -> Project:
     empty = Project(read.settings, {}, frozenset(kind.key for kind in KINDS if kind.in_schema))
     bound: list[Entry] = []
+    texts = []
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
         documents, found = reader(source)
         sink.extend(found)
+        texts.append((source, documents))
+    sink.settle()
+    for source, documents in texts:
         for document in documents:
             one = bind.bind(document, source, BY_KEY)
             sink.extend(one.found)
@@ -166,9 +170,14 @@ def _with_origin(lowered: Lowered, span: Span, file: str) -> Iterator[tuple[Fact
 
 
 def _clash(clash: Clash) -> Diagnostic:
-    kind, *names = clash.identity
     related = (Label(clash.first[0], "first made here"),) if clash.first[0].path else ()
-    message = (
-        f"{kind.replace('_', ' ')} `{'.'.join(name for name in names if name)}` is made twice, differently"
-    )
+    if clash.rival == clash.identity:
+        message = f"{_object(clash.identity)} is made twice, differently"
+    else:
+        message = f"{_object(clash.identity)} would have the name of {_object(clash.rival)}"
     return CLASH.at(clash.second[0], message, related=related)
+
+
+def _object(identity: Identity) -> str:
+    kind, *names = identity
+    return f"{kind.replace('_', ' ')} `{'.'.join(name for name in names if name)}`"

@@ -88,9 +88,16 @@ class Sink:
     """Collects the findings of one run; reading it gives them once each, in the order of the text."""
 
     _found: dict[tuple[Span, str, str], Diagnostic] = field(default_factory=dict)
+    _settled: set[Span] = field(default_factory=set)
+
+    def settle(self) -> None:
+        """Let the findings so far speak for their places: what later stages find there is an echo."""
+        self._settled = {found.span for found in self._found.values()}
 
     def add(self, found: Diagnostic) -> None:
         """Keep one finding; the same code with the same words at the same place counts once."""
+        if found.span in self._settled:
+            return
         self._found.setdefault((found.span, found.code.id, found.message), found)
 
     def extend(self, found: Iterable[Diagnostic]) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from specc.diagnostics import Span
 from specc.ir.database import Comment, ForeignKey, Function
 from specc.ir.fact import Fact, Identity
+from specc.ir.namespace import rivals
 
 F = TypeVar("F", bound=Fact)
 Origin = tuple[Span, str]
@@ -80,9 +81,10 @@ class Ir:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two facts with one identity and different content."""
+    """Two facts with one identity and different content, or with a name that only one of them can bear."""
 
     identity: Identity
+    rival: Identity
     first: Origin
     second: Origin
 
@@ -97,8 +99,9 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
         known = facts.setdefault(identity, fact)
         first = origins.setdefault(identity, origin)
         if known != fact:
-            clashes.append(Clash(identity, first, origin))
+            clashes.append(Clash(identity, identity, first, origin))
     ordered = tuple(facts[identity] for identity in sorted(facts))
+    clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ordered)]
     return Ir(ordered, origins), tuple(clashes)
 
 
