@@ -210,9 +210,9 @@ def _bracket(failure: Failure) -> Diagnostic | None:
         span = failure.span(innermost.start, innermost.start + 1)
         return yaml_codes.BRACKET.at(span, message, label="opened here", related=(label,))
     if "expected node content" in failure.problem:
-        return failure.finding(
-            yaml_codes.SYNTAX, failure.at, 1, f"an entry is missing before `{failure.character}`"
-        )
+        what = "a key" if failure.character == ":" else "an entry"
+        message = f"{what} is missing before `{failure.character}`"
+        return failure.finding(yaml_codes.SYNTAX, failure.at, 1, message)
     message = (
         f"a comma or `{closing}` is missing before {brief(failure.rest(failure.at) or failure.character)}"
     )

@@ -112,6 +112,8 @@ class Findings:
     def add_depth(self, start: int, most: int) -> None:
         """A collection that begins deeper than `most` others."""
         message = f"collections nest more than {most} deep"
+        while self.made and self.made[-1].code is yaml_codes.KEY:
+            self.made.pop()  # the brackets on the way, each in the place of a key
         self.made.append(yaml_codes.LIMIT.at(self._span(start, start + 1), message))
 
     def add_split_key(self, name: str, key: Span, whole: str) -> None:
