@@ -1,15 +1,19 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from specc import driver
+from specc.emit.tree import bootstrap
 from specc.ir.database import Function
 from specc.pg import plpgsql
+from specc.pg.apply import apply
 from specc.pg.ddl import create, drop
 from specc.pg.names import API_ROLES
 from specc.pg.parsing import SqlError, check_sql
 from specc.pg.routine import Routine, read_routine
+from specc.pg.server import Server
 from specc.pg.typename import read_type
 
 pytestmark = pytest.mark.pg
@@ -25,6 +29,7 @@ def samples(file: str) -> dict[str, str]:
 
 SOUND = samples("sound.sql")
 BROKEN = samples("broken.sql")
+BOOTSTRAP = bootstrap()
 ROWS = {("app", "run_request"), ("app", "event")}
 SCALARS = {("app", "order_state"), ("app", "label")}
 CATALOGUE = """
@@ -54,13 +59,11 @@ def fact(routine: Routine) -> Function:
 
 
 @pytest.fixture(scope="module")
-def prepared(server) -> Iterator[psycopg.Connection]:
+def prepared(server: Server) -> Iterator[psycopg.Connection]:
     """A connection to a database with the samples' schema, seeing no schema but PostgreSQL's."""
     server.create("routines")
+    apply(server.dsn("routines"), BOOTSTRAP)
     with psycopg.connect(server.dsn("routines"), autocommit=True) as connection:
-        for role in API_ROLES:
-            if not connection.execute("select from pg_roles where rolname = %s", (role,)).fetchall():
-                connection.execute(f"create role {role}")
         connection.execute((FOLDER / "setup.sql").read_text())
         connection.execute("set search_path = ''")
         yield connection
@@ -106,3 +109,79 @@ def test_types_found_without_a_schema_are_postgresqls_own(prepared: psycopg.Conn
         " where typnamespace = 'pg_catalog'::regnamespace and typname !~ '^_' and typtype <> 'c'"
     ).fetchall()
     assert [name for (name,) in found if not read_type(name, "app").is_own] == []
+
+
+PROJECT = """\
+# file: tickets.yaml
+lifecycle: order
+states: {open: {is: initial}, closed: {is: terminal}}
+transitions: {open: [closed]}
+---
+table: ticket
+about: A ticket.
+shared: true
+columns: {title: text, size: integer}
+---
+machine: ticket
+follows: order
+---
+access: tickets
+roles: {server: {as: service_role}}
+tables: [ticket]
+allow: {server: [select]}
+# file: functions/public/a_count.sql
+/*
+about: Counts, with a function that comes later in the alphabet.
+*/
+create function a_count() returns bigint language sql stable as $$
+  select count(*) from public.ticket t where public.z_big(t) and public.ticket_may_move(t.state, 'closed')
+$$;
+# file: functions/public/close_tickets.sql
+/*
+about: Closes tickets, and says which.
+callable_by: [server]
+drives: {ticket: {open: [closed]}}
+*/
+create function close_tickets(p_ids uuid[], p_state ticket_state default 'closed') returns setof ticket
+language plpgsql security definer as $$
+declare
+  t public.ticket;
+  s public.ticket.state%type := p_state;
+begin
+  for t in update public.ticket set state = s where id = any(p_ids) returning * loop
+    return next t;
+  end loop;
+end
+$$;
+# file: functions/public/z_big.sql
+/*
+about: Whether a ticket is big.
+*/
+create function z_big(t ticket) returns boolean language sql immutable as $$ select t.size > 3 $$;
+"""
+
+
+def test_functions_are_created_in_order_for_those_who_may_call_them(
+    write_project: Callable[[str], Path], server: Server, database: str
+) -> None:
+    result = driver.build(write_project(PROJECT))
+    assert not result.diagnostics.has_errors
+    (migration,) = (
+        path for path in result.files if path.startswith("migrations/") and path.endswith("l.sql")
+    )
+    apply(database, result.files["bootstrap.sql"])
+    apply(database, result.files[migration])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("insert into public.ticket (title, size) values ('small', 1), ('big', 5)")
+        assert connection.execute("select public.a_count()").fetchone() == (1,)
+        calls = connection.execute(
+            "select proname, rolname from pg_proc cross join pg_roles"
+            " where proname in ('a_count', 'close_tickets', 'z_big') and not rolsuper"
+            " and rolname = any(%s) and has_function_privilege(pg_roles.oid, pg_proc.oid, 'execute')",
+            (list(API_ROLES),),
+        ).fetchall()
+        assert calls == [("close_tickets", "service_role")]
+        connection.execute("set role service_role")
+        closed = "select count(*) from public.close_tickets(array(select id from public.ticket))"
+        assert connection.execute(closed).fetchone() == (2,)
+    apply(database, result.files[migration.replace("migrations/", "rollback/")])
