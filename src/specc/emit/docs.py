@@ -13,8 +13,20 @@ from functools import lru_cache
 from specc.emit import mermaid
 from specc.emit.markdown import anchor_of, fenced, heading, line_start, link, mono, plain
 from specc.ir.page import (
-    Block, Bullets, Code, Grid, Heading, Inline, Line, Link, Mono, Page, Paragraph, RelationDiagram,
-    StateDiagram, Text,
+    Block,
+    Bullets,
+    Code,
+    Grid,
+    Heading,
+    Inline,
+    Line,
+    Link,
+    Mono,
+    Page,
+    Paragraph,
+    RelationDiagram,
+    StateDiagram,
+    Text,
 )  # fmt: skip
 
 INDEX = "README.md"
