@@ -835,17 +835,21 @@ create index activity_object_type_id_idx on public.activity (object_type_id);
 
 create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
 
-create index activity_request_org_id_activity_id_idx on public.activity_request (org_id, activity_id);
+create index activity_workflow_id_org_id_idx on public.activity (workflow_id, org_id);
+
+create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
 
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
+
+create index activity_request_workflow_request_id_org_id_idx on public.activity_request (workflow_request_id, org_id);
 
 create index activity_request_workflow_request_id_phase_idx on public.activity_request (workflow_request_id, phase);
 
 create index datapoint_source_datapoint_id_idx on public.datapoint_source (datapoint_id);
 
-create index factor_datapoint_id_idx on public.factor (datapoint_id);
+create index factor_activity_id_org_id_idx on public.factor (activity_id, org_id);
 
-create index factor_org_id_activity_id_idx on public.factor (org_id, activity_id);
+create index factor_datapoint_id_idx on public.factor (datapoint_id);
 
 create index object_object_type_id_idx on public.object (object_type_id);
 
@@ -855,11 +859,11 @@ create index object_source_object_type_id_idx on public.object_source (object_ty
 
 create index org_member_user_id_idx on public.org_member (user_id);
 
-create index run_queue_org_id_activity_request_id_idx on public.run_queue (org_id, activity_request_id);
+create index run_queue_activity_request_id_org_id_idx on public.run_queue (activity_request_id, org_id);
 
-create index run_queue_org_id_object_id_idx on public.run_queue (org_id, object_id);
+create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
-create index run_queue_org_id_run_request_id_idx on public.run_queue (org_id, run_request_id);
+create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
 
@@ -867,11 +871,11 @@ create index run_queue_source_id_idx on public.run_queue (source_id);
 
 create index run_queue_source_id_org_id_id_where_idx on public.run_queue (source_id, org_id, id) where state = 'ready';
 
+create index run_request_activity_request_id_org_id_idx on public.run_request (activity_request_id, org_id);
+
 create index run_request_lease_until_where_idx on public.run_request (lease_until) where state = 'in_progress';
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
-
-create index run_request_org_id_activity_request_id_idx on public.run_request (org_id, activity_request_id);
 
 create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
 
@@ -883,13 +887,15 @@ create index run_request_source_id_state_where_idx on public.run_request (source
 
 create index value_datapoint_id_idx on public.value (datapoint_id);
 
-create index value_org_id_run_request_id_idx on public.value (org_id, run_request_id);
+create index value_object_id_org_id_idx on public.value (object_id, org_id);
+
+create index value_run_request_id_org_id_idx on public.value (run_request_id, org_id);
 
 create index value_source_id_idx on public.value (source_id);
 
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
-create index workflow_request_org_id_workflow_id_idx on public.workflow_request (org_id, workflow_id);
+create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
 
 create function private.activity_request_guard_insert()
 returns trigger
@@ -1550,37 +1556,37 @@ create policy select_authenticated on public.workflow_request
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
-grant execute on function private.admin_tenants() to authenticated;
+grant execute on routine private.admin_tenants() to authenticated;
 
-grant execute on function private.member_tenants() to authenticated;
+grant execute on routine private.member_tenants() to authenticated;
 
-grant execute on function private.now() to anon;
+grant execute on routine private.now() to anon;
 
-grant execute on function private.now() to authenticated;
+grant execute on routine private.now() to authenticated;
 
-grant execute on function private.now() to service_role;
+grant execute on routine private.now() to service_role;
 
-grant execute on function private.uuid_v7() to anon;
+grant execute on routine private.uuid_v7() to anon;
 
-grant execute on function private.uuid_v7() to authenticated;
+grant execute on routine private.uuid_v7() to authenticated;
 
-grant execute on function private.uuid_v7() to service_role;
+grant execute on routine private.uuid_v7() to service_role;
 
-grant execute on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
+grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
-grant execute on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to service_role;
+grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to service_role;
 
-grant execute on function public.run_queue_may_move(public.run_queue_state, public.run_queue_state) to authenticated;
+grant execute on routine public.run_queue_may_move(public.run_queue_state, public.run_queue_state) to authenticated;
 
-grant execute on function public.run_queue_may_move(public.run_queue_state, public.run_queue_state) to service_role;
+grant execute on routine public.run_queue_may_move(public.run_queue_state, public.run_queue_state) to service_role;
 
-grant execute on function public.run_request_may_move(public.run_request_state, public.run_request_state) to authenticated;
+grant execute on routine public.run_request_may_move(public.run_request_state, public.run_request_state) to authenticated;
 
-grant execute on function public.run_request_may_move(public.run_request_state, public.run_request_state) to service_role;
+grant execute on routine public.run_request_may_move(public.run_request_state, public.run_request_state) to service_role;
 
-grant execute on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) to authenticated;
+grant execute on routine public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) to authenticated;
 
-grant execute on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) to service_role;
+grant execute on routine public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) to service_role;
 
 grant delete on table public.activity to authenticated;
 
@@ -1764,7 +1770,7 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('b1a4993c-f1d0-504a-af16-5a4f75df0b86', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'founded_date', 'Founded', 'The day it was founded.', 'time', 'date', array[]::text[], 'founded');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('9a712c1c-32b8-59e6-8341-298e0558ff90', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'funding', 'Funding', 'The capital it has raised, in US dollars.', 'volume', 'number', array[]::text[], 'funding');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('9a712c1c-32b8-59e6-8341-298e0558ff90', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'funding', 'Funding', 'The capital it has raised, in US dollars.', 'volume', 'number', array[]::text[], 'US dollars of funding');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('519d7b87-0111-55d9-8bd7-d89cee9552c9', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'hiring', 'Hiring', 'Whether it has open positions.', 'boolean', 'boolean', array[]::text[], 'hiring');
 
@@ -1778,9 +1784,9 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('7c295585-474e-5ff2-97ab-64dddbda7cf2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'public', 'Public', 'Whether its shares are traded on an exchange.', 'boolean', 'boolean', array[]::text[], 'public');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('485e4265-f1a1-566f-a186-97c408935cb2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'revenue', 'Revenue', 'Its revenue of the last full year, in US dollars.', 'volume', 'number', array[]::text[], 'revenue');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('485e4265-f1a1-566f-a186-97c408935cb2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'revenue', 'Revenue', 'Its revenue of the last full year, in US dollars.', 'volume', 'number', array[]::text[], 'US dollars of revenue');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('85d72bd0-bfb9-537f-b6c6-9b5701a969aa', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'size_class', 'Size class', 'Its size as sources group it, by number of employees.', 'option', 'option', array['micro', 'small', 'medium', 'large', 'enterprise']::text[], 'size_class');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('85d72bd0-bfb9-537f-b6c6-9b5701a969aa', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'size_class', 'Size class', 'Its size as sources group it, by number of employees.', 'option', 'option', array['micro', 'small', 'medium', 'large', 'enterprise']::text[], 'size class');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ec8d5d25-f43b-5bae-ba6a-1572ce60b98b', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'success_reason', 'Reason of success', 'What its success is put down to.', 'reason', 'text', array[]::text[], 'succeed');
 
@@ -1800,7 +1806,7 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('cfff2d86-6f95-5a01-be77-eda14f77f399', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'hired_date', 'Hired', 'The first day in the current position.', 'time', 'date', array[]::text[], 'hired');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ff20c11d-e123-58dc-a6db-1feb5053ad05', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'job_title', 'Job title', 'The title of the current position.', 'option', 'text', array[]::text[], 'job_title');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ff20c11d-e123-58dc-a6db-1feb5053ad05', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'job_title', 'Job title', 'The title of the current position.', 'option', 'text', array[]::text[], 'job title');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('83c51c14-e9ab-5f7b-b15a-69eb0a257c72', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'location', 'Location', 'Where the person works.', 'place', 'place', array[]::text[], 'located');
 
@@ -1828,6 +1834,8 @@ comment on column etl_api.etl_log.function_name is 'The function that wrote it.'
 
 comment on column etl_api.etl_log.hint is 'The hint of the error that was caught.';
 
+comment on column etl_api.etl_log.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column etl_api.etl_log.logged_at is 'When it was written, on the wall clock, so that messages of one transaction are in order.';
 
 comment on column etl_api.etl_log.message is 'What happened.';
@@ -1844,11 +1852,15 @@ comment on column public.activity.datapoint_ids is 'The datapoints it asks sourc
 
 comment on column public.activity.destinations is 'The activities that receive its result, in the same or a later phase.';
 
+comment on column public.activity.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.activity.key is 'Its key in the payloads of its workflow.';
 
 comment on column public.activity.name is 'Its name for people.';
 
 comment on column public.activity.object_type_id is 'The type of the objects it works on.';
+
+comment on column public.activity.org_id is 'The org that the row belongs to.';
 
 comment on column public.activity.phase is 'The phase of the workflow it runs in.';
 
@@ -1870,9 +1882,13 @@ comment on column public.activity_request.destinations is 'The activities that r
 
 comment on column public.activity_request.errors is 'Everything that is wrong with its setup or input or went wrong in its runs.';
 
+comment on column public.activity_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.activity_request.idempotency_key is 'A key of the caller; a second request of the tenant with the same key is refused.';
 
 comment on column public.activity_request.input is 'The objects or the search it works on, and the results of its predecessors once they are released.';
+
+comment on column public.activity_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.activity_request.phase is 'The phase it runs in.';
 
@@ -1896,6 +1912,8 @@ comment on column public.datapoint.about is 'What it says of the object.';
 
 comment on column public.datapoint.factor_type is 'How rules about it are worded.';
 
+comment on column public.datapoint.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.datapoint.label is 'Its name for people.';
 
 comment on column public.datapoint.name is 'Its name in payloads, mappings and factors.';
@@ -1914,6 +1932,8 @@ comment on column public.datapoint_source.confidence is 'How far the source is t
 
 comment on column public.datapoint_source.datapoint_id is 'The datapoint.';
 
+comment on column public.datapoint_source.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.datapoint_source.key_mapping_json is 'The path pattern from an object to the values.';
 
 comment on column public.datapoint_source.name is 'What the source calls the datapoint.';
@@ -1930,11 +1950,15 @@ comment on column public.factor.datapoint_id is 'The datapoint the rule is about
 
 comment on column public.factor.description is 'The rule as a sentence.';
 
+comment on column public.factor.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.factor.is_guardrail is 'Whether it is a guardrail rather than a use case.';
 
 comment on column public.factor.operands is 'What the value is compared with, as a list of none, one, two or more values.';
 
 comment on column public.factor.operator is 'How the value is compared; a guardrail has one, a use case may.';
+
+comment on column public.factor.org_id is 'The org that the row belongs to.';
 
 comment on column public.factor."position" is 'Where the rule stands among those of its activity.';
 
@@ -1944,11 +1968,15 @@ comment on column public.object.created_at is 'When it was first stored.';
 
 comment on column public.object.external_key is 'The normalised key that identifies it within the tenant, such as a domain.';
 
+comment on column public.object.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.object.name is 'Its name as it was given.';
 
 comment on column public.object.normalised_name is 'Its name in the form that names are compared in.';
 
 comment on column public.object.object_type_id is 'What it is.';
+
+comment on column public.object.org_id is 'The org that the row belongs to.';
 
 comment on column public.object.raw is 'What it was stored from.';
 
@@ -1957,6 +1985,8 @@ comment on column public.object.seen_at is 'When an input or a source last named
 comment on column public.object_source.external_key_mapping_json is 'The path pattern from an object to the key that identifies it.';
 
 comment on column public.object_source.external_key_path is 'The compiled form of `external_key_mapping_json`.';
+
+comment on column public.object_source.id is 'The row''s id, ordered by the time it was made.';
 
 comment on column public.object_source.key_mapping_json is 'The path pattern from a record to the objects of this type.';
 
@@ -1974,17 +2004,25 @@ comment on column public.object_source.source_id is 'The source.';
 
 comment on column public.object_type.about is 'What one object of this type is.';
 
+comment on column public.object_type.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.object_type.label is 'Its name for people.';
 
 comment on column public.object_type.name is 'Its name in payloads and mappings.';
 
 comment on column public.org.created_at is 'When the tenant was created.';
 
+comment on column public.org.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.org.name is 'The tenant''s name for people.';
 
 comment on column public.org.slug is 'The tenant''s name in addresses, unique among all tenants.';
 
 comment on column public.org_member.created_at is 'When the user became a member.';
+
+comment on column public.org_member.id is 'The row''s id, ordered by the time it was made.';
+
+comment on column public.org_member.org_id is 'The org that the row belongs to.';
 
 comment on column public.org_member.role is 'What the user may do in this tenant; owners and admins manage definitions.';
 
@@ -2002,7 +2040,11 @@ comment on column public.run_queue.errors is 'Why it is invalid or failed.';
 
 comment on column public.run_queue.factor_ids is 'The factors that found objects are to meet.';
 
+comment on column public.run_queue.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.run_queue.object_id is 'The object to complete; null for a search or a set of factors.';
+
+comment on column public.run_queue.org_id is 'The org that the row belongs to.';
 
 comment on column public.run_queue.result is 'What the source answered for this unit.';
 
@@ -2032,6 +2074,8 @@ comment on column public.run_request.error is 'Why the last attempt was refused,
 
 comment on column public.run_request.external_id is 'What the source calls this run; kept over retries.';
 
+comment on column public.run_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.run_request.idempotency_key is 'The key sent along, so that a retry does not start a second run at the source.';
 
 comment on column public.run_request.lease_holder is 'The executor that holds the run.';
@@ -2041,6 +2085,8 @@ comment on column public.run_request.lease_until is 'When the executor loses the
 comment on column public.run_request.max_objects is 'The number of units it was made for.';
 
 comment on column public.run_request.next_poll_at is 'When the source is asked next; null while nothing is to be asked.';
+
+comment on column public.run_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.run_request.polls is 'How often the source was asked for the status.';
 
@@ -2078,6 +2124,8 @@ comment on column public.source.enabled is 'Whether units of work may be given t
 
 comment on column public.source.external_id_path is 'The path of the source''s own id of a run in the answer to the run request.';
 
+comment on column public.source.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.source.max_concurrent_runs is 'The largest number of its runs in progress at a time; null for no limit.';
 
 comment on column public.source.max_objects is 'The largest number of units of work in one run.';
@@ -2114,9 +2162,13 @@ comment on column public.value.confidence is 'How likely it is right, from 0 to 
 
 comment on column public.value.datapoint_id is 'The datapoint.';
 
+comment on column public.value.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.value.normalised is 'The value in the form of the datapoint''s value type; null where it cannot be brought into it.';
 
 comment on column public.value.object_id is 'The object.';
+
+comment on column public.value.org_id is 'The org that the row belongs to.';
 
 comment on column public.value.raw is 'The value as the source gave it.';
 
@@ -2132,7 +2184,11 @@ comment on column public.workflow.enabled is 'Whether it may be requested.';
 
 comment on column public.workflow.failure_policy is 'Whether a failed activity ends the workflow after its phase or later phases run all the same.';
 
+comment on column public.workflow.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.workflow.name is 'Its name, unique within the tenant.';
+
+comment on column public.workflow.org_id is 'The org that the row belongs to.';
 
 comment on column public.workflow_request.attempt is 'How often it recovered, at most 0 times.';
 
@@ -2142,7 +2198,11 @@ comment on column public.workflow_request.errors is 'Everything that is wrong wi
 
 comment on column public.workflow_request.failure_policy is 'What a failed activity means for later phases; taken from the workflow when the payload is processed.';
 
+comment on column public.workflow_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.workflow_request.idempotency_key is 'A key of the caller; a second request of the tenant with the same key is refused.';
+
+comment on column public.workflow_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.workflow_request.payload is 'The activities to run with setup, input and destinations under `data`, and the receiver under `webhook`.';
 
@@ -2170,21 +2230,21 @@ comment on type public.run_request_state is 'The states of run_request, in order
 
 comment on type public.workflow_request_state is 'The states of workflow_request, in order.';
 
-comment on function private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
+comment on routine private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
 
-comment on function private.member_tenants() is 'The tenants in which the signed-in user is member.';
+comment on routine private.member_tenants() is 'The tenants in which the signed-in user is member.';
 
-comment on function private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
+comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
 
-comment on function private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
+comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
 
-comment on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';
+comment on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';
 
-comment on function public.run_queue_may_move(public.run_queue_state, public.run_queue_state) is 'Whether a row of run_queue may move from one state to another by a plain transition.';
+comment on routine public.run_queue_may_move(public.run_queue_state, public.run_queue_state) is 'Whether a row of run_queue may move from one state to another by a plain transition.';
 
-comment on function public.run_request_may_move(public.run_request_state, public.run_request_state) is 'Whether a row of run_request may move from one state to another by a plain transition.';
+comment on routine public.run_request_may_move(public.run_request_state, public.run_request_state) is 'Whether a row of run_request may move from one state to another by a plain transition.';
 
-comment on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) is 'Whether a row of workflow_request may move from one state to another by a plain transition.';
+comment on routine public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) is 'Whether a row of workflow_request may move from one state to another by a plain transition.';
 
 comment on schema etl_api is 'Functions that take requests through their life, and the log they write.';
 

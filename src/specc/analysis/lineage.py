@@ -140,12 +140,12 @@ class _Query:
                 found[item.alias_or_name or f"?{at}"] = self._made_of(item, scope)
         return found
 
-    def _inner(self, query: exp.Expression) -> Outputs:
+    def _inner(self, query: exp.Expr) -> Outputs:
         """Return the columns of a query that another is made of, in brackets or not."""
         scope = self.scopes.get(id(query.unnest()))
         return self.outputs(scope) if scope is not None else {}
 
-    def _starred(self, item: exp.Expression, scope: Scope) -> Outputs:
+    def _starred(self, item: exp.Expr, scope: Scope) -> Outputs:
         """Return the columns that `*` or `name.*` stands for."""
         wanted = getattr(item, "table", "")
         found: Outputs = {}
@@ -155,7 +155,7 @@ class _Query:
                     found[column] = found.get(column, frozenset()) | sources
         return found
 
-    def _made_of(self, part: exp.Expression, scope: Scope) -> frozenset[Source]:
+    def _made_of(self, part: exp.Expr, scope: Scope) -> frozenset[Source]:
         """Return all columns named in a part of a query, in the subqueries within it too."""
         from sqlglot import exp
 
@@ -164,7 +164,7 @@ class _Query:
             found |= self._resolved(column, self._scope_around(column, part) or scope)
         return found
 
-    def _scope_around(self, column: exp.Column, part: exp.Expression) -> Scope | None:
+    def _scope_around(self, column: exp.Column, part: exp.Expr) -> Scope | None:
         """Return the scope that a column stands in, where that is a subquery within `part`."""
         node = column.parent
         while node is not None and node is not part:
@@ -190,19 +190,21 @@ class _Query:
             scope = scope.parent
         return frozenset({UNKNOWN})
 
-    def _columns(self, source: exp.Expression | Scope) -> Outputs:
+    def _columns(self, source: exp.Expr | Scope) -> Outputs:
         """Return the columns of a relation in FROM; none for a function and a relation outside the project."""
         from sqlglot import exp
+        from sqlglot.optimizer.scope import Scope
 
-        if isinstance(source, exp.Expression):
-            if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-                return self.tracer.outputs((source.db, source.name))
-            return {}
-        return self.outputs(source)
+        if isinstance(source, Scope):
+            return self.outputs(source)
+        if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+            return self.tracer.outputs((source.db, source.name))
+        return {}
 
-    def _column(self, source: exp.Expression | Scope, name: str, scope: Scope) -> frozenset[Source]:
+    def _column(self, source: exp.Expr | Scope, name: str, scope: Scope) -> frozenset[Source]:
         """Return what one column of a relation in FROM of `scope` is made of."""
         from sqlglot import exp
+        from sqlglot.optimizer.scope import Scope
 
         columns = self._columns(source)
         if name in columns:
@@ -214,7 +216,7 @@ class _Query:
         if columns:
             return frozenset({UNKNOWN})
         # A function, or a list of values: each of its columns comes from all it is called with.
-        return self._made_of(source.this if isinstance(source, exp.Expression) else source.expression, scope)
+        return self._made_of(source.expression if isinstance(source, Scope) else source.this, scope)
 
 
 def _all(columns: Outputs) -> frozenset[Source]:

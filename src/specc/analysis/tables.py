@@ -74,8 +74,6 @@ def implied_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
         found.append(table.tenant_column)
     if table.full_name in machines(project):
         found += STATE_COLUMNS
-    if table.entry.spec.soft_delete:
-        found.append("deleted_at")
     return tuple(found)
 
 

@@ -91,7 +91,6 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
         table=(membership.schema, membership.name),
         user=role.user,
         when=tidy(role.when) if role.when else "",
-        soft_delete=membership.entry.spec.soft_delete,
     )
     name = role.helper()
     yield Function(
@@ -133,8 +132,6 @@ def _permit(
     condition, needs = _condition(table, mine, project)
     using = "" if command == "insert" else condition
     check = condition if command in ("insert", "update") else ""
-    if using and table.entry.spec.soft_delete:
-        using = "deleted_at is null" if using == "true" else f"({using}) and deleted_at is null"
     policy = Policy(
         table.schema, table.name, f"{command}_{database_role}", command, (database_role,), using, check, needs
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specc.analysis.routines import callers
 from specc.ir.database import Comment, Function, Grant, Schema
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
@@ -14,7 +15,7 @@ _PINNED = (("search_path", "''"),)
 def lower(project: Project) -> Lowered:
     """Yield the facts that no document makes."""
     for name, spec in project.settings.schemas.items():
-        yield Schema(name, API_ROLES if spec.exposed else ())
+        yield Schema(name, API_ROLES if spec.exposed else callers(project).get(name, ()))
         if spec.about:
             yield Comment(f"schema {name}", spec.about)
     if "private" not in project.settings.schemas:

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from specc.analysis.access import readers
-from specc.analysis.drivers import drivers
+from specc.analysis.drivers import all_known, drivers
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.tables import tables
 from specc.diagnostics import Code, Diagnostic, Label
@@ -117,7 +117,7 @@ def _alone(project: Project) -> Iterator[Diagnostic]:
 
 def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = _bound(entry, project)
-    if machine is None or machine.entry is not entry:
+    if machine is None or machine.entry is not entry or not all_known(project):
         return
     missing = [
         f"`{source} → {target}`"

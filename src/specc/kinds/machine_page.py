@@ -1,14 +1,198 @@
-"""The docs page of a machine."""
+"""The docs page of a machine: its diagram, its states and moves, who takes them, and how to move a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from specc.analysis.machines import BoundMachine, Edge, machines
+from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
-from specc.ir.page import Page
+from specc.ir.page import (
+    Block,
+    Bullets,
+    Code,
+    Grid,
+    Heading,
+    Line,
+    Link,
+    Mono,
+    Page,
+    Paragraph,
+    StateDiagram,
+    Text,
+    function_path,
+    lifecycle_path,
+    machine_path,
+    table_path,
+    view_path,
+)
 from specc.lang.project import Entry, Project
+from specc.pg.names import fit, lit, qualified
 
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
-    """Yield the page of a machine."""
-    yield from ()
+    """Yield the page of a machine; none for one whose table has another already."""
+    machine = machines(project).get(project.full_name("table", entry.spec.on or entry.name))
+    if machine is None or machine.entry is not entry:
+        return
+    life = machine.lifecycle
+    blocks = (
+        Bullets(tuple(_facts(machine, project))),
+        Heading("Diagram"),
+        StateDiagram(life.states, life.initial, life.terminal, life.steps, machine.recoveries),
+        *_states(machine, project, ir),
+        *_transitions(machine, project, ir),
+        *_recovery(machine, project, ir),
+        *_moving(machine),
+        *_refused(machine),
+    )
+    about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
+    yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
+
+
+def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
+    full, view = f"{machine.schema}.{machine.table}", fit(f"{machine.name}_status")
+    yield (Text("Table: "), Link(project.short_name(full), page=table_path(machine.schema, machine.table)))
+    yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
+    yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))
+    yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
+    asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
+    yield (Text("Whether a row may move: "), Mono(asked))
+    yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
+
+
+def _states(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
+    states = [ir.by_identity["state", machine.name, name] for name in machine.lifecycle.states]
+    known = [state for state in states if isinstance(state, State)]
+    yield Heading("States")
+    rows = tuple(((Mono(one.name),), (Text(one.role),), (Text(one.about),)) for one in known)
+    yield Grid(("State", "Role", "About"), rows)
+    spec = project.get("lifecycle", machine.entry.spec.follows).spec
+    substates = tuple(
+        ((Mono(f"{one.name}/{substate}"),), (Text(spec.states[one.name].substates[substate].about),))
+        for one in known
+        for substate in one.substates
+    )
+    if substates:
+        yield Heading("Substates")
+        yield Paragraph((Text("Why or how a row is in its state. A substate is always optional."),))
+        yield Grid(("Substate", "Means"), substates)
+
+
+def _transitions(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
+    yield Heading("Transitions")
+    rows = _moves(machine, machine.lifecycle.steps, project, ir)
+    if rows:
+        yield Grid(("From", "To", "Taken by"), rows)
+    else:
+        yield Paragraph((Text("None: a row stays as it is inserted."),))
+
+
+def _recovery(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
+    if machine.recoveries:
+        times = "once" if machine.attempts == 1 else f"{machine.attempts} times"
+        yield Heading("Recovery")
+        text = f", at most {times} in a row's life. Nobody may write it over the API."
+        yield Paragraph((Text("Legal only in an UPDATE that raises "), Mono("attempt"), Text(f" by one{text}")))
+        yield Grid(("From", "To", "Taken by"), _moves(machine, machine.recoveries, project, ir))
+
+
+def _moves(
+    machine: BoundMachine, edges: Iterable[Edge], project: Project, ir: Ir
+) -> tuple[tuple[Line, Line, Line], ...]:
+    found = []
+    for source, target in edges:
+        move = ir.by_identity["transition", machine.name, source, target]
+        if isinstance(move, Transition):
+            found.append(((Mono(source),), (Mono(target),), tuple(_taken_by(move, project))))
+    return tuple(found)
+
+
+def _taken_by(move: Transition, project: Project) -> Line:
+    if not move.drivers:
+        return (Text(f"nothing: {move.undriven}" if move.undriven else "nothing that is declared"),)
+    line: list[Text | Mono | Link] = []
+    for name in move.drivers:
+        short = project.short_name(name)
+        is_known = project.find("function", name) is not None
+        line += [Text(", ")] if line else []
+        line.append(Link(short, page=function_path(name)) if is_known else Mono(short))
+    return tuple(line)
+
+
+def _moving(machine: BoundMachine) -> Iterator[Block]:
+    life = machine.lifecycle
+    if not life.steps:
+        return
+    source, target = life.steps[0]
+    yield Heading("Moving a row")
+    yield Paragraph(
+        (
+            Text("One UPDATE sets the state, its substate and its moment, and names the state that is left, so "
+            "that a row which somebody else has moved meanwhile stays as it is. What it leaves out the guard "
+            "sets, by writing the row a second time."),
+        )
+    )  # fmt: skip
+    yield Code("sql", _update(machine, source, target))
+    for source, target in machine.recoveries[:1]:
+        yield Paragraph((Text("A recovery spends an attempt:"),))
+        yield Code("sql", _update(machine, source, target, spends=True))
+
+
+def _update(machine: BoundMachine, source: str, target: str, *, spends: bool = False) -> str:
+    sets = [f"state = {lit(target)}", "state_substate = null", "state_since = private.now()"]
+    sets += ["attempt = attempt + 1"] if spends else []
+    table = qualified(machine.schema, machine.table)
+    joined = ",\n    ".join(sets)
+    return f"update {table}\nset {joined}\nwhere id = $1 and state = {lit(source)};"
+
+
+def _refused(machine: BoundMachine) -> Iterator[Block]:
+    life = machine.lifecycle
+    refused = _illegal(machine)
+    yield Heading("Refused moves")
+    yield Paragraph(
+        (
+            Text("Every other move is refused with SQLSTATE "), Mono("PT409"),
+            Text(", whoever tries it, the table's owner included; so is a row that is inserted in another state than "),
+            *_listed(life.initial),
+            Text(", a substate that its state does not have, and a change of "), Mono("attempt"), Text("."),
+        )
+    )  # fmt: skip
+    if refused:
+        yield Code("text", refused_text(machine, *refused))
+
+
+def _listed(names: Iterable[str]) -> Iterator[Text | Mono]:
+    for at, name in enumerate(names):
+        if at:
+            yield Text(" or ")
+        yield Mono(name)
+
+
+def _illegal(machine: BoundMachine) -> Edge | None:
+    """Return a move to show: the first that is neither a transition nor a recovery."""
+    life = machine.lifecycle
+    for source in life.states:
+        legal = {source, *life.following[source], *life.recovering[source]}
+        for target in reversed(life.states):
+            if target not in legal:
+                return source, target
+    return None
+
+
+def refused_text(machine: BoundMachine, source: str, target: str) -> str:
+    """Return what psql shows of a refused move, as the template `refuse` words it."""
+    life = machine.lifecycle
+    allowed = [state for state in life.states if state in life.following[source]]
+    allowed += [
+        f"{to} by recovery (attempt 1 of {machine.attempts})"
+        for left, to in machine.recoveries
+        if left == source
+    ]
+    ask = f"{machine.schema}.{machine.may_move}"
+    return (
+        f"ERROR:  PT409: {machine.name} cannot move from {source} to {target}\n"
+        f"DETAIL:  Row <id>, from {source}, to {target}, allowed: {', '.join(allowed) or 'nothing'}.\n"
+        f"HINT:  Take a declared transition; {ask}(from, to) tells which are."
+    )

@@ -34,7 +34,9 @@ class ColumnSpec(SpecModel):
     )
     about: str = Field("", description="What it holds.")
     example: str = Field(
-        "", description="A valid value for generated tests as it stands in SQL, where checks ask for one."
+        "",
+        description="A valid value for generated tests as it stands in SQL, where checks ask for one; "
+        "it may call functions that anybody may call, such as `gen_random_uuid()`.",
     )
 
 
@@ -43,8 +45,11 @@ class IndexSpec(SpecModel):
 
     short = Short("columns")
     columns: list[Name] = Field(description="Its columns in order.")
-    unique: bool = Field(False, description="Whether two rows may not have the same values.")
+    unique: bool = Field(
+        False, description="Whether two rows (of a tenant, where there is one) may not have the same values."
+    )
     where: Annotated[str, Sql("boolean")] = Field("", description="Only rows for which this holds.")
+    name: str = Field("", description="Its name, where the one made of its columns will not do.")
 
 
 class TableSpec(SpecModel):
@@ -67,9 +72,6 @@ class TableSpec(SpecModel):
     )
     indexes: list[IndexSpec] = Field(
         default_factory=list, description="Indexes besides those of keys, references and tenancy."
-    )
-    soft_delete: bool = Field(
-        False, description="Adds `deleted_at`; API roles do not see rows that have it set."
     )
     holds: str = Field("", description="The kind whose entries are this table's reference rows.")
 
@@ -101,20 +103,17 @@ def _keys(table: BoundTable) -> Lowered:
         default="private.uuid_v7()",
         needs=(("function", "private", "uuid_v7", ""),),
     )
+    yield Comment(f"column {schema} {name} id", "The row's id, ordered by the time it was made.")
     yield PrimaryKey(schema, name, fit(f"{name}_pkey"), ("id",))
     root_schema, _, root = table.tenant.partition(".")
     if tenant:
         yield Tenancy(schema, name, root_schema, root, tenant)
     if tenant and not table.is_root:
         yield Column(schema, name, tenant, 1, "uuid")
+        yield Comment(f"column {schema} {name} {tenant}", f"The {root} that the row belongs to.")
         yield Unique(schema, name, fit(f"{name}_{tenant}_id_key"), (tenant, "id"))
         key = fit(f"{name}_{tenant}_fkey")
         yield ForeignKey(schema, name, key, (tenant,), root_schema, root, ("id",), on_delete="restrict")
-    if table.entry.spec.soft_delete:
-        yield Column(schema, name, "deleted_at", 900, "timestamptz", not_null=False)
-        yield Comment(
-            f"column {schema} {name} deleted_at", "When the row was deleted; API roles no longer see it."
-        )
 
 
 def _columns(table: BoundTable, project: Project) -> Lowered:
@@ -166,16 +165,18 @@ def _reference(
         table.schema, table.name, fit(f"{table.name}_{column}_fkey"), columns, schema, name, pointed,
         reference.on_delete, cleared, reference.on_update, reference.deferrable,
     )  # fmt: skip
-    if columns not in _covered(table):
-        yield Index(table.schema, table.name, fit(f"{table.name}_{'_'.join(columns)}_idx"), columns)
+    if not _covered(table, column, columns):
+        # The reference first: who looks up children by their parent's id need not know the tenant.
+        keys = columns[::-1]
+        yield Index(table.schema, table.name, fit(f"{table.name}_{'_'.join(keys)}_idx"), keys)
 
 
-def _covered(table: BoundTable) -> set[tuple[str, ...]]:
-    """The leading columns of the indexes that keys and declared indexes make."""
-    keys = [_unique(table, tuple(columns)).columns for columns in table.entry.spec.unique]
-    keys += [_unique(table, (name,)).columns for name, read in table.columns.items() if read.unique]
-    keys += [tuple(index.columns) for index in table.entry.spec.indexes if not index.where]
-    return {key[:length] for key in keys for length in range(1, len(key) + 1)}
+def _covered(table: BoundTable, column: str, columns: tuple[str, ...]) -> bool:
+    """Whether an index of a key, or a declared one, begins with a reference's columns, `column` first."""
+    made = [_unique(table, tuple(each)).columns for each in table.entry.spec.unique]
+    made += [_unique(table, (name,)).columns for name, read in table.columns.items() if read.unique]
+    made += [tuple(index.columns) for index in table.entry.spec.indexes if not index.where]
+    return any(each[0] == column and set(each[: len(columns)]) == set(columns) for each in made)
 
 
 def _declared_keys(table: BoundTable) -> Lowered:
@@ -191,8 +192,9 @@ def _declared_indexes(table: BoundTable) -> Lowered:
     for at, index in enumerate(table.entry.spec.indexes):
         suffix = "key" if index.unique else "idx"
         where = tidy(index.where) if index.where else ""
-        name = fit(f"{table.name}_{'_'.join(index.columns)}_{'where_' if where else ''}{suffix}")
-        made = Index(table.schema, table.name, name, tuple(index.columns), index.unique, where=where)
+        columns = _unique(table, tuple(index.columns)).columns if index.unique else tuple(index.columns)
+        name = index.name or fit(f"{table.name}_{'_'.join(columns)}_{'where_' if where else ''}{suffix}")
+        made = Index(table.schema, table.name, name, columns, index.unique, where=where)
         yield made, table.entry.at("indexes", at)
 
 

@@ -10,7 +10,7 @@ from specc.diagnostics.suggest import suggest
 from specc.ir.fact import Identity
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
-from specc.lang.resolve import UNKNOWN
+from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
 from specc.pg.column import Definition, read_column
 from specc.pg.parsing import SqlError, Used, expression, subqueries
 from specc.pg.types import AFFINITY, BUILT_IN
@@ -113,6 +113,13 @@ REFERENCE_TARGET = Code(
     right="table: hen\nabout: A hen.\nshared: true\ncolumns: {name: text unique}\n"
     "---\ntable: egg\nabout: An egg.\nshared: true\ncolumns: {hen: text references hen (name)}\n"
     "---\naccess: all\ntables: [hen, egg]\nallow: {}\n",
+)
+LISTED_TWICE = Code(
+    "S511",
+    "columns-of-a-key",
+    "A key or an index is over at least one column, and each column counts once.",
+    wrong=_sample("  title: text\n", "unique: [[title, title]]\n"),
+    right=_sample("  title: text\n", "unique: [[title]]\n"),
 )
 
 
@@ -255,6 +262,12 @@ def _target(
 ) -> Iterator[Diagnostic]:
     assert read.reference is not None
     column = read.reference.column or "id"
+    wanted = (
+        "uuid" if column == "id" else there.columns[column].type_name[1] if column in there.columns else ""
+    )
+    if wanted and read.type_name[1] != wanted:
+        message = f"`{there.name}.{column}` is a {wanted}, this column is not"
+        yield REFERENCE_TARGET.at(entry.at(*path), message, help=f"write `{wanted} references …`")
     unique = column == "id" or (column in there.columns and there.columns[column].unique)
     if not unique or (column != "id" and there.tenant):
         span = entry.at(*path)
@@ -263,6 +276,16 @@ def _target(
         owner = "a shared table" if not table.tenant else f"a table of `{table.tenant}`"
         message = f"{owner} points at `{there.name}`, whose rows belong to one tenant each"
         yield LEAKING.at(entry.at(*path), message, help=f"write `tenant: {there.entry.spec.tenant}`")
+
+
+def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    lists = [(("unique", at), columns) for at, columns in enumerate(entry.spec.unique)]
+    lists += [(("indexes", at), index.columns) for at, index in enumerate(entry.spec.indexes)]
+    for path, columns in lists:
+        for twice in sorted({name for name in columns if columns.count(name) > 1}):
+            yield LISTED_TWICE.at(entry.at(*path), f"`{twice}` is listed twice")
+        if not columns:
+            yield LISTED_TWICE.at(entry.at(*path), "no column is listed")
 
 
 def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -276,6 +299,12 @@ def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for name, column in entry.spec.columns.items():
         if column.example:
             yield from check_expression(entry, ("columns", name, "example"), column.example, (), "an example")
+
+
+def _index_names(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    for at, index in enumerate(entry.spec.indexes):
+        if index.name:
+            yield from check_name(index.name, "index", entry.at("indexes", at, "name"))
 
 
 def _circles(project: Project) -> Iterator[Diagnostic]:
@@ -337,5 +366,7 @@ RULES = (
     Rule((BAD_SQL, UNKNOWN_TYPE, TAKEN, OWN_KEY), _columns),
     Rule((UNKNOWN, LEAKING, REFERENCE_TARGET), _references),
     Rule((BAD_SQL, UNKNOWN_COLUMN), _expressions),
+    Rule((LISTED_TWICE,), _distinct),
+    Rule((NAME_FORM, NAME_LENGTH, RESERVED_WORD), _index_names),
     ProjectRule((CIRCLE,), _circles),
 )

@@ -16,7 +16,7 @@ from specc.lang.markers import Def, Ref
 from specc.lang.project import Entry, Project
 from specc.lang.shape import shape_of
 from specc.lang.walk import Site, walk
-from specc.pg.names import MAX_BYTES, RESERVED
+from specc.pg.names import MAX_BYTES, RESERVED, SYSTEM_COLUMNS
 
 _LIFE = (
     "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
@@ -39,7 +39,8 @@ NAME_LENGTH = Code(
 RESERVED_WORD = Code(
     "S112",
     "reserved-word",
-    "The name is a reserved word of SQL, so every statement that uses it would need quotes.",
+    "The name is a reserved word of SQL, so every statement that uses it would need quotes, or one of the "
+    "columns that PostgreSQL gives every table.",
     wrong="table: user\nshared: true\nabout: People.\ncolumns: {number: integer}\n"
     "---\naccess: people\ntables: [user]\nallow: {}\n",
     right="table: app_user\nshared: true\nabout: People.\ncolumns: {number: integer}\n"
@@ -96,6 +97,9 @@ def check_name(name: str, what: str, span: Span, *, label: bool = False) -> Iter
         yield NAME_LENGTH.at(span, f"this name has {len(name.encode())} bytes, PostgreSQL keeps {MAX_BYTES}")
     elif not label and name in RESERVED:
         yield RESERVED_WORD.at(span, f"`{name}` is a reserved word", help=f"for example `{name}_`")
+    elif what == "column" and name in SYSTEM_COLUMNS:
+        message = f"every table has a column `{name}` that belongs to PostgreSQL"
+        yield RESERVED_WORD.at(span, message, help=f"for example `{name}_`")
 
 
 def _declare(

@@ -203,6 +203,9 @@ def _wrong_value(path: Path, expected: Shape | None, value: object, places: Loca
         help = suggest(value, expected.choices) or f"one of {listed}"
         return WRONG_CHOICE.at(span, f"`{value}` is none of {listed}", help=help)
     message = f"`{_key_name(path)}` takes {_wanted(expected)}, this is {_given(value)}"
+    if isinstance(expected, MappingShape) and expected.names_only and isinstance(value, list):
+        twice = [one for one in value if isinstance(one, str) and value.count(one) > 1]
+        message = f"`{twice[0]}` is listed twice" if twice else f"`{_key_name(path)}` takes a list of names"
     return WRONG_SHAPE.at(span, message, help=_cure(expected, value))
 
 

@@ -24,7 +24,6 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from specc.diagnostics import Span
 from specc.load import scalars
 from specc.load.document import NO_CHILDREN, Node
 from specc.load.scalars import SUSPECT_STARTS
@@ -255,7 +254,7 @@ class Builder:
         if bare:
             self.found.drop_within(bare[0][0], bare[-1][1], frame.found_before)
             whole = self.text[start - self.base : bare[-1][1] - self.base]
-            self.found.add_split_key(name, Span(self.found.path, *bare[0]), whole)
+            self.found.add_split_key(name, *bare[0], whole)
 
     def _is_bare(self, node: Node) -> bool:
         """Whether the key of an entry in `{ }` stands by itself, without a colon."""

@@ -40,7 +40,7 @@ def _record(data: Any, node: Node, shape: Record) -> tuple[Any, Node]:
 
 
 def _mapping(data: Any, node: Node, shape: Mapping) -> tuple[Any, Node]:
-    if shape.names_only and isinstance(data, list) and all(isinstance(one, str) for one in data):
+    if shape.names_only and isinstance(data, list) and _distinct_names(data):
         children: dict[str | int, Node] = {}
         for at, name in enumerate(data):
             place = _child(node, at)
@@ -52,6 +52,10 @@ def _mapping(data: Any, node: Node, shape: Mapping) -> tuple[Any, Node]:
     for key, value in data.items():
         made[key], places[key] = normalise(value, _child(node, key), shape.value)
     return made, _with(node, places)
+
+
+def _distinct_names(data: list[Any]) -> bool:
+    return all(isinstance(one, str) for one in data) and len(set(data)) == len(data)
 
 
 def _child(node: Node, step: str | int) -> Node:

@@ -52,7 +52,8 @@ class Failure:
     def span(self, start: int, end: int) -> Span:
         """Return a span in the file, never an empty one nor one that begins behind the last visible text."""
         start = min(start, max(len(self.text.rstrip()) - 1, 0))
-        return Span(self.path, start + self.base, max(end, start + 1) + self.base)
+        end = min(max(end, start + 1), len(self.text))
+        return Span(self.path, start + self.base, end + self.base)
 
     def line_start(self, at: int) -> int:
         """Return where the line of `at` begins."""

@@ -47,12 +47,12 @@ def read(source: SourceFile) -> tuple[tuple[Document, ...], tuple[Diagnostic, ..
         message = f"the file has {len(source.text)} characters, more than the {MAX_CHARACTERS} allowed"
         return (), (yaml_codes.LIMIT.at(Span(source.path, 0, 1), message),)
     start = 1 if source.text.startswith("\ufeff") else 0
-    readers = [_Reader(source.text[start:], start, Findings(source.path))]
+    readers = [_Reader(source.text[start:], start, Findings(source.path, len(source.text)))]
     documents = readers[0].documents()
     if readers[0].is_stopped:
         # Most texts are right and read in one go; after an error each document is read by itself.
         parts = _parts(source.text, start)
-        readers = [_Reader(source.text[at:end], at, Findings(source.path)) for at, end in parts]
+        readers = [_Reader(source.text[at:end], at, Findings(source.path, end)) for at, end in parts]
         documents = [document for reader in readers for document in reader.documents()]
     found = [one for reader in readers for one in reader.found.made]
     return tuple(documents), tuple(sorted(found, key=lambda one: one.span.start))
@@ -148,7 +148,7 @@ class _Reader:
         start = self.base + first.start()
         root = Node(start, self.base + len(self.text.rstrip()), "-")
         try:
-            roots = Builder(first[0], start, Findings(self.found.path)).build()
+            roots = Builder(first[0], start, Findings(self.found.path, root.end)).build()
         except yaml.MarkedYAMLError:
             roots = []
         for value, node in roots:

@@ -35,13 +35,16 @@ def quoted(text: str) -> str:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found in one document of the file `path`."""
+    """What was found in a part of the file `path` that ends at the offset `end`."""
 
     path: str
+    end: int
     made: list[Diagnostic] = field(default_factory=list)
 
     def _span(self, start: int, end: int) -> Span:
-        return Span(self.path, start, end)
+        """Return a span within the text that covers something; of nothing at the end, the last character."""
+        end = min(max(end, start + 1), self.end)
+        return Span(self.path, min(start, end - 1), end)
 
     def add_ambiguous(self, text: str, reason: str, start: int, end: int) -> None:
         """A plain scalar that readers of YAML take for different things."""
@@ -69,7 +72,7 @@ class Findings:
         """A plain key that is a number, a truth value or null."""
         message = f"the key {brief(text)} is {_TYPES[type(value)]}, and names are text"
         hint = f"write {quoted(text)} if it is the name" if text else "give the entry a name"
-        self.made.append(yaml_codes.KEY.at(self._span(start, max(end, start + 1)), message, help=hint))
+        self.made.append(yaml_codes.KEY.at(self._span(start, end), message, help=hint))
 
     def add_complex_key(self, start: int, style: str) -> None:
         """A list or a mapping where a key belongs."""
@@ -116,7 +119,7 @@ class Findings:
             self.made.pop()  # the brackets on the way, each in the place of a key
         self.made.append(yaml_codes.LIMIT.at(self._span(start, start + 1), message))
 
-    def add_split_key(self, name: str, key: Span, whole: str) -> None:
+    def add_split_key(self, name: str, start: int, end: int, whole: str) -> None:
         """An entry of `{ }` without a colon; `whole` is the text that was split there."""
         if whole == name:
             message, label = f"the entry {brief(name)} has no value", "`key: value` is expected"
@@ -128,7 +131,7 @@ class Findings:
         else:
             message, label = f"the comma before {brief(name)} splits the text", "became a key without a value"
             hint = f"quote the text: {quoted(whole)}"
-        self.made.append(yaml_codes.SPLIT.at(key, message, label=label, help=hint))
+        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, label=label, help=hint))
 
     def add_loose_item(self, text: str, start: int, end: int) -> None:
         """A plain item of `[ ]` that a comma may have split."""

@@ -257,7 +257,7 @@ def _(fact: Policy) -> str:
 def _grant(fact: Grant) -> tuple[str, str]:
     what = qualified(fact.schema, fact.name)
     if fact.object_kind == "function":
-        return fact.privilege, f"function {what}({fact.signature})"
+        return fact.privilege, f"routine {what}({fact.signature})"
     columns = f" ({idents(fact.columns)})" if fact.columns else ""
     return fact.privilege + columns, f"table {what}"
 
@@ -304,7 +304,7 @@ def comment_target(fact: Comment) -> str:
         case "schema":
             return f"schema {ident(names[0])}"
         case "function":
-            return f"function {qualified(names[0], names[1])}({names[2] if len(names) > 2 else ''})"
+            return f"routine {qualified(names[0], names[1])}({names[2] if len(names) > 2 else ''})"
         case "enum":
             return f"type {qualified(names[0], names[1])}"
         case "column":

@@ -27,6 +27,9 @@ RESERVED = frozenset(
 )
 """Words that cannot name a column, table or function unquoted (appendix C, reserved, PostgreSQL 18)."""
 
+SYSTEM_COLUMNS = frozenset(["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"])
+"""Columns that every table has (PostgreSQL manual 5.6)."""
+
 _QUOTED = RESERVED | frozenset(
     """
     between bigint bit boolean char character coalesce dec decimal exists extract float greatest

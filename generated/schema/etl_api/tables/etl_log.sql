@@ -37,6 +37,8 @@ comment on column etl_api.etl_log.function_name is 'The function that wrote it.'
 
 comment on column etl_api.etl_log.hint is 'The hint of the error that was caught.';
 
+comment on column etl_api.etl_log.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column etl_api.etl_log.logged_at is 'When it was written, on the wall clock, so that messages of one transaction are in order.';
 
 comment on column etl_api.etl_log.message is 'What happened.';

@@ -11,6 +11,6 @@ as $$
 $$;
 revoke all on function private.admin_tenants() from public, anon, authenticated, service_role;
 
-grant execute on function private.admin_tenants() to authenticated;
+grant execute on routine private.admin_tenants() to authenticated;
 
-comment on function private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
+comment on routine private.admin_tenants() is 'The tenants in which the signed-in user is admin.';

@@ -10,6 +10,6 @@ as $$
 $$;
 revoke all on function private.member_tenants() from public, anon, authenticated, service_role;
 
-grant execute on function private.member_tenants() to authenticated;
+grant execute on routine private.member_tenants() to authenticated;
 
-comment on function private.member_tenants() is 'The tenants in which the signed-in user is member.';
+comment on routine private.member_tenants() is 'The tenants in which the signed-in user is member.';

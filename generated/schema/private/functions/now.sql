@@ -8,10 +8,10 @@ as $$
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
 
-grant execute on function private.now() to anon;
+grant execute on routine private.now() to anon;
 
-grant execute on function private.now() to authenticated;
+grant execute on routine private.now() to authenticated;
 
-grant execute on function private.now() to service_role;
+grant execute on routine private.now() to service_role;
 
-comment on function private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
+comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';

@@ -21,10 +21,10 @@ as $$
 $$;
 revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
 
-grant execute on function private.uuid_v7() to anon;
+grant execute on routine private.uuid_v7() to anon;
 
-grant execute on function private.uuid_v7() to authenticated;
+grant execute on routine private.uuid_v7() to authenticated;
 
-grant execute on function private.uuid_v7() to service_role;
+grant execute on routine private.uuid_v7() to service_role;
 
-comment on function private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
+comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';

@@ -18,8 +18,8 @@ as $$
 $$;
 revoke all on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) from public, anon, authenticated, service_role;
 
-grant execute on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
+grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
-grant execute on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to service_role;
+grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to service_role;
 
-comment on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';
+comment on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';

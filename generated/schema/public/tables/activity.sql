@@ -38,6 +38,8 @@ create index activity_object_type_id_idx on public.activity (object_type_id);
 
 create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
 
+create index activity_workflow_id_org_id_idx on public.activity (workflow_id, org_id);
+
 create policy delete_authenticated on public.activity
     for delete to authenticated
     using (org_id = any (array(select private.admin_tenants())));
@@ -77,11 +79,15 @@ comment on column public.activity.datapoint_ids is 'The datapoints it asks sourc
 
 comment on column public.activity.destinations is 'The activities that receive its result, in the same or a later phase.';
 
+comment on column public.activity.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.activity.key is 'Its key in the payloads of its workflow.';
 
 comment on column public.activity.name is 'Its name for people.';
 
 comment on column public.activity.object_type_id is 'The type of the objects it works on.';
+
+comment on column public.activity.org_id is 'The org that the row belongs to.';
 
 comment on column public.activity.phase is 'The phase of the workflow it runs in.';
 

@@ -46,9 +46,11 @@ alter table public.activity_request
 alter table public.activity_request
     add constraint activity_request_workflow_request_id_fkey foreign key (org_id, workflow_request_id) references public.workflow_request (org_id, id) on delete cascade;
 
-create index activity_request_org_id_activity_id_idx on public.activity_request (org_id, activity_id);
+create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
 
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
+
+create index activity_request_workflow_request_id_org_id_idx on public.activity_request (workflow_request_id, org_id);
 
 create index activity_request_workflow_request_id_phase_idx on public.activity_request (workflow_request_id, phase);
 
@@ -86,9 +88,13 @@ comment on column public.activity_request.destinations is 'The activities that r
 
 comment on column public.activity_request.errors is 'Everything that is wrong with its setup or input or went wrong in its runs.';
 
+comment on column public.activity_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.activity_request.idempotency_key is 'A key of the caller; a second request of the tenant with the same key is refused.';
 
 comment on column public.activity_request.input is 'The objects or the search it works on, and the results of its predecessors once they are released.';
+
+comment on column public.activity_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.activity_request.phase is 'The phase it runs in.';
 

@@ -45,7 +45,7 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('b1a4993c-f1d0-504a-af16-5a4f75df0b86', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'founded_date', 'Founded', 'The day it was founded.', 'time', 'date', array[]::text[], 'founded');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('9a712c1c-32b8-59e6-8341-298e0558ff90', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'funding', 'Funding', 'The capital it has raised, in US dollars.', 'volume', 'number', array[]::text[], 'funding');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('9a712c1c-32b8-59e6-8341-298e0558ff90', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'funding', 'Funding', 'The capital it has raised, in US dollars.', 'volume', 'number', array[]::text[], 'US dollars of funding');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('519d7b87-0111-55d9-8bd7-d89cee9552c9', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'hiring', 'Hiring', 'Whether it has open positions.', 'boolean', 'boolean', array[]::text[], 'hiring');
 
@@ -59,9 +59,9 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('7c295585-474e-5ff2-97ab-64dddbda7cf2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'public', 'Public', 'Whether its shares are traded on an exchange.', 'boolean', 'boolean', array[]::text[], 'public');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('485e4265-f1a1-566f-a186-97c408935cb2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'revenue', 'Revenue', 'Its revenue of the last full year, in US dollars.', 'volume', 'number', array[]::text[], 'revenue');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('485e4265-f1a1-566f-a186-97c408935cb2', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'revenue', 'Revenue', 'Its revenue of the last full year, in US dollars.', 'volume', 'number', array[]::text[], 'US dollars of revenue');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('85d72bd0-bfb9-537f-b6c6-9b5701a969aa', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'size_class', 'Size class', 'Its size as sources group it, by number of employees.', 'option', 'option', array['micro', 'small', 'medium', 'large', 'enterprise']::text[], 'size_class');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('85d72bd0-bfb9-537f-b6c6-9b5701a969aa', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'size_class', 'Size class', 'Its size as sources group it, by number of employees.', 'option', 'option', array['micro', 'small', 'medium', 'large', 'enterprise']::text[], 'size class');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ec8d5d25-f43b-5bae-ba6a-1572ce60b98b', '69cdf13e-9e88-50cb-9c4d-4bb06f60727b', 'success_reason', 'Reason of success', 'What its success is put down to.', 'reason', 'text', array[]::text[], 'succeed');
 
@@ -79,7 +79,7 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('cfff2d86-6f95-5a01-be77-eda14f77f399', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'hired_date', 'Hired', 'The first day in the current position.', 'time', 'date', array[]::text[], 'hired');
 
-insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ff20c11d-e123-58dc-a6db-1feb5053ad05', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'job_title', 'Job title', 'The title of the current position.', 'option', 'text', array[]::text[], 'job_title');
+insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('ff20c11d-e123-58dc-a6db-1feb5053ad05', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'job_title', 'Job title', 'The title of the current position.', 'option', 'text', array[]::text[], 'job title');
 
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('83c51c14-e9ab-5f7b-b15a-69eb0a257c72', '01f46aa7-b5d6-5351-a343-986457a85ccb', 'location', 'Location', 'Where the person works.', 'place', 'place', array[]::text[], 'located');
 
@@ -100,6 +100,8 @@ insert into public.datapoint (id, object_type_id, name, label, about, factor_typ
 comment on column public.datapoint.about is 'What it says of the object.';
 
 comment on column public.datapoint.factor_type is 'How rules about it are worded.';
+
+comment on column public.datapoint.id is 'The row''s id, ordered by the time it was made.';
 
 comment on column public.datapoint.label is 'Its name for people.';
 

@@ -47,6 +47,8 @@ comment on column public.datapoint_source.confidence is 'How far the source is t
 
 comment on column public.datapoint_source.datapoint_id is 'The datapoint.';
 
+comment on column public.datapoint_source.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.datapoint_source.key_mapping_json is 'The path pattern from an object to the values.';
 
 comment on column public.datapoint_source.name is 'What the source calls the datapoint.';

@@ -31,9 +31,9 @@ alter table public.factor
 alter table public.factor
     add constraint factor_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
-create index factor_datapoint_id_idx on public.factor (datapoint_id);
+create index factor_activity_id_org_id_idx on public.factor (activity_id, org_id);
 
-create index factor_org_id_activity_id_idx on public.factor (org_id, activity_id);
+create index factor_datapoint_id_idx on public.factor (datapoint_id);
 
 create policy delete_authenticated on public.factor
     for delete to authenticated
@@ -76,11 +76,15 @@ comment on column public.factor.datapoint_id is 'The datapoint the rule is about
 
 comment on column public.factor.description is 'The rule as a sentence.';
 
+comment on column public.factor.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.factor.is_guardrail is 'Whether it is a guardrail rather than a use case.';
 
 comment on column public.factor.operands is 'What the value is compared with, as a list of none, one, two or more values.';
 
 comment on column public.factor.operator is 'How the value is compared; a guardrail has one, a use case may.';
+
+comment on column public.factor.org_id is 'The org that the row belongs to.';
 
 comment on column public.factor."position" is 'Where the rule stands among those of its activity.';
 

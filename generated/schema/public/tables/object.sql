@@ -43,11 +43,15 @@ comment on column public.object.created_at is 'When it was first stored.';
 
 comment on column public.object.external_key is 'The normalised key that identifies it within the tenant, such as a domain.';
 
+comment on column public.object.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.object.name is 'Its name as it was given.';
 
 comment on column public.object.normalised_name is 'Its name in the form that names are compared in.';
 
 comment on column public.object.object_type_id is 'What it is.';
+
+comment on column public.object.org_id is 'The org that the row belongs to.';
 
 comment on column public.object.raw is 'What it was stored from.';
 

@@ -47,6 +47,8 @@ comment on column public.object_source.external_key_mapping_json is 'The path pa
 
 comment on column public.object_source.external_key_path is 'The compiled form of `external_key_mapping_json`.';
 
+comment on column public.object_source.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.object_source.key_mapping_json is 'The path pattern from a record to the objects of this type.';
 
 comment on column public.object_source.name is 'What the source calls objects of this type.';

@@ -32,6 +32,8 @@ insert into public.object_type (id, name, label, about) values ('01f46aa7-b5d6-5
 
 comment on column public.object_type.about is 'What one object of this type is.';
 
+comment on column public.object_type.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.object_type.label is 'Its name for people.';
 
 comment on column public.object_type.name is 'Its name in payloads and mappings.';

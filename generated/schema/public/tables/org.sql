@@ -36,6 +36,8 @@ grant update (name, slug) on table public.org to service_role;
 
 comment on column public.org.created_at is 'When the tenant was created.';
 
+comment on column public.org.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.org.name is 'The tenant''s name for people.';
 
 comment on column public.org.slug is 'The tenant''s name in addresses, unique among all tenants.';

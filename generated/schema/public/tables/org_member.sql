@@ -38,6 +38,10 @@ grant update (role) on table public.org_member to service_role;
 
 comment on column public.org_member.created_at is 'When the user became a member.';
 
+comment on column public.org_member.id is 'The row''s id, ordered by the time it was made.';
+
+comment on column public.org_member.org_id is 'The org that the row belongs to.';
+
 comment on column public.org_member.role is 'What the user may do in this tenant; owners and admins manage definitions.';
 
 comment on column public.org_member.user_id is 'The user.';

@@ -40,11 +40,11 @@ alter table public.run_queue
 alter table public.run_queue
     add constraint run_queue_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;
 
-create index run_queue_org_id_activity_request_id_idx on public.run_queue (org_id, activity_request_id);
+create index run_queue_activity_request_id_org_id_idx on public.run_queue (activity_request_id, org_id);
 
-create index run_queue_org_id_object_id_idx on public.run_queue (org_id, object_id);
+create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
-create index run_queue_org_id_run_request_id_idx on public.run_queue (org_id, run_request_id);
+create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
 
@@ -78,7 +78,11 @@ comment on column public.run_queue.errors is 'Why it is invalid or failed.';
 
 comment on column public.run_queue.factor_ids is 'The factors that found objects are to meet.';
 
+comment on column public.run_queue.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.run_queue.object_id is 'The object to complete; null for a search or a set of factors.';
+
+comment on column public.run_queue.org_id is 'The org that the row belongs to.';
 
 comment on column public.run_queue.result is 'What the source answered for this unit.';
 

@@ -51,11 +51,11 @@ alter table public.run_request
 alter table public.run_request
     add constraint run_request_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;
 
+create index run_request_activity_request_id_org_id_idx on public.run_request (activity_request_id, org_id);
+
 create index run_request_lease_until_where_idx on public.run_request (lease_until) where state = 'in_progress';
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
-
-create index run_request_org_id_activity_request_id_idx on public.run_request (org_id, activity_request_id);
 
 create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
 
@@ -93,6 +93,8 @@ comment on column public.run_request.error is 'Why the last attempt was refused,
 
 comment on column public.run_request.external_id is 'What the source calls this run; kept over retries.';
 
+comment on column public.run_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.run_request.idempotency_key is 'The key sent along, so that a retry does not start a second run at the source.';
 
 comment on column public.run_request.lease_holder is 'The executor that holds the run.';
@@ -102,6 +104,8 @@ comment on column public.run_request.lease_until is 'When the executor loses the
 comment on column public.run_request.max_objects is 'The number of units it was made for.';
 
 comment on column public.run_request.next_poll_at is 'When the source is asked next; null while nothing is to be asked.';
+
+comment on column public.run_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.run_request.polls is 'How often the source was asked for the status.';
 

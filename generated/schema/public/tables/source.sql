@@ -73,6 +73,8 @@ comment on column public.source.enabled is 'Whether units of work may be given t
 
 comment on column public.source.external_id_path is 'The path of the source''s own id of a run in the answer to the run request.';
 
+comment on column public.source.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.source.max_concurrent_runs is 'The largest number of its runs in progress at a time; null for no limit.';
 
 comment on column public.source.max_objects is 'The largest number of units of work in one run.';

@@ -36,7 +36,9 @@ alter table public.value
 
 create index value_datapoint_id_idx on public.value (datapoint_id);
 
-create index value_org_id_run_request_id_idx on public.value (org_id, run_request_id);
+create index value_object_id_org_id_idx on public.value (object_id, org_id);
+
+create index value_run_request_id_org_id_idx on public.value (run_request_id, org_id);
 
 create index value_source_id_idx on public.value (source_id);
 
@@ -56,9 +58,13 @@ comment on column public.value.confidence is 'How likely it is right, from 0 to 
 
 comment on column public.value.datapoint_id is 'The datapoint.';
 
+comment on column public.value.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.value.normalised is 'The value in the form of the datapoint''s value type; null where it cannot be brought into it.';
 
 comment on column public.value.object_id is 'The object.';
+
+comment on column public.value.org_id is 'The org that the row belongs to.';
 
 comment on column public.value.raw is 'The value as the source gave it.';
 

@@ -61,6 +61,10 @@ comment on column public.workflow.enabled is 'Whether it may be requested.';
 
 comment on column public.workflow.failure_policy is 'Whether a failed activity ends the workflow after its phase or later phases run all the same.';
 
+comment on column public.workflow.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.workflow.name is 'Its name, unique within the tenant.';
+
+comment on column public.workflow.org_id is 'The org that the row belongs to.';
 
 comment on table public.workflow is 'The definition of a workflow, whose activities run in up to five phases.';

@@ -39,7 +39,7 @@ alter table public.workflow_request
 
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
-create index workflow_request_org_id_workflow_id_idx on public.workflow_request (org_id, workflow_id);
+create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
 
 create trigger "00_workflow_request_guard_insert" after insert on public.workflow_request
     for each row execute function private.workflow_request_guard_insert();
@@ -71,7 +71,11 @@ comment on column public.workflow_request.errors is 'Everything that is wrong wi
 
 comment on column public.workflow_request.failure_policy is 'What a failed activity means for later phases; taken from the workflow when the payload is processed.';
 
+comment on column public.workflow_request.id is 'The row''s id, ordered by the time it was made.';
+
 comment on column public.workflow_request.idempotency_key is 'A key of the caller; a second request of the tenant with the same key is refused.';
+
+comment on column public.workflow_request.org_id is 'The org that the row belongs to.';
 
 comment on column public.workflow_request.payload is 'The activities to run with setup, input and destinations under `data`, and the receiver under `webhook`.';
 
