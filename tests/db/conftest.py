@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -87,14 +87,27 @@ def give_to_owner(server: Server, name: str) -> None:
         connection.execute(order)
 
 
-@pytest.fixture
-def flagship(server: Server, flagship_template: str) -> Iterator[str]:
-    """The connection string, as its owner, of a fresh database of the flagship, dropped afterwards."""
+@contextmanager
+def copied(server: Server, template: str) -> Iterator[str]:
     name = f"flagship_{next(NUMBERS)}"
-    server.create(name, template=flagship_template)
+    server.create(name, template=template)
     give_to_owner(server, name)
     yield server.dsn(name, OWNER)
     server.drop(name)
+
+
+@pytest.fixture
+def flagship(server: Server, flagship_template: str) -> Iterator[str]:
+    """The connection string, as its owner, of a fresh database of the flagship, dropped afterwards."""
+    with copied(server, flagship_template) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def shared_flagship(server: Server, flagship_template: str) -> Iterator[str]:
+    """The same, one for all tests of a module: what they write, they roll back."""
+    with copied(server, flagship_template) as conninfo:
+        yield conninfo
 
 
 @pytest.fixture

@@ -1,0 +1,585 @@
+"""The seed's state rules, typed from its text, against all machines: nothing here comes from the compiler.
+
+What the flagship's own functions do when a row moves is switched off: the guards alone are judged.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+pytestmark = pytest.mark.pg
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# The seed, 1.3 and 1.4: ten labels in this order, and where a row may go from each.
+STATES = (
+    "new",
+    "valid",
+    "invalid",
+    "waiting",
+    "ready",
+    "in_progress",
+    "timedout",
+    "failed",
+    "done",
+    "delivered",
+)
+MOVES = {
+    "new": ("valid", "invalid"),
+    "valid": ("ready", "waiting"),
+    "ready": ("in_progress",),
+    "in_progress": ("done", "failed", "timedout"),
+    "waiting": ("ready", "invalid", "timedout"),
+    "done": ("delivered",),
+}
+WAYS = {
+    "new": (),
+    "valid": ("valid",),
+    "invalid": ("invalid",),
+    "waiting": ("valid", "waiting"),
+    "ready": ("valid", "ready"),
+    "in_progress": ("valid", "ready", "in_progress"),
+    "timedout": ("valid", "waiting", "timedout"),
+    "failed": ("valid", "ready", "in_progress", "failed"),
+    "done": ("valid", "ready", "in_progress", "done"),
+    "delivered": ("valid", "ready", "in_progress", "done", "delivered"),
+}
+# Recovery is not among the seed's rules: a run is tried again, up to three times, and nothing else is.
+RECOVERIES = (("timedout", "ready"), ("failed", "ready"))
+ATTEMPTS = {"workflow_request": 0, "activity_request": 0, "run_queue": 0, "run_request": 3}
+MACHINES = tuple(ATTEMPTS)
+
+ORG, SOURCE, ACTIVITY, REQUEST = (UUID(int=number) for number in range(1, 5))
+WORLD = f"""
+    insert into org (id, name, slug) values ('{ORG}', 'Acme', 'acme');
+    insert into object_type (id, name, label) values ('{UUID(int=9)}', 'ship', 'Ship');
+    insert into source (id, name, base_url, run_request_template)
+        values ('{SOURCE}', 'Ships', 'https://api.example.com', '{{}}');
+    insert into activity (id, org_id, key, name, type, object_type_id)
+        values ('{ACTIVITY}', '{ORG}', 'ships', 'Ships', 'EXTRACT', '{UUID(int=9)}');
+    insert into activity_request (id, org_id, activity_id) values ('{REQUEST}', '{ORG}', '{ACTIVITY}');
+"""
+NEEDED: dict[str, dict[str, Any]] = {
+    "workflow_request": {"org_id": ORG, "payload": "{}"},
+    "activity_request": {"org_id": ORG, "activity_id": ACTIVITY},
+    "run_queue": {"org_id": ORG, "activity_request_id": REQUEST, "source_id": SOURCE},
+    "run_request": {"org_id": ORG, "activity_request_id": REQUEST, "source_id": SOURCE},
+}
+
+
+def may(start: str, end: str) -> bool:
+    return end in MOVES.get(start, ())
+
+
+class Table:
+    """The table of a machine in a connection, and what one can try on it."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self.connection = connection
+        self.name = name
+
+    def run(self, order: str, **values: Any) -> int:
+        """Run an order in which `{t}` is the table and `{s}` its state type; return the number of rows."""
+        text = sql.SQL(order).format(
+            t=sql.Identifier("public", self.name), s=sql.Identifier("public", f"{self.name}_state")
+        )
+        return self.connection.execute(text, values).rowcount
+
+    def born(self, state: str | None = None, **more: Any) -> UUID:
+        """Insert a row and return its id."""
+        row = {"id": uuid4()} | NEEDED[self.name] | ({"state": state} if state else {}) | more
+        names = ", ".join(row)
+        self.run(f"insert into {{t}} ({names}) values ({', '.join(f'%({name})s' for name in row)})", **row)
+        return UUID(str(row["id"]))
+
+    def at(self, state: str) -> UUID:
+        """Bring a new row into a state by the seed's moves, a day ago, and return its id."""
+        self.connection.execute("select set_config('specc.now', (now() - interval '1 day')::text, true)")
+        row = self.born()
+        for step in WAYS[state]:
+            assert self.move(row, step) == 1
+        self.connection.execute("select set_config('specc.now', '', true)")
+        return row
+
+    def move(self, row: UUID, state: str, more: str = "") -> int:
+        return self.run(f"update {{t}} set state = %(state)s {more} where id = %(row)s", row=row, state=state)
+
+    def read(self, row: UUID, column: str = "state") -> Any:
+        found = self.connection.execute(f"select {column} from public.{self.name} where id = %s", [row])
+        (value,) = found.fetchone() or (None,)
+        return value
+
+    def states(self) -> list[str]:
+        found = self.connection.execute(
+            f"select state::text from public.{self.name} where org_id = %s", [ORG]
+        )
+        return sorted(row[0] for row in found)
+
+
+@pytest.fixture(scope="module")
+def prepared(shared_flagship: str) -> str:
+    with psycopg.connect(shared_flagship) as connection:
+        prepare(connection)
+    return shared_flagship
+
+
+def prepare(connection: Connection) -> None:
+    """Leave the guards alone on the machines' tables, and make what their rows point at."""
+    others = connection.execute(
+        """select format('alter table %%s disable trigger %%I', tgrelid::regclass, tgname) from pg_trigger
+           where tgrelid = any (%s::regclass[]) and not tgisinternal and tgname not like '%%guard%%'""",
+        [list(MACHINES)],
+    ).fetchall()
+    for (order,) in others:
+        connection.execute(order)
+    connection.execute(WORLD)
+
+
+@pytest.fixture
+def connection(prepared: str) -> Iterator[Connection]:
+    with psycopg.connect(prepared) as opened:
+        yield opened
+        opened.rollback()
+
+
+@pytest.fixture(params=MACHINES)
+def table(request: pytest.FixtureRequest, connection: Connection) -> Table:
+    return Table(connection, request.param)
+
+
+@contextmanager
+def refused(connection: Connection) -> Iterator[pytest.ExceptionInfo[psycopg.Error]]:
+    """Expect the refusal of a move; what was done before stands."""
+    with pytest.raises(psycopg.Error) as caught, connection.transaction():
+        yield caught
+    assert caught.value.sqlstate == "PT409"
+
+
+def outcome(table: Table, order: str, row: UUID, state: str) -> str:
+    """Return the state an order leaves a row in, or the SQLSTATE of its refusal; nothing of it stays."""
+    result = ""
+    with table.connection.transaction(force_rollback=True):
+        try:
+            with table.connection.transaction():
+                table.run(order, row=row, state=state, **NEEDED[table.name])
+                result = table.read(row)
+        except psycopg.Error as error:
+            result = str(error.sqlstate)
+    return result
+
+
+def test_the_labels_are_the_seeds_in_its_order(table: Table) -> None:
+    found = table.connection.execute(
+        """select array_agg(e.enumlabel::text order by e.enumsortorder), bool_and(a.attnotnull)
+           from pg_attribute a join pg_enum e on e.enumtypid = a.atttypid
+           where a.attrelid = %s::regclass and a.attname = 'state'
+             and a.atttypid = %s::regtype""",
+        [table.name, f"public.{table.name}_state"],
+    ).fetchone()
+    assert found == (list(STATES), True)
+
+
+def test_may_move_tells_the_seeds_rules(table: Table) -> None:
+    types = (f"public.{table.name}_state",) * 2
+    found = table.connection.execute(
+        f"""select f::text, t::text, public.{table.name}_may_move(f::{types[0]}, t::{types[0]})
+            from unnest(%(all)s::text[]) f, unnest(%(all)s::text[]) t""",
+        {"all": list(STATES)},
+    ).fetchall()
+    assert {(start, end): told for start, end, told in found} == {
+        (start, end): may(start, end) for start in STATES for end in STATES
+    }
+    nothing = f"select public.{table.name}_may_move(null, 'new'), public.{table.name}_may_move('new', null)"
+    assert table.connection.execute(nothing).fetchone() == (False, False)
+
+
+def plain(table: Table) -> list[str]:
+    """Return the two ways by which a guard comes to its answer: with the moment given, and without."""
+    every = writers(table)
+    return [every["update"], every["update that says since when"]]
+
+
+def upsert(table: Table, update: str) -> str:
+    """Return an INSERT that meets the row `row` and updates it."""
+    row = NEEDED[table.name]
+    names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
+    return (
+        f"insert into {{t}} (id, state, {names}) values (%(row)s, %(state)s, {values}) on conflict {update}"
+    )
+
+
+def writers(table: Table) -> dict[str, str]:
+    """Return the ways to write the state of a row that is there."""
+    return {
+        "update": "update {t} set state = %(state)s where id = %(row)s",
+        "update that says since when": """
+            update {t} set state = %(state)s, state_since = now() where id = %(row)s""",
+        "update that says more": """
+            update {t} set state = %(state)s, created_at = created_at, errors = default where id = %(row)s"""
+        if table.name != "run_request"
+        else "update {t} set state = %(state)s, created_at = created_at, polls = polls + 1 where id = %(row)s",
+        "update from": """
+            update {t} as t set state = v.state from (values (%(row)s::uuid, %(state)s::{s})) as v (id, state)
+            where t.id = v.id""",
+        "update of the keys": "update {t} set state = %(state)s, org_id = org_id, id = id where id = %(row)s",
+        "upsert": upsert(table, "(id) do update set state = excluded.state"),
+        "upsert by the tenant's key": upsert(table, "(org_id, id) do update set state = excluded.state"),
+        "merge": """
+            merge into {t} as t using (values (%(row)s::uuid, %(state)s::{s})) as v (id, state) on t.id = v.id
+            when matched then update set state = v.state""",
+        "writable CTE": """
+            with moved as (update {t} set state = %(state)s where id = %(row)s returning id)
+            select count(*) from moved""",
+    }
+
+
+def assert_only_seeds_moves(table: Table, orders: dict[str, str]) -> None:
+    rows = {state: table.at(state) for state in STATES}
+    wrong = []
+    for name, order in orders.items():
+        for start, row in rows.items():
+            for end in STATES:
+                came = outcome(table, order, row, end)
+                if came != (end if start == end or may(start, end) else "PT409"):
+                    wrong.append(f"{name}: {start} to {end}: {came}")
+    assert wrong == []
+
+
+def test_every_way_to_write_takes_the_seeds_moves_and_no_other(table: Table) -> None:
+    assert_only_seeds_moves(table, writers(table))
+
+
+def test_a_trigger_that_changes_the_state_is_guarded_too(table: Table) -> None:
+    table.run(
+        """create function pg_temp.meddle() returns trigger language plpgsql as $$
+           begin
+               if current_setting('test.state', true) <> '' then
+                   new.state := current_setting('test.state')::{s};
+               end if;
+               return new;
+           end $$"""
+    )
+    table.run(
+        "create trigger zzzz_last before insert or update on {t} for each row execute function pg_temp.meddle()"
+    )
+    meddled = """
+        with meddled as (select set_config('test.state', %(state)s, true))
+        update {t} set attempt = attempt from meddled where id = %(row)s"""
+    assert_only_seeds_moves(table, {"trigger": meddled})
+    for state in STATES[1:]:
+        with refused(table.connection):
+            table.connection.execute("select set_config('test.state', %s, true)", [state])
+            table.born()
+
+
+def test_a_superuser_is_guarded_through_a_view_and_in_a_writable_cte(prepared: str, table: Table) -> None:
+    with psycopg.connect(prepared, user="postgres") as superuser:
+        own = Table(superuser, table.name)
+        own.run("create view public.all_of_it as select * from {t}")
+        views = {
+            "simple view": "update public.all_of_it set state = %(state)s where id = %(row)s",
+            "view of statuses": f"update {table.name}_status set state = %(state)s where id = %(row)s",
+            "update": writers(own)["update"],
+            "writable CTE": writers(own)["writable CTE"],
+        }
+        assert_only_seeds_moves(own, views)
+        superuser.rollback()
+
+
+@pytest.mark.parametrize("channel", ["insert", "upsert", "merge", "copy", "select", "cte"])
+def test_a_row_begins_new(table: Table, channel: str) -> None:
+    came = {state: birth(table, channel, state) for state in STATES}
+    assert came == {state: "new" if state == "new" else "PT409" for state in STATES}
+
+
+def birth(table: Table, channel: str, state: str) -> str:
+    """Return the state in which a row was born, or the SQLSTATE of the refusal."""
+    row = {"id": uuid4()} | NEEDED[table.name] | {"state": state}
+    names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
+    try:
+        with table.connection.transaction():
+            if channel == "copy":
+                copy_in(table, row)
+            else:
+                table.run(BIRTHS[channel].replace("NAMES", names).replace("VALUES", values), **row)
+    except psycopg.Error as error:
+        assert table.read(row["id"]) is None
+        return str(error.sqlstate)
+    return str(table.read(row["id"]))
+
+
+BIRTHS = {
+    "insert": "insert into {t} (NAMES) values (VALUES)",
+    "upsert": "insert into {t} (NAMES) values (VALUES) on conflict (id) do update set state = 'done'",
+    "merge": """
+        merge into {t} as t using (values (%(id)s::uuid)) as v (id) on t.id = v.id
+        when not matched then insert (NAMES) values (VALUES)""",
+    "select": "insert into {t} (NAMES) select VALUES",
+    "cte": "with born as (insert into {t} (NAMES) values (VALUES) returning id) select count(*) from born",
+}
+
+
+def copy_in(table: Table, *rows: dict[str, Any]) -> None:
+    with (
+        table.connection.cursor() as cursor,
+        cursor.copy(f"copy public.{table.name} ({', '.join(rows[0])}) from stdin") as copy,
+    ):
+        for row in rows:
+            copy.write_row(tuple(row.values()))
+
+
+def test_a_copy_of_many_rows_with_one_that_does_not_begin_new_is_refused_whole(table: Table) -> None:
+    before = table.states()
+    rows = [{"id": uuid4(), "state": "new"} | NEEDED[table.name] for _ in range(10)]
+    with refused(table.connection):
+        copy_in(table, *rows[:7], rows[7] | {"state": "valid"}, *rows[8:])
+    assert table.states() == before
+    copy_in(table, *rows)
+    assert table.states() == sorted([*before, *["new"] * 10])
+
+
+def test_a_row_begins_with_no_attempt_and_no_substate(table: Table) -> None:
+    for more in ({"attempt": 1}, {"attempt": -1}, {"state_substate": "json"}, {"state_substate": "capacity"}):
+        with refused(table.connection):
+            table.born(**more)
+    assert table.read(table.born(attempt=0, state_substate=None)) == "new"
+
+
+def test_one_statement_with_one_illegal_row_is_refused_whole(table: Table) -> None:
+    before = table.states()
+    running = [table.at("in_progress") for _ in range(9)]
+    odd = table.at("waiting")
+    with refused(table.connection) as caught:
+        table.run(
+            "update {t} set state = 'done' where id = any (%(rows)s)", rows=[*running[:5], odd, *running[5:]]
+        )
+    assert str(odd) in str(caught.value.diag.message_detail)
+    assert table.states() == sorted([*before, *["in_progress"] * 9, "waiting"])
+    # What is legal for both kinds of row passes.
+    everyone = "update {t} set state = 'timedout' where id = any (%(rows)s)"
+    assert table.run(everyone, rows=[*running, odd]) == 10
+    assert table.states() == sorted([*before, *["timedout"] * 10])
+
+
+def test_each_row_of_a_statement_may_take_its_own_move(table: Table) -> None:
+    rows = {state: table.at(state) for state in MOVES}
+    assert (
+        table.run(
+            """update {t} set state = (case state::text when 'new' then 'invalid' when 'valid' then 'waiting'
+                   when 'ready' then 'in_progress' when 'in_progress' then 'failed'
+                   when 'waiting' then 'ready' when 'done' then 'delivered' end)::{s}
+               where id = any (%(rows)s)""",
+            rows=list(rows.values()),
+        )
+        == 6
+    )
+    came = {state: table.read(row) for state, row in rows.items()}
+    assert came == {
+        "new": "invalid", "valid": "waiting", "ready": "in_progress",
+        "in_progress": "failed", "waiting": "ready", "done": "delivered",
+    }  # fmt: skip
+
+
+def test_a_row_moves_twice_in_one_transaction_and_not_a_third_time(table: Table) -> None:
+    row = table.born()
+    assert [table.move(row, state) for state in ("valid", "ready")] == [1, 1]
+    with refused(table.connection):
+        table.move(row, "done")
+    assert table.read(row) == "ready"
+    # From the state it has now, not the one it had when the transaction began.
+    with refused(table.connection):
+        table.move(row, "valid")
+
+
+def test_a_move_with_a_new_key_is_guarded(table: Table) -> None:
+    row = table.at("ready")
+    with refused(table.connection):
+        table.run("update {t} set id = gen_random_uuid(), state = 'done' where id = %(row)s", row=row)
+
+
+def test_only_recovery_may_raise_attempt(table: Table) -> None:
+    raised = "update {t} set state = %(state)s, attempt = attempt + 1 where id = %(row)s"
+    rows = {state: table.at(state) for state in STATES}
+    came = {(start, end): outcome(table, raised, row, end) for start, row in rows.items() for end in STATES}
+    spends = RECOVERIES if ATTEMPTS[table.name] else ()
+    assert came == {pair: pair[1] if pair in spends else "PT409" for pair in came}
+
+
+@pytest.mark.parametrize("ended", ["timedout", "failed"])
+def test_a_row_recovers_as_often_as_its_machine_allows(table: Table, ended: str) -> None:
+    row = table.at(ended)
+    for attempt in range(1, ATTEMPTS[table.name] + 1):
+        for wrong in ("", ", attempt = attempt + 2", ", attempt = attempt - 1", ", attempt = 99"):
+            with refused(table.connection):
+                table.move(row, "ready", wrong)
+        assert table.move(row, "ready", ", attempt = attempt + 1") == 1
+        assert table.read(row, "attempt") == attempt
+        for step in ("in_progress", ended):
+            table.move(row, step)
+    for spent in ("", ", attempt = attempt + 1", ", attempt = 1", ", attempt = 0"):
+        with refused(table.connection):
+            table.move(row, "ready", spent)
+    assert (table.read(row), table.read(row, "attempt")) == (ended, ATTEMPTS[table.name])
+
+
+def test_attempt_stays_as_it_is_without_a_move(table: Table) -> None:
+    for state in STATES:
+        row = table.at(state)
+        for change in ("attempt + 1", "attempt - 1", "3"):
+            with refused(table.connection):
+                table.run(f"update {{t}} set attempt = {change} where id = %(row)s", row=row)
+
+
+def test_ten_rows_recover_at_once_unless_one_has_spent_its_attempts(connection: Connection) -> None:
+    runs = Table(connection, "run_request")
+    rows = [runs.at(state) for state in ("failed", "timedout") * 5]
+    again = "update {t} set state = 'ready', attempt = attempt + 1 where id = any (%(rows)s)"
+    for _ in range(3):
+        runs.move(rows[0], "ready", ", attempt = attempt + 1")
+        runs.move(rows[0], "in_progress")
+        runs.move(rows[0], "failed")
+    with refused(connection) as caught:
+        runs.run(again, rows=rows)
+    assert str(rows[0]) in str(caught.value.diag.message_detail)
+    assert [runs.read(row, "attempt") for row in rows] == [3, *[0] * 9]
+    assert runs.run(again, rows=rows[1:]) == 9
+    assert {(runs.read(row), runs.read(row, "attempt")) for row in rows[1:]} == {("ready", 1)}
+
+
+def test_a_refusal_says_which_row_from_where_to_where_and_what_is_allowed(table: Table) -> None:
+    for start, end, allowed in (
+        ("new", "done", "valid, invalid"),
+        ("ready", "done", "in_progress"),
+        ("in_progress", "ready", "timedout, failed, done"),
+        ("waiting", "valid", "invalid, ready, timedout"),
+        ("delivered", "new", "nothing"),
+        ("invalid", "new", "nothing"),
+    ):
+        row = table.at(start)
+        with refused(table.connection) as caught:
+            table.move(row, end)
+        told = caught.value.diag
+        assert told.message_primary == f"{table.name} cannot move from {start} to {end}"
+        assert told.message_detail == f"Row {row}, from {start}, to {end}, allowed: {allowed}."
+        hint = f"Take a declared transition; public.{table.name}_may_move(from, to) tells which are."
+        assert told.message_hint == hint
+        assert (told.schema_name, told.table_name, told.column_name) == ("public", table.name, "state")
+
+
+def test_a_refused_birth_says_so(table: Table) -> None:
+    row = uuid4()
+    with refused(table.connection) as caught:
+        table.born("ready", id=row)
+    told = caught.value.diag
+    assert told.message_primary == f"{table.name} cannot begin in state ready"
+    assert told.message_detail == f"Row {row}, from nothing, to ready, allowed: new."
+    assert told.message_hint == "Insert the row in an initial state, then move it along declared transitions."
+
+
+def test_a_refused_recovery_says_how_to_recover(connection: Connection) -> None:
+    runs = Table(connection, "run_request")
+    row = runs.at("failed")
+    with refused(connection) as caught:
+        runs.move(row, "ready")
+    told = caught.value.diag
+    message = "run_request cannot recover from failed to ready without raising attempt by one"
+    assert told.message_primary == message
+    allowed = "ready by recovery (attempt 1 of 3)"
+    assert told.message_detail == f"Row {row}, from failed, to ready, allowed: {allowed}."
+    assert told.message_hint == "Set attempt = attempt + 1 in the same UPDATE."
+
+
+SUBSTATES = {
+    "invalid": ("json", "missing_value", "guardrail", "cancelled", "dependency"),
+    "waiting": ("dependency", "phase", "capacity"),
+}
+
+
+def test_a_state_carries_its_own_substates_only(table: Table) -> None:
+    every = sorted({one for some in SUBSTATES.values() for one in some} | {"", "nonsense"})
+    order = "update {t} set state_substate = %(state)s where id = %(row)s"
+    for state in STATES:
+        row = table.at(state)
+        came = {substate: outcome(table, order, row, substate) for substate in every}
+        legal = SUBSTATES.get(state, ())
+        assert came == {substate: state if substate in legal else "PT409" for substate in every}
+
+
+def test_leaving_a_state_clears_its_substate(table: Table) -> None:
+    for substate in SUBSTATES["waiting"]:
+        for end in MOVES["waiting"]:
+            row = table.at("valid")
+            table.move(row, "waiting", f", state_substate = '{substate}'")
+            assert table.read(row, "state_substate") == substate
+            table.move(row, end)
+            assert (table.read(row), table.read(row, "state_substate")) == (end, None)
+
+
+def test_a_move_may_name_a_substate_of_the_new_state_and_no_other(table: Table) -> None:
+    row = table.at("waiting")
+    table.run("update {t} set state_substate = 'phase' where id = %(row)s", row=row)
+    for end, substate in (("ready", "capacity"), ("timedout", "json"), ("invalid", "capacity")):
+        with refused(table.connection):
+            table.move(row, end, f", state_substate = '{substate}'")
+    table.move(row, "invalid", ", state_substate = 'missing_value'")
+    status = f"select status from public.{table.name}_status where id = %s"
+    assert table.connection.execute(status, [row]).fetchone() == ("invalid_missing_value",)
+
+
+def test_since_when_is_the_clocks_to_say(table: Table) -> None:
+    noon, later = datetime(2030, 1, 1, 12, tzinfo=UTC), datetime(2030, 1, 1, 13, tzinfo=UTC)
+    table.connection.execute("select set_config('specc.now', %s, true)", [noon.isoformat()])
+    row = table.born()
+    assert table.read(row, "state_since") == noon
+    table.connection.execute("select set_config('specc.now', %s, true)", [later.isoformat()])
+    table.move(row, "new")
+    assert table.read(row, "state_since") == noon
+    table.move(row, "valid", ", state_since = '2001-01-01'")
+    assert table.read(row, "state_since") == later
+
+
+@pytest.mark.parametrize("place", ["", "before 'valid'"])
+def test_a_label_added_later_does_not_slip_through(flagship: str, place: str) -> None:
+    with psycopg.connect(flagship, autocommit=True) as connection:
+        prepare(connection)
+        for name in MACHINES:
+            connection.execute(f"alter type public.{name}_state add value 'paused' {place}")
+    with psycopg.connect(flagship) as connection:
+        for name in MACHINES:
+            late = Table(connection, name)
+            with refused(connection):
+                late.born("paused")
+            for state in STATES:
+                for order in plain(late):
+                    assert outcome(late, order, late.at(state), "paused") == "PT409"
+            assert paused_leads_nowhere(late) == []
+            assert_only_seeds_moves(late, {"update": writers(late)["update that says since when"]})
+
+
+def paused_leads_nowhere(table: Table) -> list[str]:
+    """Put a row into the new state behind the guard's back and return the states it can leave to."""
+    row = table.born()
+    guard = sql.Identifier(f"00_{table.name}_guard_update").as_string()
+    table.run(f"alter table {{t}} disable trigger {guard}")
+    table.move(row, "paused")
+    table.run(f"alter table {{t}} enable trigger {guard}")
+    orders = plain(table)
+    return [end for end in STATES for order in orders if outcome(table, order, row, end) != "PT409"]
+
+
+def test_only_a_superuser_can_switch_the_guards_off(prepared: str, connection: Connection) -> None:
+    """`session_replication_role` is not covered: logical replication applies rows with it, unguarded."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute("set session_replication_role = replica")
+    with psycopg.connect(prepared, user="postgres") as superuser:
+        superuser.execute("set session_replication_role = replica")
+        runs = Table(superuser, "run_request")
+        row = runs.born("done")
+        assert runs.move(row, "new") == 1
+        superuser.rollback()
