@@ -61,6 +61,15 @@ def verify(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]
                     return
 
 
+def server_version(conninfo: str) -> str:
+    """Return the version a server tells of itself. Raises `ConnectionError` when it cannot be reached."""
+    try:
+        with psycopg.connect(conninfo) as connection:
+            return connection.info.parameter_status("server_version") or "unknown"
+    except psycopg.Error as error:
+        raise ConnectionError(str(error).strip()) from None
+
+
 @contextmanager
 def _scratch(conninfo: str) -> Iterator[tuple[str, str]]:
     """Make a database and a role that owns it; yield the connection strings of superuser and owner."""

@@ -69,15 +69,12 @@ def _server(dsn: str | None, version: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _report(result: Result, conninfo: str, name: str) -> int:
-    import psycopg
-
-    from specc.verify import verify
+    from specc.verify import server_version, verify
 
     assert result.ir is not None, "a build without errors has facts"
     try:
-        with psycopg.connect(conninfo) as connection:
-            number = connection.info.parameter_status("server_version")
-    except psycopg.OperationalError as error:
+        number = server_version(conninfo)
+    except ConnectionError as error:
         fail(f"cannot connect: {error}")
     out(f"verified on PostgreSQL {number} ({name})\n")
     failed = False

@@ -84,8 +84,9 @@ def _block_places(text: str, node: Node) -> list[int] | None:
     at = header.end()
     while at < node.end:
         stop = text.find("\n", at, node.end)
-        stop = node.end if stop < 0 else stop
-        places += range(at + indentation, stop - 1 if text[stop - 1 : stop] == "\r" else stop)
+        if stop < 0:  # the line ends behind the last one are no part of the span
+            return [*places, *range(at + indentation, node.end)]
+        places += range(at + indentation, stop - 1 if text[stop - 1] == "\r" else stop)
         places.append(stop)
         at = stop + 1
     return places
