@@ -1,0 +1,240 @@
+"""Measures what the guard of a state machine costs: server CPU of an update, as a ratio to the bare update.
+
+In go the flagship as built (`generated/`) and the other forms a guard could have (`guard_forms/*.sql`); out comes
+a table of ratios. It starts a private server, changes no file, and judges nothing: ratios are printed, not tested.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from specc.pg.server import Server, serve
+
+ROOT = Path(__file__).resolve().parent.parent
+FORMS = Path(__file__).resolve().parent / "guard_forms"
+TABLE = "public.run_request"
+GUARDS = "tgrelid = 'public.run_request'::regclass and tgname like '00\\_%'"
+
+# Columns that a machine's table always has, and a payload: what other columns, keys and indexes cost would
+# only make the guard look cheaper.
+LEAN = """
+create table public.run_request (
+    id uuid primary key,
+    org_id uuid not null,
+    state public.run_request_state not null,
+    state_substate text,
+    state_since timestamptz not null default now(),
+    attempt integer not null default 0,
+    source_id uuid not null,
+    activity_request_id uuid not null,
+    payload text not null default repeat('x', 100),
+    unique (org_id, id)
+)
+"""
+
+FILL = """
+insert into public.run_request (id, org_id, source_id, activity_request_id, state, state_since)
+select lpad(to_hex(n), 32, '0')::uuid, lpad('', 32, '0')::uuid, lpad('', 32, '0')::uuid, lpad('', 32, '0')::uuid,
+       'ready', '2024-01-01'
+from generate_series(1, {}) as n
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is updated; each statement sets what both sides of a comparison set."""
+
+    name: str
+    assignments: str
+    single: bool
+
+    def statement(self) -> str:
+        """Return the UPDATE, with a placeholder for the id when it is one row."""
+        return f"update {TABLE} set {self.assignments}" + (" where id = %s" if self.single else "")
+
+
+MOVE = "state = 'in_progress', state_substate = null, state_since = now()"
+TOUCH = "source_id = source_id"
+PLAIN = "state = 'in_progress'"
+
+WORKS = tuple(
+    Work(f"{name}, {'one row' if single else 'bulk'}", assignments, single)
+    for name, assignments in (("move", MOVE), ("no move", TOUCH), ("plain move", PLAIN))
+    for single in (True, False)
+)
+
+
+# The forms that keep state_since right when the statement does not set it; the others refuse or ignore that.
+COMPLETE = ("bare", "emitted", "before_and_after", "lookup_before")
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to guard the table; `own` tables are the flagship's, the others are lean."""
+
+    name: str
+    script: str
+    own: bool = False
+
+    def can(self, work: Work) -> bool:
+        """Tell whether the form can do it. A second update in a transaction checks foreign keys: lean ones only."""
+        return work.assignments != PLAIN or self.name in COMPLETE
+
+
+class Bench:
+    """A form in a database of its own, with the one connection whose backend is measured."""
+
+    def __init__(self, form: Form, server: Server, template: str) -> None:
+        name = f"bench_{form.name}"
+        server.create(name, template)
+        self.form = form
+        self.connection = psycopg.connect(server.dsn(name), autocommit=True)
+        self.connection.execute(form.script.encode())
+        self.cursor = self.connection.cursor()
+
+    def cpu(self) -> int:
+        """Return the nanoseconds of CPU time that the backend has used (Linux: /proc/PID/schedstat)."""
+        spent = Path(f"/proc/{self.connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
+        return int(spent.split()[0])
+
+    def fill(self, rows: int) -> None:
+        """Put so many fresh rows into the table, without guards and foreign keys."""
+        with self.connection.transaction():
+            self.cursor.execute("set local session_replication_role = replica")
+            self.cursor.execute(f"truncate {TABLE} cascade".encode())
+            self.cursor.execute(sql.SQL(FILL).format(rows))
+        self.cursor.execute(f"analyze {TABLE}".encode())
+
+    def one_by_one(self, work: Work, first: int, count: int) -> float:
+        """Update rows singly, one transaction each, by a prepared statement; microseconds of CPU per row."""
+        statement = work.statement().encode()
+        before = self.cpu()
+        for number in range(first, first + count):
+            self.cursor.execute(statement, (UUID(int=number),), prepare=True)
+        return (self.cpu() - before) / 1000 / count
+
+    def at_once(self, work: Work, rows: int) -> float:
+        """Update all rows in one statement; microseconds of CPU per row."""
+        self.fill(rows)
+        before = self.cpu()
+        self.cursor.execute(work.statement().encode())
+        spent = self.cpu() - before
+        self.cursor.execute(f"truncate {TABLE} cascade".encode())
+        return spent / 1000 / rows
+
+
+def forms(only: Sequence[str]) -> list[Form]:
+    """Return the forms to compare: without a guard, as emitted, on the flagship's own table, the candidates."""
+    files = [Form(path.stem, path.read_text(encoding="utf-8")) for path in sorted(FORMS.glob("*.sql"))]
+    chosen = [form for form in files if not only or form.name in only]
+    return [Form("bare", ""), *chosen, Form("own_bare", "", own=True), Form("own_emitted", "", own=True)]
+
+
+def build(connection: psycopg.Connection) -> None:
+    """Apply the flagship as it was built; raises `SystemExit` if it was not."""
+    generated = ROOT / "generated"
+    migrations = sorted((generated / "migrations").glob("*.sql"))
+    if not migrations:
+        raise SystemExit("generated/ is missing: run `specc build` first")
+    for path in (generated / "bootstrap.sql", *migrations):
+        connection.execute(path.read_bytes())
+
+
+def user_triggers(connection: psycopg.Connection, condition: str) -> list[tuple[str, str]]:
+    """Return name and definition of the triggers of the table, without those of foreign keys."""
+    query = f"select tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal and {condition}"
+    return connection.execute(query.encode()).fetchall()
+
+
+def prepare(server: Server) -> dict[bool, str]:
+    """Make the two templates: the flagship's own table, and a lean one whose triggers the forms create.
+
+    Only guards are compared, so every other trigger of the table goes.
+    """
+    server.create("own")
+    with psycopg.connect(server.dsn("own"), autocommit=True) as connection:
+        build(connection)
+        for name, _ in user_triggers(connection, f"tgrelid = '{TABLE}'::regclass and not ({GUARDS})"):
+            connection.execute(sql.SQL("drop trigger {} on public.run_request").format(sql.Identifier(name)))
+        guards = [definition for _, definition in user_triggers(connection, GUARDS)]
+    server.create("lean", "own")
+    with psycopg.connect(server.dsn("lean"), autocommit=True) as connection:
+        connection.execute(f"drop table {TABLE} cascade".encode())
+        connection.execute(LEAN.encode())
+        # The forms that keep the emitted guard call this.
+        attach = "; ".join(guards)
+        connection.execute(f"create procedure public.attach() language sql as $f${attach}$f$".encode())
+    return {True: "own", False: "lean"}
+
+
+@contextmanager
+def benches(only: Sequence[str]) -> Iterator[list[Bench]]:
+    """Start a server with a database for each form."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(settings={"shared_buffers": "256MB", "max_wal_size": "512MB"}))
+        templates = prepare(server)
+        made = [Bench(form, server, templates[form.own]) for form in forms(only)]
+        for bench in made:
+            stack.callback(bench.connection.close)
+            if bench.form.name == "own_bare":
+                bench.connection.execute(f"alter table {TABLE} disable trigger user".encode())
+        yield made
+
+
+def measure(made: Sequence[Bench], work: Work, rounds: int, rows: int) -> dict[str, list[float]]:
+    """Measure all forms in turn, in both directions alternately, so that the machine's moods hit all of them."""
+    spent: dict[str, list[float]] = {bench.form.name: [] for bench in made}
+    if work.single:
+        for bench in made:
+            bench.fill((rounds + 1) * rows)
+    for turn in range(rounds + 1):
+        for bench in made if turn % 2 else reversed(made):
+            figure = (
+                bench.one_by_one(work, 1 + turn * rows, rows) if work.single else bench.at_once(work, rows)
+            )
+            if turn:
+                spent[bench.form.name].append(figure)
+    return spent
+
+
+def report(made: Sequence[Bench], work: Work, spent: dict[str, list[float]]) -> Iterator[str]:
+    """Yield one line per form: microseconds of the quiet quarter, and the median of the paired ratios."""
+    yield f"\n{work.name:24}{'us/row':>10}{'ratio':>8}   middle half"
+    for bench in made:
+        figures = spent[bench.form.name]
+        base = spent["own_bare" if bench.form.own else "bare"]
+        ratios = [figure / other for figure, other in zip(figures, base, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        quiet = statistics.quantiles(figures, n=4)[0]
+        yield f"{bench.form.name:24}{quiet:10.2f}{middle:8.2f}   {low:.2f} to {high:.2f}"
+
+
+def main() -> None:
+    """Print the table of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("forms", nargs="*", help="names of guard_forms/*.sql; all by default")
+    parser.add_argument("--rounds", type=int, default=60, help="slices of 100 one-row updates")
+    parser.add_argument("--bulk-rounds", type=int, default=9)
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of a bulk update")
+    parser.add_argument("--work", action="append", help='only this, e.g. "move, one row"; may be repeated')
+    options = parser.parse_args()
+    with benches(options.forms) as made:
+        for work in WORKS:
+            if options.work and work.name not in options.work:
+                continue
+            able = [bench for bench in made if bench.form.can(work)]
+            size = (options.rounds, 100) if work.single else (options.bulk_rounds, options.rows)
+            sys.stdout.write("\n".join(report(able, work, measure(able, work, *size))) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

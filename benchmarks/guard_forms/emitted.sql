@@ -1,0 +1,2 @@
+-- The guard as the compiler emits it.
+call public.attach();

@@ -1,0 +1,22 @@
+-- First whether the row moves, then what must hold: an update that moves nothing prepares the short conditions alone.
+create function private.guard() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
+    ) then
+        return new;
+    end if;
+    raise exception 'refused' using errcode = 'PT409';
+end
+$$;
+create trigger guard after update on public.run_request for each row execute function private.guard();
