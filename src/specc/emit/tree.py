@@ -7,7 +7,9 @@ from importlib.resources import files as package_files
 
 from specc.emit import editor, schema
 from specc.emit.access_tests import access_tests
+from specc.emit.docs import docs_files
 from specc.emit.machine_tests import machine_test
+from specc.emit.pages import overview, pages
 from specc.ir import lock
 from specc.ir.behaviour import Machine
 from specc.ir.model import Ir
@@ -22,6 +24,7 @@ def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...
         "bootstrap.sql": bootstrap(),
         **schema.schema_files(ir, steps),
         **tests(ir),
+        **docs(project, ir, kinds),
         "editor/settings.schema.json": editor.settings_schema(),
         "editor/specc.schema.json": editor.editor_schema(kinds),
         "specc.lock": lock.dump(ir),
@@ -31,6 +34,12 @@ def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...
 def bootstrap() -> str:
     """Return bootstrap.sql, the same for every project."""
     return (package_files("specc.emit") / "bootstrap.sql").read_text(encoding="utf-8")
+
+
+def docs(project: Project, ir: Ir, kinds: Sequence[Kind]) -> dict[str, str]:
+    """Return the documentation by path."""
+    settings, found = project.settings, pages(project, ir, kinds)
+    return docs_files(found, settings.project, settings.about, settings.output, tuple(overview(project, ir)))
 
 
 def tests(ir: Ir) -> dict[str, str]:

@@ -16,6 +16,7 @@ from specc.ir.behaviour import AccessRule, Role
 from specc.ir.database import Comment, Function, Grant, Index, Policy
 from specc.ir.fact import Identity
 from specc.kinds import access_rules
+from specc.kinds.access_page import page
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -185,4 +186,5 @@ KIND = Kind(
     model=AccessSpec,
     lower=_lower,
     rules=access_rules.RULES,
+    page=page,
 )

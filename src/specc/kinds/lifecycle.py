@@ -12,6 +12,7 @@ from pydantic import Field
 
 from specc.analysis.machines import lifecycle_of
 from specc.diagnostics import Code, Diagnostic, Label
+from specc.kinds.lifecycle_page import page
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -189,4 +190,5 @@ KIND = Kind(
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
     ),
+    page=page,
 )

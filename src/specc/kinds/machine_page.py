@@ -32,7 +32,7 @@ from specc.pg.names import fit, lit, qualified
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the page of a machine; none for one whose table has another already."""
-    machine = machines(project).get(project.full_name("table", entry.spec.on or entry.name))
+    machine = machines(project).get(project.full_name("table", entry.spec.rows_of or entry.name))
     if machine is None or machine.entry is not entry:
         return
     life = machine.lifecycle
@@ -93,7 +93,9 @@ def _recovery(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block
         times = "once" if machine.attempts == 1 else f"{machine.attempts} times"
         yield Heading("Recovery")
         text = f", at most {times} in a row's life. Nobody may write it over the API."
-        yield Paragraph((Text("Legal only in an UPDATE that raises "), Mono("attempt"), Text(f" by one{text}")))
+        yield Paragraph(
+            (Text("Legal only in an UPDATE that raises "), Mono("attempt"), Text(f" by one{text}"))
+        )
         yield Grid(("From", "To", "Taken by"), _moves(machine, machine.recoveries, project, ir))
 
 

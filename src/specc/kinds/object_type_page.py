@@ -45,7 +45,10 @@ def _row(name: str, point: Any) -> tuple[Line, ...]:
 
 def _kept(project: Project) -> Iterator[Block]:
     line: list[Text | Link] = []
-    for kind, what in (("object_type", "The type is a row of "), ("datapoint", "Each datapoint is a row of ")):
+    for kind, what in (
+        ("object_type", "The type is a row of "),
+        ("datapoint", "Each datapoint is a row of "),
+    ):
         place = _holders(project).get(kind)
         if place is not None:
             short = project.short_name(".".join(place))

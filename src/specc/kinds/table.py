@@ -15,6 +15,7 @@ from specc.analysis.tables import BoundTable, implied_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
 from specc.kinds import table_rules
+from specc.kinds.table_page import page
 from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -205,5 +206,6 @@ KIND = Kind(
     lower=_lower,
     rules=table_rules.RULES,
     implied=_implied,
+    page=page,
     in_schema=True,
 )

@@ -1,0 +1,98 @@
+"""The docs pages of views: what each column is made of, who may read, and the query. IR in, pages out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specc.analysis.lineage import UNKNOWN, Traced, lineage
+from specc.ir.database import Grant, Table, View
+from specc.ir.model import Ir
+from specc.ir.page import (
+    Block,
+    Bullets,
+    Code,
+    Grid,
+    Heading,
+    Inline,
+    Line,
+    Link,
+    Mono,
+    Page,
+    Paragraph,
+    Text,
+    table_path,
+    view_path,
+)
+from specc.lang.project import Project
+from specc.pg.names import API_ROLES
+
+
+def view_pages(project: Project, ir: Ir) -> Iterator[Page]:
+    """Yield a page for every view, whatever kind of spec it comes from."""
+    views = ir.all(View)
+    columns = lineage(ir) if views else {}
+    for view in views:
+        blocks = (
+            *_columns(columns[view.schema, view.name], project, ir),
+            *_readers(view, ir),
+            *_reads(view, project, ir),
+            Heading("Query"),
+            Code("sql", view.query),
+        )
+        about = ir.about("view", view.schema, view.name)
+        title = project.short_name(f"{view.schema}.{view.name}")
+        yield Page(view_path(view.schema, view.name), title, "Views", about, ir.file_of(view), blocks)
+
+
+def _columns(found: tuple[Traced, ...], project: Project, ir: Ir) -> Iterator[Block]:
+    yield Heading("Columns")
+    if not found:
+        yield Paragraph((Text("What its columns are made of could not be traced."),))
+        return
+    rows = tuple(
+        ((Mono(one.name),), tuple(_sources(one, project, ir)), (Mono(one.expression),)) for one in found
+    )
+    yield Grid(("Column", "Made of", "As"), rows)
+
+
+def _sources(column: Traced, project: Project, ir: Ir) -> Iterator[Inline]:
+    for at, source in enumerate(column.sources):
+        if at:
+            yield Text(", ")
+        if source == UNKNOWN:
+            yield Text("something that could not be traced")
+            continue
+        schema, relation, name = source
+        said = f"{project.short_name(f'{schema}.{relation}')}.{name}"
+        is_ours = ("table", schema, relation) in ir.by_identity
+        yield Link(said, page=table_path(schema, relation), anchor="Columns") if is_ours else Mono(said)
+
+
+def _readers(view: View, ir: Ir) -> Iterator[Block]:
+    yield Heading("Who may read it")
+    roles: list[Inline] = []
+    for role in API_ROLES:
+        if isinstance(
+            ir.by_identity.get(("grant", "view", view.schema, view.name, "", "select", role)), Grant
+        ):
+            roles += [Text(", ")] if roles else []
+            roles.append(Mono(role))
+    if roles:
+        yield Paragraph((*roles, Text("; each sees the rows that the policies of the tables below show it.")))
+    else:
+        yield Paragraph((Text("No role of the API."),))
+
+
+def _reads(view: View, project: Project, ir: Ir) -> Iterator[Block]:
+    lines: list[Line] = []
+    for kind, *names in sorted(view.needs):
+        if kind not in ("table", "view") or len(names) != 2:
+            continue
+        schema, name = names
+        short = project.short_name(f"{schema}.{name}")
+        path = table_path(schema, name) if kind == "table" else view_path(schema, name)
+        is_ours = isinstance(ir.by_identity.get((kind, schema, name)), Table | View)
+        lines.append((Link(short, page=path) if is_ours else Mono(short),))
+    if lines:
+        yield Heading("What it reads")
+        yield Bullets(tuple(lines))
