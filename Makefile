@@ -20,6 +20,7 @@ build: setup ## build the flagship into generated/ and verify it on a server
 	$(BIN)/specc build
 	@echo "== verify"
 	$(BIN)/specc verify
+	@echo "and README.md, for how to go on"
 
 test: setup ## run the whole suite; TESTS="-k name" narrows it, JOBS=n widens it
 	@echo "== test"

@@ -87,5 +87,5 @@ def _report(result: Result, conninfo: str, name: str) -> int:
             for line in (*more, *finding.failures):
                 out(f"           {line}\n")
     if not failed:
-        out(f"read next: {result.output.name}/docs/README.md (what was built), README.md (how to go on)\n")
+        out(f"read next: {result.output.name}/docs/README.md\n")
     return int(failed)
