@@ -14,8 +14,8 @@ from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
 
-CHANNELS = ("update", "upsert", "merge", "trigger")
-"""UPDATE, INSERT … ON CONFLICT, MERGE, and another BEFORE trigger that changes the state."""
+CHANNELS = ("update", "dated", "upsert", "merge", "trigger")
+"""UPDATE, UPDATE that sets `state_since`, INSERT … ON CONFLICT, MERGE, and a BEFORE trigger that changes the state."""
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
