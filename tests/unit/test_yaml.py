@@ -85,6 +85,11 @@ def test_codes_are_numbered_without_gaps() -> None:
         ("a: b\n\tc", "S002 2:1 \t"),
         ("a: |\n\tx", "S002 2:1 \t"),
         ("a:\n  -\tb: 1", "S002 2:4 \t"),
+        ("a:\t1", "S002 1:3 \t"),
+        ("a: 1\t\nb: 2", "S002 1:5 \t"),
+        ('a: "\t #"\t # b\tc', "S002 1:9 \t"),
+        ("a: b\tc", "S002 1:5 \t"),
+        ("a: [b,\t\tc]", "S002 1:7 \t\t"),
         ("a: b: c", "S003 1:5 :"),
         ("a: 😀 b: c", "S003 1:7 :"),
         ("a: it's so: yes", "S003 1:11 :"),
@@ -502,6 +507,11 @@ def test_every_key_and_value_has_its_place(ending: str) -> None:
     ]  # fmt: skip
 
 
+def test_tabs_are_text_where_text_is_marked_off() -> None:
+    text = "a: \"b\tc\" # d\te\n# \tf\ng: |  # \th\n  i\tj\n  \tk\nl: 'm\tn'  # \t\n"
+    assert data(text) == [{"a": "b\tc", "g": "i\tj\n\tk\n", "l": "m\tn"}]
+
+
 def test_a_carriage_return_is_part_of_the_line_end_and_not_of_the_value() -> None:
     assert data("a: |\r\n  b\r\n  c\r\nd: e\r\nf: 'g\r\n  h'\r\n") == [{"a": "b\nc\n", "d": "e", "f": "g h"}]
 
@@ -531,8 +541,9 @@ def test_an_offset_in_a_text_is_found_in_the_file(written: str, ending: str) -> 
     assert words(text, inner(source, node, at, 5)) == "wrong"
     for offset, sign in enumerate(value):
         span = inner(source, node, offset)
-        assert words(text, span) == sign or (sign in " \n" and words(text, span) in ("\n", "\r"))
-        assert node.start <= span.start < span.end <= node.end or sign == "\n"
+        is_line_end = sign in " \n" and (words(text, span) == "\n" or span.start == span.end == node.end)
+        assert words(text, span) == sign or is_line_end
+        assert node.start <= span.start <= span.end <= node.end
 
 
 @pytest.mark.parametrize("written", [">\n  folded wrong\n  text", '"a\\twrong"', "|2\n    wrong"])

@@ -31,6 +31,7 @@ from specc.load.yaml_findings import Findings
 
 MAX_DEPTH = 64
 
+_BLANKS = " \t\r\n"
 _BLOCK_SCALAR = frozenset("|>")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:[./-]\w+)*")
 _SPACE = re.compile(r"\s")
@@ -109,6 +110,8 @@ class Builder:
     def _scalar(self, event: ScalarEvent) -> None:
         start = event.start_mark.index + self.base  # type: ignore[union-attr]
         end = event.end_mark.index + self.base  # type: ignore[union-attr]
+        if start == end:
+            start = end = self._behind_text(start)
         text, style = event.value, event.style or ""
         if event.tag is not None or event.anchor is not None:
             self._report_properties(event, start)
@@ -132,15 +135,24 @@ class Builder:
         self.last = node = Node(start, end, style, frame.key_start, frame.key_end, NO_CHILDREN)
         self._place(frame, value, node)
 
+    def _behind_text(self, offset: int) -> int:
+        """Return where the text before an offset ends: the parser puts a missing value before the next."""
+        at = offset - self.base
+        while at > 0 and self.text[at - 1] in _BLANKS:
+            at -= 1
+        return at + self.base
+
     def _check_styled(self, text: str, style: str, start: int, end: int) -> int:
         """Check a scalar that is not plain and return where people see it end."""
         if "\0" in text:
             self.found.add_nul(start, end)
         if style not in _BLOCK_SCALAR:
             return end
-        # The parser ends a block scalar where the next text begins.
-        stop = len(self.text[start - self.base : end - self.base].rstrip()) + start
-        if not text.strip():
+        # The parser ends a block scalar where the next text begins; people see it end with its last line.
+        written = self.text[start - self.base : end - self.base]
+        visible = len(written.rstrip(_BLANKS))
+        stop = start + visible + len(written[visible:].split("\n", 1)[0].rstrip("\r"))
+        if not text.strip(_BLANKS):
             self.found.add_empty_block(style, start, stop)
         return stop
 

@@ -89,8 +89,8 @@ def _tab(failure: Failure) -> Diagnostic | None:
         return None
     run = failure.text[failure.at :]
     length = len(run) - len(run.lstrip("\t"))
-    message = "a tab stands where YAML wants spaces"
-    return failure.finding(yaml_codes.TAB, failure.at, length, message, hint="indent with spaces")
+    is_indentation = not failure.text[failure.line_start(failure.at) : failure.at].strip()
+    return yaml_codes.tab_at(failure.span(failure.at, failure.at + length), is_indentation=is_indentation)
 
 
 def _directive(failure: Failure) -> Diagnostic | None:

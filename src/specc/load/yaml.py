@@ -7,6 +7,7 @@ text, follows no alias, and never changes a value without a finding. Documents w
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,8 @@ _UNWANTED = re.compile(
     r"\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _LINE_ENDS = frozenset("\r\x85\u2028\u2029")
-_TAB_INDENTED = re.compile(r"^ *(\t[ \t]*)(?=[^\s#])", re.MULTILINE)
+_TABS = re.compile(r"\t+")
+_COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _FIRST_LINE = re.compile(r"^(?!---|%|[ \t]*(?:#|\r?$))[^\n]+", re.MULTILINE)
 
 
@@ -174,19 +176,27 @@ class _Reader:
         return False
 
     def _check_tabs(self) -> None:
-        """Report the first line that the parser let begin with a tab, as it does between brackets."""
-        lines = list(_TAB_INDENTED.finditer(self.text))
-        if not lines:
+        """Report the first tab that the parser took for a space: outside of comments, quotes and blocks."""
+        at = self.text.find("\t")
+        if at < 0:
             return
         texts = [
             (event.start_mark.index, event.end_mark.index)  # type: ignore[union-attr]
             for event in yaml.parse(self.text, Loader=yaml.CSafeLoader)
             if isinstance(event, ScalarEvent) and event.style
         ]
-        for line in lines:
-            at = line.start(1)
-            if not any(start < at < end for start, end in texts):
-                span = Span(self.found.path, self.base + at, self.base + line.end(1))
-                message = "a tab stands where YAML wants spaces"
-                self.found.made.append(yaml_codes.TAB.at(span, message, help="indent with spaces"))
+        while at >= 0:
+            before = bisect(texts, (at,)) - 1
+            text_end = texts[before][1] if before >= 0 else 0
+            line_start = self.text.rfind("\n", 0, at) + 1
+            if at < text_end:
+                at = self.text.find("\t", text_end)
+            elif _COMMENT.search(self.text, max(line_start, text_end), at):
+                at = self.text.find("\t", max(self.text.find("\n", at), at + 1))
+            else:
+                run = _TABS.match(self.text, at)
+                span = Span(self.found.path, self.base + at, self.base + (run.end() if run else at + 1))
+                self.found.made.append(
+                    yaml_codes.tab_at(span, is_indentation=not self.text[line_start:at].strip())
+                )
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specc.diagnostics import Code
+from specc.diagnostics import Code, Diagnostic, Span
 
 SYNTAX = Code(
     "S001",
@@ -24,9 +24,10 @@ transitions: {new: [done]}
 
 TAB = Code(
     "S002",
-    "tab-indentation",
+    "tab",
     why="YAML indents with spaces alone. How far a tab reaches depends on the editor, so that two people "
-    "would see two different structures. Inside quotes and in the lines of a `|` block tabs are text.",
+    "would see two different structures, and readers disagree on tabs between values and in plain texts. "
+    "Inside quotes, in the lines of a `|` block and in comments tabs are text.",
     wrong="""\
 lifecycle: order
 states:
@@ -383,3 +384,9 @@ CODES: tuple[Code, ...] = (
     TAG,
     MERGE,
 )
+
+
+def tab_at(span: Span, *, is_indentation: bool) -> Diagnostic:
+    """Report tabs, which two stages come across: one where a line begins, one anywhere else."""
+    hint = "indent with spaces" if is_indentation else "use spaces, or quote the text"
+    return TAB.at(span, "a tab stands where YAML wants spaces", help=hint)

@@ -72,7 +72,8 @@ class Findings:
         """A plain key that is a number, a truth value or null."""
         message = f"the key {brief(text)} is {_TYPES[type(value)]}, and names are text"
         hint = f"write {quoted(text)} if it is the name" if text else "give the entry a name"
-        self.made.append(yaml_codes.KEY.at(self._span(start, end), message, help=hint))
+        place = self._span(start, end) if text else self._span(start - 1, end)
+        self.made.append(yaml_codes.KEY.at(place, message, help=hint))
 
     def add_complex_key(self, start: int, style: str) -> None:
         """A list or a mapping where a key belongs."""
