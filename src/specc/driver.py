@@ -120,6 +120,7 @@ def analyse(read: files.Sources) -> Checked:
 def _load(read: files.Sources, sink: Sink) -> Project:
     empty = Project(read.settings, {}, frozenset(kind.key for kind in KINDS if kind.in_schema))
     bound: list[Entry] = []
+    unnamed: set[str] = set()
     texts = []
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
@@ -132,9 +133,10 @@ def _load(read: files.Sources, sink: Sink) -> Project:
             one = bind.bind(document, source, BY_KEY)
             sink.extend(one.found)
             bound += [one.entry] if one.entry else []
+            unnamed.update(one.unnamed)
     entries, found_twice = bind.collect(bound, empty.full_name)
     sink.extend(found_twice)
-    return replace(empty, entries=entries)
+    return replace(empty, entries=entries, unnamed=frozenset(unnamed))
 
 
 def _check(project: Project) -> Iterator[Diagnostic]:

@@ -86,7 +86,7 @@ def test_what_a_function_returns(head: str, returns: str) -> None:
         (f"create function f() returns int set time zone 'UTC' {BODY}", "set time", "set name = value"),
         (f"create function f() returns int set timezone from current {BODY}", "set time", "set name = value"),
         (f"create function a.b.f() returns int {BODY}", "a.b.f", "has more"),
-        ("create functio f()", "functio", 'at or near "functio"'),
+        ("create functio f()", "functio", "it breaks at `functio`"),
     ],
 )
 def test_what_a_project_does_not_carry_is_refused_at_its_place(text: str, place: str, reason: str) -> None:

@@ -22,6 +22,8 @@ class Lifecycle:
     substates: Mapping[str, tuple[str, ...]]
     steps: tuple[Edge, ...]
     recoveries: tuple[Edge, ...]
+    is_complete: bool = True
+    """Whether every state that a move names is declared; what follows from the other moves is else a guess."""
 
     @cached_property
     def following(self) -> dict[str, tuple[str, ...]]:
@@ -41,6 +43,14 @@ class Lifecycle:
         """Return the states from which a row can come to an end."""
         backwards = [(target, source) for source, target in (*self.steps, *self.recoveries)]
         return _closure(self.ends, backwards)
+
+    def traps(self) -> list[tuple[str, ...]]:
+        """Return the sets of states that a row comes into and never leaves, nor ends in: the smallest ones."""
+        stuck = self.reached() - self.escaping()
+        edges = [*self.steps, *self.recoveries]
+        onward = {state: _closure((state,), edges) for state in self.states if state in stuck}
+        traps = [way for state, way in onward.items() if all(state in onward[other] for other in way)]
+        return list(dict.fromkeys(tuple(state for state in self.states if state in way) for way in traps))
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -85,6 +95,7 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
     """Return the lifecycle that an entry declares; edges at states it does not declare are left out."""
     spec = entry.spec
     states = tuple(spec.states)
+    named = {*spec.transitions, *spec.recovery, *spec.recovery.values()}.union(*spec.transitions.values())
     return Lifecycle(
         states=states,
         initial=tuple(name for name in states if spec.states[name].is_ == "initial"),
@@ -101,6 +112,7 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
             for source, target in spec.recovery.items()
             if source in spec.states and target in spec.states
         ),
+        is_complete=named <= spec.states.keys(),
     )
 
 

@@ -72,7 +72,7 @@ def implied_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
     found = ["id"]
     if table.tenant and not table.is_root:
         found.append(table.tenant_column)
-    if table.full_name in machines(project):
+    if table.full_name in with_machine(project):
         found += STATE_COLUMNS
     return tuple(found)
 
@@ -81,6 +81,21 @@ STATE_COLUMNS = ("state", "state_substate", "state_since", "attempt")
 """The columns that a machine gives its table."""
 
 
+@lru_cache(maxsize=8)
+def with_machine(project: Project) -> frozenset[str]:
+    """Return the full names that machines bind to, whether or not machine and lifecycle could be read."""
+    entries = project.entries.get("machine", {}).values()
+    names = ((entry.spec.rows_of if entry.spec else "") or entry.name for entry in entries)
+    return frozenset(project.full_name("table", name) for name in names)
+
+
 def all_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
-    """Return the names of all columns of a table."""
-    return (*implied_columns(table, project), *table.entry.spec.columns)
+    """Return the names of all columns of a table, with those of a machine whose table is not known."""
+    found = (*implied_columns(table, project), *table.entry.spec.columns)
+    return tuple(dict.fromkeys((*found, *STATE_COLUMNS))) if _has_stray_machine(project) else found
+
+
+@lru_cache(maxsize=8)
+def _has_stray_machine(project: Project) -> bool:
+    known = project.entries.get("table", {})
+    return "machine" in project.unnamed or any(name not in known for name in with_machine(project))

@@ -15,7 +15,7 @@ from specc.analysis.access import (
 )
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Label, Span
-from specc.diagnostics.suggest import suggest
+from specc.diagnostics.suggest import nearest, suggest
 from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
@@ -141,10 +141,17 @@ UNDECIDED = Code(
 
 
 def _every_table(project: Project) -> Iterator[Diagnostic]:
+    if project.has_unread("access"):
+        return
+    listed = {name for entry in project.all("access") for name in entry.spec.tables}
+    misspelt = [name for name in listed if project.find("table", name) is None]
     exposed = {name for name, schema in project.settings.schemas.items() if schema.exposed}
     for full, table in tables(project).items():
+        name = project.short_name(full)
+        if any(nearest(other, [name]) for other in misspelt):
+            continue
         if table.schema in exposed and full not in covered(project):
-            message = f"table `{project.short_name(full)}` has no access rule"
+            message = f"table `{name}` has no access rule"
             help = "list it under `tables` of an access document"
             yield NO_RULE.at(table.entry.title, message, help=help)
 
@@ -185,7 +192,7 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for role, allowed in entry.spec.allow.items():
-        if role not in roles(project):
+        if role not in roles(project) and not project.has_unread("access"):
             help = suggest(role, roles(project)) or "declare it under `roles`"
             yield UNKNOWN_ROLE.at(entry.key("allow", role), f"there is no role `{role}`", help=help)
         for at, text in enumerate(allowed):
@@ -249,7 +256,7 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
         yield _Fault(EVERY_TENANT, place, would, " of every tenant", help)
     elif table.tenant and role.through in tables(project):
         membership = tables(project)[role.through]
-        if membership.tenant != table.tenant:
+        if membership.tenant != table.tenant and {membership.tenant, table.tenant} <= tables(project).keys():
             owners = f" belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
             yield _Fault(OTHER_TENANT, place, "rows of", owners)
     elif not table.tenant and one.command != "select":

@@ -110,17 +110,10 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
         )
 
 
-def _has_unknown_states(entry: Entry) -> bool:
-    """Whether a move names a state that is not there: what follows from the other moves is then a guess."""
-    spec = entry.spec
-    named = {*spec.transitions, *spec.recovery, *spec.recovery.values()}
-    return not named.union(*spec.transitions.values()) <= spec.states.keys()
-
-
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
-    if _has_unknown_states(entry):
-        return
     life = lifecycle_of(entry)
+    if not life.is_complete:
+        return
     reached = life.reached() if life.initial else set(life.states)
     known = ", ".join(f"`{state}`" for state in life.states if state in reached)
     for state in life.states:
@@ -135,16 +128,16 @@ def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
-    if _has_unknown_states(entry):
-        return
     life = lifecycle_of(entry)
-    escaping, reached = life.escaping(), life.reached()
-    for state in life.states:
-        if state in reached and state not in escaping:
-            help = "add a transition towards an end, or mark it `is: terminal`"
-            yield DEAD_END.at(
-                entry.key("states", state), f"state `{state}` cannot reach a terminal state", help=help
-            )
+    if not life.is_complete:
+        return
+    for states in life.traps():
+        first, *others = states
+        message = f"state `{first}` cannot reach a terminal state"
+        listed = ", ".join(f"`{state}`" for state in others)
+        notes = (f"it leads to {listed} only, which lead nowhere else",) if others else ()
+        help = "add a transition towards an end, or mark it `is: terminal`"
+        yield DEAD_END.at(entry.key("states", first), message, notes=notes, help=help)
 
 
 def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:

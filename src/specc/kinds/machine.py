@@ -41,7 +41,9 @@ class MachineSpec(SpecModel):
 
     about: str = Field("", description="What the life of a row of this table is.")
     follows: Annotated[str, Ref("lifecycle")] = Field(description="The lifecycle.")
-    rows_of: Annotated[str, Ref("table")] = Field("", description="The table; the machine's own name by default.")
+    rows_of: Annotated[str, Ref("table")] = Field(
+        "", description="The table; the machine's own name by default."
+    )
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
@@ -98,6 +100,8 @@ def _bound(entry: Entry, project: Project) -> BoundMachine | None:
 def _has_table(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     from specc.diagnostics.suggest import suggest
 
+    if "table" in project.unnamed:
+        return
     if not entry.spec.rows_of and project.find("table", entry.name) is None:
         known = [project.short_name(name) for name in project.entries.get("table", {})]
         help = suggest(entry.name, known) or "name the table under `rows_of`"
@@ -119,10 +123,14 @@ def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = _bound(entry, project)
     if machine is None or machine.entry is not entry or not all_known(project):
         return
+    if not _is_readable(machine) or project.has_unread("function"):
+        return
     missing = [
         f"`{source} → {target}`"
         for source, target in machine.lifecycle.steps
-        if not drivers(project).get((entry.name, source, target)) and not reason(entry, source, target)
+        if source not in machine.lifecycle.terminal
+        and not drivers(project).get((entry.name, source, target))
+        and not reason(entry, source, target)
     ]
     if missing:
         yield UNDRIVEN.at(
@@ -130,6 +138,13 @@ def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             f"nothing takes {', '.join(missing)}",
             help="declare a function's `drives`, or give the reason under `undriven`",
         )
+
+
+def _is_readable(machine: BoundMachine) -> bool:
+    """Whether lifecycle and machine name declared states only: another name may be any of them misspelt."""
+    undriven = machine.entry.spec.undriven
+    named = set(undriven).union(*(spec.to for spec in undriven.values()))
+    return machine.lifecycle.is_complete and named <= set(machine.lifecycle.states)
 
 
 def reason(entry: Entry, source: str, target: str) -> str:
@@ -140,7 +155,7 @@ def reason(entry: Entry, source: str, target: str) -> str:
 
 def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = _bound(entry, project)
-    if machine is None or machine.entry is not entry:
+    if machine is None or machine.entry is not entry or not _is_readable(machine):
         return
     for source, spec in entry.spec.undriven.items():
         targets = machine.lifecycle.following.get(source, ())

@@ -113,6 +113,8 @@ def _held(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for kind, fields in (("object_type", _type_fields(entry)), ("datapoint", _point_fields(entry, project))):
         table = holder(kind, project)
         if table is None:
+            if project.has_unread("table") or next(project.all("object_type")) is not entry:
+                continue
             help = f"add `holds: {kind}` to a table"
             yield NOWHERE.at(entry.title, f"no table holds rows of kind `{kind}`", help=help)
             continue

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from specc.analysis.tables import BoundTable, implied_columns, tables
+from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
 from specc.kinds import table_rules
@@ -79,8 +79,9 @@ class TableSpec(SpecModel):
 
 def _implied(entry: Entry, project: Project) -> Iterator[Implied]:
     table = tables(project)[project.full_name("table", entry.name)]
-    for name in implied_columns(table, project):
-        yield Implied("column", "table", entry.name, name)
+    for name in all_columns(table, project):
+        if name not in entry.spec.columns:
+            yield Implied("column", "table", entry.name, name)
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.tables import OUTSIDE, BoundTable, all_columns, implied_columns, tables, types
+from specc.analysis.tables import (
+    OUTSIDE,
+    BoundTable,
+    all_columns,
+    implied_columns,
+    tables,
+    types,
+    with_machine,
+)
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.ir.fact import Identity
@@ -12,7 +20,7 @@ from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
 from specc.pg.column import Definition, read_column
-from specc.pg.parsing import SqlError, Used, expression, subqueries
+from specc.pg.parsing import SqlError, Used, expression, place_in, subqueries
 from specc.pg.types import AFFINITY, BUILT_IN
 
 
@@ -138,9 +146,12 @@ def sql_error(entry: Entry, path: Path, text: str, error: SqlError) -> Diagnosti
 
 
 def check_expression(
-    entry: Entry, path: Path, text: str, columns: tuple[str, ...], where: str
+    entry: Entry, path: Path, text: str, columns: tuple[str, ...], where: str, whole: str = ""
 ) -> Iterator[Diagnostic]:
-    """Check an expression over the columns of one table; queries cannot stand in it."""
+    """Check an expression over the columns of one table; queries cannot stand in it.
+
+    The text at `path` is `whole` where the expression is a part of it.
+    """
     try:
         names: Used = expression(text)
         nested = subqueries(text)
@@ -151,7 +162,8 @@ def check_expression(
         yield BAD_SQL.at(entry.at(*path), "a query cannot stand in this expression")
     for column, offset in names.columns:
         if column[-1] not in columns:
-            span = entry.places.inside(path, offset, offset + len(column[-1]))
+            start = place_in(whole, text, offset) if whole else offset
+            span = entry.places.inside(path, start, start + len(column[-1]))
             help = suggest(column[-1], columns)
             yield UNKNOWN_COLUMN.at(span, f"{where} has no column `{column[-1]}`", help=help)
 
@@ -206,15 +218,18 @@ def _definition(
     columns = all_columns(_table(entry, project), project)
     for part in (*read.checks, read.generated):
         if part:
-            yield from check_expression(entry, path, part, columns, f"table `{entry.name}`")
+            yield from check_expression(entry, path, part, columns, f"table `{entry.name}`", text)
     if read.default:
-        yield from check_expression(entry, path, read.default, (), "a default")
+        yield from check_expression(entry, path, read.default, (), "a default", text)
 
 
 def _known_type(read: Definition, project: Project) -> bool:
     schema, name = read.type_name
     if schema in ("", "pg_catalog") and (name in BUILT_IN or schema):
         return True
+    full = f"{schema or project.default_schema}.{name}"
+    if full in {f"{table}_state" for table in with_machine(project)}:
+        return True  # The machine of that table may not have bound, which has been reported.
     return (schema or project.default_schema, name) in types(project)
 
 
@@ -242,10 +257,12 @@ def _references(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             continue
         there = tables(project).get(target)
         if there is None:
-            if target not in project.entries.get("table", {}):
+            if target not in project.entries.get("table", {}) and "table" not in project.unnamed:
                 yield _no_target(entry, path, read, project)
             continue
-        yield from _target(entry, path, read, table, there)
+        yield from _key(entry, path, read, there)
+        if _has_owner(table, project) and _has_owner(there, project):
+            yield from _tenancy(entry, path, table, there)
 
 
 def _no_target(entry: Entry, path: Path, read: Definition, project: Project) -> Diagnostic:
@@ -257,9 +274,12 @@ def _no_target(entry: Entry, path: Path, read: Definition, project: Project) -> 
     return UNKNOWN.at(span, f"there is no table `{written}`", help=suggest(written, known))
 
 
-def _target(
-    entry: Entry, path: Path, read: Definition, table: BoundTable, there: BoundTable
-) -> Iterator[Diagnostic]:
+def _has_owner(table: BoundTable, project: Project) -> bool:
+    """Whether a table says whose its rows are, and names a table that is there."""
+    return table.tenant in tables(project) if table.tenant else table.entry.spec.shared
+
+
+def _key(entry: Entry, path: Path, read: Definition, there: BoundTable) -> Iterator[Diagnostic]:
     assert read.reference is not None
     column = read.reference.column or "id"
     wanted = (
@@ -272,6 +292,9 @@ def _target(
     if not unique or (column != "id" and there.tenant):
         span = entry.at(*path)
         yield REFERENCE_TARGET.at(span, f"`{there.name}.{column}` is no key that a reference can point at")
+
+
+def _tenancy(entry: Entry, path: Path, table: BoundTable, there: BoundTable) -> Iterator[Diagnostic]:
     if there.tenant and not there.is_root and table.tenant != there.tenant:
         owner = "a shared table" if not table.tenant else f"a table of `{table.tenant}`"
         message = f"{owner} points at `{there.name}`, whose rows belong to one tenant each"

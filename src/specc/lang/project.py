@@ -96,6 +96,8 @@ class Project:
     schema_kinds: frozenset[str] = field(default_factory=frozenset)
     declared: Mapping[tuple[str, str, str], Mapping[str, Span]] = field(default_factory=dict)
     """Names declared inside entries: (`state`, `lifecycle`, `standard`) → name → span."""
+    unnamed: frozenset[str] = frozenset()
+    """The kinds of documents whose name could not be read: any missing name of such a kind may be theirs."""
 
     @property
     def default_schema(self) -> str:
@@ -115,6 +117,11 @@ class Project:
     def get(self, kind: str, written: str) -> Entry:
         """Return the entry that a checked reference means. Raises `KeyError` when it was not checked."""
         return self.entries[kind][self.full_name(kind, written)]
+
+    def has_unread(self, kind: str) -> bool:
+        """Whether a document of a kind did not bind: what seems to be missing may stand there."""
+        entries = self.entries.get(kind, {}).values()
+        return kind in self.unnamed or any(entry.spec is None for entry in entries)
 
     def all(self, kind: str) -> Iterator[Entry]:
         """Yield the entries of a kind that bound, by name."""

@@ -123,7 +123,7 @@ def _check(site: Site, project: Project) -> Iterator[Diagnostic]:
     marker: Ref = site.marker
     span = site.entry.key(*site.path) if site.on_key else site.entry.at(*site.path)
     if not marker.within:
-        if project.find(marker.kind, site.text) is None:
+        if project.find(marker.kind, site.text) is None and marker.kind not in project.unnamed:
             known = [project.short_name(name) for name in project.entries.get(marker.kind, {})]
             yield _unknown(marker.kind, site.text, span, known, "")
         return

@@ -6,7 +6,7 @@ mistake stays one finding. Pydantic judges the data; every finding is worded her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,27 +120,31 @@ CODES = (
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One bound document, or the findings that say why it is none."""
+    """One bound document, or the findings that say why it is none.
+
+    `unnamed` are the kinds that a document without an entry may be of.
+    """
 
     entry: Entry | None
     found: tuple[Diagnostic, ...]
+    unnamed: tuple[str, ...] = ()
 
 
 def bind(document: Document, source: SourceFile, kinds: Mapping[str, Kind]) -> Bound:
     """Bind one document to the model of its kind."""
     keys = [key for key in document.data if key in kinds]
     if not keys:
-        return Bound(None, () if document.broken else (_no_kind(document, kinds),))
+        return Bound(None, () if document.broken else (_no_kind(document, kinds),), tuple(kinds))
     if len(keys) > 1:
         second = document.key((keys[1],))
-        return Bound(
-            None, (TWO_KINDS.at(second, f"`{keys[0]}` and `{keys[1]}` are two kinds in one document"),)
-        )
+        message = f"`{keys[0]}` and `{keys[1]}` are two kinds in one document"
+        return Bound(None, (TWO_KINDS.at(second, message),), tuple(keys))
     kind = kinds[keys[0]]
     name = document.data[kind.key]
     if not isinstance(name, str) or not name.strip():
         place = document.key((kind.key,))
-        return Bound(None, (BAD_NAME.at(place, f"the name of this {kind.key} is no text", help="name it"),))
+        found = BAD_NAME.at(place, f"the name of this {kind.key} is no text", help="name it")
+        return Bound(None, (found,), (kind.key,))
     if document.broken:
         places = Located(source, document.root, inner)
         return Bound(Entry(kind.key, name, None, places), ())
@@ -173,7 +177,17 @@ def validate(
     except ValidationError as error:
         shape = shape_of(model)
         problems = error.errors(include_url=False, include_context=False)
-        return None, tuple(_finding(one, shape, places, title) for one in problems)
+        return None, tuple(_finding(one, shape, places, title) for one in _told_apart(problems))
+
+
+def _told_apart(problems: Sequence[Any]) -> Iterator[Any]:
+    """Leave out the missing keys that stand there misspelt."""
+    unknown = [one["loc"] for one in problems if one["type"] == "extra_forbidden"]
+    for one in problems:
+        *parent, key = one["loc"]
+        beside = [str(loc[-1]) for loc in unknown if list(loc[:-1]) == parent]
+        if one["type"] != "missing" or not any(suggest(word, [str(key)]) for word in beside):
+            yield one
 
 
 def _finding(problem: Any, shape: Shape, places: Located, title: Path) -> Diagnostic:

@@ -5,6 +5,7 @@ pglast judges only; what is emitted is the author's own text or text made by `dd
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,13 @@ def parse(text: str) -> tuple[Any, ...]:
 def _error(error: ParseError, shift: int, length: int) -> SqlError:
     message, *place = error.args
     offset = place[0] if place and isinstance(place[0], int) else shift + length
-    return SqlError(str(message).removeprefix("syntax error "), max(0, min(offset - shift, length)))
+    return SqlError(_in_words(str(message)), max(0, min(offset - shift, length)))
+
+
+def _in_words(message: str) -> str:
+    if message == "syntax error at end of input":
+        return "more is expected after it"
+    return re.sub(r'\Asyntax error at or near "(.*)"\Z', r"it breaks at `\1`", message, flags=re.DOTALL)
 
 
 def parse_inside(before: str, text: str, after: str) -> Any:
@@ -155,6 +162,18 @@ def subqueries(text: str) -> bool:
     finder = Finder()
     finder(statement)
     return finder.found
+
+
+def place_in(whole: str, part: str, offset: int) -> int:
+    """Return where the token at `offset` of a part, whose white space may differ, stands in the whole text."""
+    mine, theirs = tokens(part), tokens(whole)
+    at = next((at for at, token in enumerate(mine) if token.end > offset), 0)
+    words = [part[token.start : token.end] for token in mine]
+    for first in range(len(theirs) - len(mine) + 1):
+        stretch = theirs[first : first + len(mine)]
+        if [whole[token.start : token.end] for token in stretch] == words:
+            return stretch[at].start + offset - mine[at].start
+    return 0
 
 
 def words(text: str) -> Iterator[str]:
