@@ -139,7 +139,7 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
         yield BAD_SETTING.at(places.value(("released",)), message, help="leave it `false`")
     for key, folder in (("specs", settings.specs), ("output", settings.output)):
         path = PurePosixPath(folder)
-        if not path.parts or path.is_absolute() or ".." in path.parts:
+        if not path.parts or path.is_absolute() or ".." in path.parts or not folder.isprintable():
             message = f"`{folder}` is no folder inside the project"
             yield BAD_SETTING.at(places.value((key,)), message)
     if PurePosixPath(settings.specs) == PurePosixPath(settings.output):

@@ -27,4 +27,5 @@ def down_text(title: str, steps: Sequence[Step]) -> str:
 
 def _text(title: str, statements: Iterable[str]) -> str:
     body = "\n\n".join(f"{statement};" for statement in statements if statement)
-    return f"{_HEAD}-- {title}\n\n{body}\n"
+    # A title is one line: what stands on a second would be a statement.
+    return f"{_HEAD}-- {' '.join(title.split())}\n\n{body}\n"
