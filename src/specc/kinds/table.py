@@ -7,7 +7,7 @@ A table is `tenant: TABLE` (each row belongs to one row of that table and cannot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,7 +74,9 @@ class TableSpec(SpecModel):
     indexes: list[IndexSpec] = Field(
         default_factory=list, description="Indexes besides those of keys, references and tenancy."
     )
-    holds: str = Field("", description="The kind whose entries are this table's reference rows.")
+    holds: Literal["object_type", "datapoint"] | None = Field(
+        None, description="The kind whose entries are this table's reference rows."
+    )
 
 
 def _implied(entry: Entry, project: Project) -> Iterator[Implied]:

@@ -91,7 +91,8 @@ def check_name(name: str, what: str, span: Span, *, label: bool = False) -> Iter
     """Say what keeps a name from being an identifier; a `label` may be a reserved word."""
     if not _IDENTIFIER.match(name):
         suggestion = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
-        help = f"`{suggestion}` would do" if _IDENTIFIER.match(suggestion) else ""
+        would_do = _IDENTIFIER.match(suggestion) and len(suggestion) <= MAX_BYTES
+        help = f"`{suggestion}` would do" if would_do else ""
         yield NAME_FORM.at(span, f"`{name}` is no name for a {what}", help=help)
     elif len(name.encode()) > MAX_BYTES:
         yield NAME_LENGTH.at(span, f"this name has {len(name.encode())} bytes, PostgreSQL keeps {MAX_BYTES}")
