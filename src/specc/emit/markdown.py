@@ -6,6 +6,7 @@ What specs say is data here: none of it becomes markup, a link, a template tag o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from specc.diagnostics.cells import printable
@@ -25,16 +26,22 @@ _SPECIAL = re.compile(
 _ORDERED = re.compile(r"\d{1,9}[.)]")
 
 
+_KEPT = 1 << 16
+"""How many texts are kept as Markdown: names and words return on page after page."""
+
+
 def flat(text: str) -> str:
     """Return a text on one line, each run of white space one space, control characters visible."""
     return printable(_SPACE.sub(" ", text))
 
 
+@lru_cache(maxsize=_KEPT)
 def plain(text: str) -> str:
     """Return a text that reads the same after Markdown as before, for within a line."""
     return _SPECIAL.sub(_ESCAPED, flat(text))
 
 
+@lru_cache(maxsize=_KEPT)
 def mono(text: str, *, in_table: bool = False) -> str:
     """Return a text in the fixed font: a code span fenced by more backticks than it holds in a row.
 
@@ -51,6 +58,8 @@ def mono(text: str, *, in_table: bool = False) -> str:
 
 def longest_run(text: str, char: str) -> int:
     """Return the length of the longest run of one character."""
+    if char not in text:
+        return 0
     return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)
 
 

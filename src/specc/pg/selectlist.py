@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pglast import ast
@@ -18,6 +19,7 @@ class Selected:
     text: str
 
 
+@lru_cache(maxsize=64)
 def select_list(query: str) -> tuple[Selected, ...]:
     """Return the select list of a query; that of its first part, which names the columns, without texts.
 
