@@ -88,7 +88,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.activity_request_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')
@@ -136,9 +136,11 @@ revoke all on function private.activity_request_refuse(uuid, public.activity_req
 
 create function private.now()
 returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now())
+begin
+    return coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now());
+end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
 
@@ -163,7 +165,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.run_queue_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')
@@ -230,7 +232,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.run_request_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')
@@ -239,8 +241,8 @@ declare
         order by s.place
     );
     v_recovered public.run_request_state := case p_old
-        when 'timedout' then 'ready'
-        when 'failed' then 'ready'
+        when 'timedout' then 'ready'::public.run_request_state
+        when 'failed' then 'ready'::public.run_request_state
     end;
     v_allowed text := coalesce(nullif(array_to_string(v_legal, ', '), ''), 'nothing');
     v_reason text;
@@ -730,16 +732,16 @@ alter table public.activity
     add constraint activity_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.activity
-    add constraint activity_workflow_id_fkey foreign key (org_id, workflow_id) references public.workflow (org_id, id) on delete cascade;
+    add constraint activity_workflow_id_fkey foreign key (workflow_id, org_id) references public.workflow (id, org_id) on delete cascade;
 
 alter table public.activity_request
-    add constraint activity_request_activity_id_fkey foreign key (org_id, activity_id) references public.activity (org_id, id) on delete restrict;
+    add constraint activity_request_activity_id_fkey foreign key (activity_id, org_id) references public.activity (id, org_id) on delete restrict;
 
 alter table public.activity_request
     add constraint activity_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.activity_request
-    add constraint activity_request_workflow_request_id_fkey foreign key (org_id, workflow_request_id) references public.workflow_request (org_id, id) on delete cascade;
+    add constraint activity_request_workflow_request_id_fkey foreign key (workflow_request_id, org_id) references public.workflow_request (id, org_id) on delete cascade;
 
 alter table public.datapoint
     add constraint datapoint_object_type_id_fkey foreign key (object_type_id) references public.object_type (id) on delete cascade;
@@ -751,7 +753,7 @@ alter table public.datapoint_source
     add constraint datapoint_source_source_id_fkey foreign key (source_id) references public.source (id) on delete cascade;
 
 alter table public.factor
-    add constraint factor_activity_id_fkey foreign key (org_id, activity_id) references public.activity (org_id, id) on delete cascade;
+    add constraint factor_activity_id_fkey foreign key (activity_id, org_id) references public.activity (id, org_id) on delete cascade;
 
 alter table public.factor
     add constraint factor_datapoint_id_fkey foreign key (datapoint_id) references public.datapoint (id) on delete restrict;
@@ -778,22 +780,22 @@ alter table public.org_member
     add constraint org_member_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade;
 
 alter table public.run_queue
-    add constraint run_queue_activity_request_id_fkey foreign key (org_id, activity_request_id) references public.activity_request (org_id, id) on delete cascade;
+    add constraint run_queue_activity_request_id_fkey foreign key (activity_request_id, org_id) references public.activity_request (id, org_id) on delete cascade;
 
 alter table public.run_queue
-    add constraint run_queue_object_id_fkey foreign key (org_id, object_id) references public.object (org_id, id) on delete set null (object_id);
+    add constraint run_queue_object_id_fkey foreign key (object_id, org_id) references public.object (id, org_id) on delete set null (object_id);
 
 alter table public.run_queue
     add constraint run_queue_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.run_queue
-    add constraint run_queue_run_request_id_fkey foreign key (org_id, run_request_id) references public.run_request (org_id, id) on delete set null (run_request_id);
+    add constraint run_queue_run_request_id_fkey foreign key (run_request_id, org_id) references public.run_request (id, org_id) on delete set null (run_request_id);
 
 alter table public.run_queue
     add constraint run_queue_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;
 
 alter table public.run_request
-    add constraint run_request_activity_request_id_fkey foreign key (org_id, activity_request_id) references public.activity_request (org_id, id) on delete cascade;
+    add constraint run_request_activity_request_id_fkey foreign key (activity_request_id, org_id) references public.activity_request (id, org_id) on delete cascade;
 
 alter table public.run_request
     add constraint run_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
@@ -805,13 +807,13 @@ alter table public.value
     add constraint value_datapoint_id_fkey foreign key (datapoint_id) references public.datapoint (id) on delete restrict;
 
 alter table public.value
-    add constraint value_object_id_fkey foreign key (org_id, object_id) references public.object (org_id, id) on delete cascade;
+    add constraint value_object_id_fkey foreign key (object_id, org_id) references public.object (id, org_id) on delete cascade;
 
 alter table public.value
     add constraint value_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.value
-    add constraint value_run_request_id_fkey foreign key (org_id, run_request_id) references public.run_request (org_id, id) on delete set null (run_request_id);
+    add constraint value_run_request_id_fkey foreign key (run_request_id, org_id) references public.run_request (id, org_id) on delete set null (run_request_id);
 
 alter table public.value
     add constraint value_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;
@@ -823,7 +825,7 @@ alter table public.workflow_request
     add constraint workflow_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.workflow_request
-    add constraint workflow_request_workflow_id_fkey foreign key (org_id, workflow_id) references public.workflow (org_id, id) on delete restrict;
+    add constraint workflow_request_workflow_id_fkey foreign key (workflow_id, org_id) references public.workflow (id, org_id) on delete restrict;
 
 create index etl_log_correlation_id_logged_at_idx on etl_api.etl_log (correlation_id, logged_at);
 
@@ -921,51 +923,65 @@ create function private.activity_request_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first condition is the whole cost of a legal
--- update that sets state_since, or moves nothing: one expression, since each is prepared anew in every
--- transaction. The mask says from which state (row) one may move to which (column).
+-- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
+-- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
+-- says from which state (row) one may move to which (column).
 begin
-    if (
-        new.state_substate is null and new.attempt = old.attempt and (
-            new.state = old.state
-            or (
-                new.state_since = now() and new.state_since <> old.state_since
-                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
-            )
-        )
-    ) then
-        return new;
-    end if;
-
-    -- No transition: a substate may have changed.
+    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
         if (
-            new.attempt = old.attempt
-            and private.activity_request_may_carry(new.state, new.state_substate)
+            new.attempt = old.attempt and (
+                new.state_substate = old.state_substate
+                or private.activity_request_may_carry(new.state, new.state_substate)
+            )
         ) then
             return new;
         end if;
 
-    -- A transition by a declared edge.
+    -- A declared edge, taken by a statement that says since when.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- Any other way to write a declared edge.
     elsif (
         (new.attempt = old.attempt and public.activity_request_may_move(old.state, new.state))
     ) then
-        -- A substate left as it was belongs to the state that was left; the moment is the clock's.
-        if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-            if (
-                new.state_substate = old.state_substate
-                or private.activity_request_may_carry(new.state, new.state_substate)
-            ) then
+        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
+        -- that was left, and the moment is the clock's.
+        if (new.state_since <> old.state_since and new.state_since = private.now()) then
+            if (private.activity_request_may_carry(new.state, new.state_substate)) then
+                return new;
+            end if;
+        elsif (
+            new.state_substate = old.state_substate
+            or private.activity_request_may_carry(new.state, new.state_substate)
+        ) then
+            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.activity_request as r
                 set state_substate =
                         case when r.state_substate = old.state_substate then null else r.state_substate end,
                     state_since = private.now()
                 where r.id = new.id and r.state = new.state;
-                return new;
             end if;
-        elsif (private.activity_request_may_carry(new.state, new.state_substate)) then
             return new;
         end if;
     end if;
@@ -1023,51 +1039,65 @@ create function private.run_queue_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first condition is the whole cost of a legal
--- update that sets state_since, or moves nothing: one expression, since each is prepared anew in every
--- transaction. The mask says from which state (row) one may move to which (column).
+-- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
+-- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
+-- says from which state (row) one may move to which (column).
 begin
-    if (
-        new.state_substate is null and new.attempt = old.attempt and (
-            new.state = old.state
-            or (
-                new.state_since = now() and new.state_since <> old.state_since
-                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-            )
-        )
-    ) then
-        return new;
-    end if;
-
-    -- No transition: a substate may have changed.
+    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
         if (
-            new.attempt = old.attempt
-            and private.run_queue_may_carry(new.state, new.state_substate)
+            new.attempt = old.attempt and (
+                new.state_substate = old.state_substate
+                or private.run_queue_may_carry(new.state, new.state_substate)
+            )
         ) then
             return new;
         end if;
 
-    -- A transition by a declared edge.
+    -- A declared edge, taken by a statement that says since when.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
+    ) then
+        return new;
+
+    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
+    ) then
+        return new;
+
+    -- Any other way to write a declared edge.
     elsif (
         (new.attempt = old.attempt and public.run_queue_may_move(old.state, new.state))
     ) then
-        -- A substate left as it was belongs to the state that was left; the moment is the clock's.
-        if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-            if (
-                new.state_substate = old.state_substate
-                or private.run_queue_may_carry(new.state, new.state_substate)
-            ) then
+        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
+        -- that was left, and the moment is the clock's.
+        if (new.state_since <> old.state_since and new.state_since = private.now()) then
+            if (private.run_queue_may_carry(new.state, new.state_substate)) then
+                return new;
+            end if;
+        elsif (
+            new.state_substate = old.state_substate
+            or private.run_queue_may_carry(new.state, new.state_substate)
+        ) then
+            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.run_queue as r
                 set state_substate =
                         case when r.state_substate = old.state_substate then null else r.state_substate end,
                     state_since = private.now()
                 where r.id = new.id and r.state = new.state;
-                return new;
             end if;
-        elsif (private.run_queue_may_carry(new.state, new.state_substate)) then
             return new;
         end if;
     end if;
@@ -1104,34 +1134,45 @@ create function private.run_request_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first condition is the whole cost of a legal
--- update that sets state_since, or moves nothing: one expression, since each is prepared anew in every
--- transaction. The mask says from which state (row) one may move to which (column).
+-- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
+-- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
+-- says from which state (row) one may move to which (column).
 begin
-    if (
-        new.state_substate is null and new.attempt = old.attempt and (
-            new.state = old.state
-            or (
-                new.state_since = now() and new.state_since <> old.state_since
-                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
-            )
-        )
-    ) then
-        return new;
-    end if;
-
-    -- No transition: a substate may have changed.
+    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
         if (
-            new.attempt = old.attempt
-            and private.run_request_may_carry(new.state, new.state_substate)
+            new.attempt = old.attempt and (
+                new.state_substate = old.state_substate
+                or private.run_request_may_carry(new.state, new.state_substate)
+            )
         ) then
             return new;
         end if;
 
-    -- A transition by a declared edge, or recovery, which spends an attempt.
+    -- A declared edge, taken by a statement that says since when.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- Any other way to write a declared edge, or recovery, which spends an attempt.
     elsif (
         (new.attempt = old.attempt and public.run_request_may_move(old.state, new.state))
         or (
@@ -1142,20 +1183,23 @@ begin
             )
         )
     ) then
-        -- A substate left as it was belongs to the state that was left; the moment is the clock's.
-        if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-            if (
-                new.state_substate = old.state_substate
-                or private.run_request_may_carry(new.state, new.state_substate)
-            ) then
+        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
+        -- that was left, and the moment is the clock's.
+        if (new.state_since <> old.state_since and new.state_since = private.now()) then
+            if (private.run_request_may_carry(new.state, new.state_substate)) then
+                return new;
+            end if;
+        elsif (
+            new.state_substate = old.state_substate
+            or private.run_request_may_carry(new.state, new.state_substate)
+        ) then
+            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.run_request as r
                 set state_substate =
                         case when r.state_substate = old.state_substate then null else r.state_substate end,
                     state_since = private.now()
                 where r.id = new.id and r.state = new.state;
-                return new;
             end if;
-        elsif (private.run_request_may_carry(new.state, new.state_substate)) then
             return new;
         end if;
     end if;
@@ -1192,51 +1236,65 @@ create function private.workflow_request_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first condition is the whole cost of a legal
--- update that sets state_since, or moves nothing: one expression, since each is prepared anew in every
--- transaction. The mask says from which state (row) one may move to which (column).
+-- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
+-- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
+-- says from which state (row) one may move to which (column).
 begin
-    if (
-        new.state_substate is null and new.attempt = old.attempt and (
-            new.state = old.state
-            or (
-                new.state_since = now() and new.state_since <> old.state_since
-                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
-            )
-        )
-    ) then
-        return new;
-    end if;
-
-    -- No transition: a substate may have changed.
+    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
         if (
-            new.attempt = old.attempt
-            and private.workflow_request_may_carry(new.state, new.state_substate)
+            new.attempt = old.attempt and (
+                new.state_substate = old.state_substate
+                or private.workflow_request_may_carry(new.state, new.state_substate)
+            )
         ) then
             return new;
         end if;
 
-    -- A transition by a declared edge.
+    -- A declared edge, taken by a statement that says since when.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- Any other way to write a declared edge.
     elsif (
         (new.attempt = old.attempt and public.workflow_request_may_move(old.state, new.state))
     ) then
-        -- A substate left as it was belongs to the state that was left; the moment is the clock's.
-        if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-            if (
-                new.state_substate = old.state_substate
-                or private.workflow_request_may_carry(new.state, new.state_substate)
-            ) then
+        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
+        -- that was left, and the moment is the clock's.
+        if (new.state_since <> old.state_since and new.state_since = private.now()) then
+            if (private.workflow_request_may_carry(new.state, new.state_substate)) then
+                return new;
+            end if;
+        elsif (
+            new.state_substate = old.state_substate
+            or private.workflow_request_may_carry(new.state, new.state_substate)
+        ) then
+            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.workflow_request as r
                 set state_substate =
                         case when r.state_substate = old.state_substate then null else r.state_substate end,
                     state_since = private.now()
                 where r.id = new.id and r.state = new.state;
-                return new;
             end if;
-        elsif (private.workflow_request_may_carry(new.state, new.state_substate)) then
             return new;
         end if;
     end if;
@@ -1270,7 +1328,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.workflow_request_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')

@@ -160,6 +160,16 @@ from {self._all("f")}, unnest({_array(known)}) as s"""
                 call = f"pg_temp.attempt('update', {lit(state)}, {lit(target)}, null, null, {lit(substate)})"
                 what = f"{state}/{substate} to {target} clears the substate"
                 checks.append((1, f"select is({call}, {lit(target)}, {lit(what)})"))
+        for state, substate in pairs:
+            for target in (b for a, b in self.steps if a == state and (b, substate) in pairs):
+                names = f"{lit(state)}, {lit(target)}, null, {lit(substate)}, {lit(substate)}"
+                what = f"{state}/{substate} to {target}/{substate}, said in one UPDATE"
+                checks.append(
+                    (
+                        1,
+                        f"select is(pg_temp.attempt('kept', {names}), {lit(f'{target}/{substate}')}, {lit(what)})",
+                    )
+                )
         for source, target in self.steps[:1]:
             for to, moment in ((target, "2031-05-06 07:08:09"), (source, "2030-01-01 00:00:00")):
                 call = f"pg_temp.attempt('clock', {lit(source)}, {lit(to)})"

@@ -7,7 +7,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.activity_request_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')

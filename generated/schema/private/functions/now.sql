@@ -2,9 +2,11 @@
 
 create function private.now()
 returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now())
+begin
+    return coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now());
+end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
 

@@ -4,34 +4,45 @@ create function private.run_request_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first condition is the whole cost of a legal
--- update that sets state_since, or moves nothing: one expression, since each is prepared anew in every
--- transaction. The mask says from which state (row) one may move to which (column).
+-- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
+-- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
+-- says from which state (row) one may move to which (column).
 begin
-    if (
-        new.state_substate is null and new.attempt = old.attempt and (
-            new.state = old.state
-            or (
-                new.state_since = now() and new.state_since <> old.state_since
-                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
-                    [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
-            )
-        )
-    ) then
-        return new;
-    end if;
-
-    -- No transition: a substate may have changed.
+    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
+        if (new.attempt = old.attempt and new.state_substate is null) then
+            return new;
+        end if;
         if (
-            new.attempt = old.attempt
-            and private.run_request_may_carry(new.state, new.state_substate)
+            new.attempt = old.attempt and (
+                new.state_substate = old.state_substate
+                or private.run_request_may_carry(new.state, new.state_substate)
+            )
         ) then
             return new;
         end if;
 
-    -- A transition by a declared edge, or recovery, which spends an attempt.
+    -- A declared edge, taken by a statement that says since when.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and new.state_since <> old.state_since
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
+    elsif (
+        new.state_substate is null and new.attempt = old.attempt
+        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
+        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
+    ) then
+        return new;
+
+    -- Any other way to write a declared edge, or recovery, which spends an attempt.
     elsif (
         (new.attempt = old.attempt and public.run_request_may_move(old.state, new.state))
         or (
@@ -42,20 +53,23 @@ begin
             )
         )
     ) then
-        -- A substate left as it was belongs to the state that was left; the moment is the clock's.
-        if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-            if (
-                new.state_substate = old.state_substate
-                or private.run_request_may_carry(new.state, new.state_substate)
-            ) then
+        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
+        -- that was left, and the moment is the clock's.
+        if (new.state_since <> old.state_since and new.state_since = private.now()) then
+            if (private.run_request_may_carry(new.state, new.state_substate)) then
+                return new;
+            end if;
+        elsif (
+            new.state_substate = old.state_substate
+            or private.run_request_may_carry(new.state, new.state_substate)
+        ) then
+            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.run_request as r
                 set state_substate =
                         case when r.state_substate = old.state_substate then null else r.state_substate end,
                     state_since = private.now()
                 where r.id = new.id and r.state = new.state;
-                return new;
             end if;
-        elsif (private.run_request_may_carry(new.state, new.state_substate)) then
             return new;
         end if;
     end if;

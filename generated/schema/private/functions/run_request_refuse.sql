@@ -7,7 +7,7 @@ as $$
 -- Says why a row was refused. It always raises, so it may be slow.
 declare
     v_legal text[] := array(
-        select s.label
+        select s.label::text
         from unnest(enum_range(null::public.run_request_state)) with ordinality as s (label, place)
         where case
             when p_old is null then s.label in ('new')
@@ -16,8 +16,8 @@ declare
         order by s.place
     );
     v_recovered public.run_request_state := case p_old
-        when 'timedout' then 'ready'
-        when 'failed' then 'ready'
+        when 'timedout' then 'ready'::public.run_request_state
+        when 'failed' then 'ready'::public.run_request_state
     end;
     v_allowed text := coalesce(nullif(array_to_string(v_legal, ', '), ''), 'nothing');
     v_reason text;

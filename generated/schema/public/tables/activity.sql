@@ -32,7 +32,7 @@ alter table public.activity
     add constraint activity_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.activity
-    add constraint activity_workflow_id_fkey foreign key (org_id, workflow_id) references public.workflow (org_id, id) on delete cascade;
+    add constraint activity_workflow_id_fkey foreign key (workflow_id, org_id) references public.workflow (id, org_id) on delete cascade;
 
 create index activity_object_type_id_idx on public.activity (object_type_id);
 

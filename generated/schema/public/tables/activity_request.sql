@@ -38,13 +38,13 @@ alter table public.activity_request enable row level security;
 revoke all on table public.activity_request from public, anon, authenticated, service_role;
 
 alter table public.activity_request
-    add constraint activity_request_activity_id_fkey foreign key (org_id, activity_id) references public.activity (org_id, id) on delete restrict;
+    add constraint activity_request_activity_id_fkey foreign key (activity_id, org_id) references public.activity (id, org_id) on delete restrict;
 
 alter table public.activity_request
     add constraint activity_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.activity_request
-    add constraint activity_request_workflow_request_id_fkey foreign key (org_id, workflow_request_id) references public.workflow_request (org_id, id) on delete cascade;
+    add constraint activity_request_workflow_request_id_fkey foreign key (workflow_request_id, org_id) references public.workflow_request (id, org_id) on delete cascade;
 
 create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
 

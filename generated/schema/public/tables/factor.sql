@@ -23,7 +23,7 @@ alter table public.factor enable row level security;
 revoke all on table public.factor from public, anon, authenticated, service_role;
 
 alter table public.factor
-    add constraint factor_activity_id_fkey foreign key (org_id, activity_id) references public.activity (org_id, id) on delete cascade;
+    add constraint factor_activity_id_fkey foreign key (activity_id, org_id) references public.activity (id, org_id) on delete cascade;
 
 alter table public.factor
     add constraint factor_datapoint_id_fkey foreign key (datapoint_id) references public.datapoint (id) on delete restrict;

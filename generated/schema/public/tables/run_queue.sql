@@ -26,16 +26,16 @@ alter table public.run_queue enable row level security;
 revoke all on table public.run_queue from public, anon, authenticated, service_role;
 
 alter table public.run_queue
-    add constraint run_queue_activity_request_id_fkey foreign key (org_id, activity_request_id) references public.activity_request (org_id, id) on delete cascade;
+    add constraint run_queue_activity_request_id_fkey foreign key (activity_request_id, org_id) references public.activity_request (id, org_id) on delete cascade;
 
 alter table public.run_queue
-    add constraint run_queue_object_id_fkey foreign key (org_id, object_id) references public.object (org_id, id) on delete set null (object_id);
+    add constraint run_queue_object_id_fkey foreign key (object_id, org_id) references public.object (id, org_id) on delete set null (object_id);
 
 alter table public.run_queue
     add constraint run_queue_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.run_queue
-    add constraint run_queue_run_request_id_fkey foreign key (org_id, run_request_id) references public.run_request (org_id, id) on delete set null (run_request_id);
+    add constraint run_queue_run_request_id_fkey foreign key (run_request_id, org_id) references public.run_request (id, org_id) on delete set null (run_request_id);
 
 alter table public.run_queue
     add constraint run_queue_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;

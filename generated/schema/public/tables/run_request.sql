@@ -43,7 +43,7 @@ alter table public.run_request enable row level security;
 revoke all on table public.run_request from public, anon, authenticated, service_role;
 
 alter table public.run_request
-    add constraint run_request_activity_request_id_fkey foreign key (org_id, activity_request_id) references public.activity_request (org_id, id) on delete cascade;
+    add constraint run_request_activity_request_id_fkey foreign key (activity_request_id, org_id) references public.activity_request (id, org_id) on delete cascade;
 
 alter table public.run_request
     add constraint run_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;

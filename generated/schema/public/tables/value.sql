@@ -23,13 +23,13 @@ alter table public.value
     add constraint value_datapoint_id_fkey foreign key (datapoint_id) references public.datapoint (id) on delete restrict;
 
 alter table public.value
-    add constraint value_object_id_fkey foreign key (org_id, object_id) references public.object (org_id, id) on delete cascade;
+    add constraint value_object_id_fkey foreign key (object_id, org_id) references public.object (id, org_id) on delete cascade;
 
 alter table public.value
     add constraint value_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.value
-    add constraint value_run_request_id_fkey foreign key (org_id, run_request_id) references public.run_request (org_id, id) on delete set null (run_request_id);
+    add constraint value_run_request_id_fkey foreign key (run_request_id, org_id) references public.run_request (id, org_id) on delete set null (run_request_id);
 
 alter table public.value
     add constraint value_source_id_fkey foreign key (source_id) references public.source (id) on delete restrict;

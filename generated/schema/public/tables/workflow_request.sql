@@ -35,7 +35,7 @@ alter table public.workflow_request
     add constraint workflow_request_org_id_fkey foreign key (org_id) references public.org (id) on delete restrict;
 
 alter table public.workflow_request
-    add constraint workflow_request_workflow_id_fkey foreign key (org_id, workflow_id) references public.workflow (org_id, id) on delete restrict;
+    add constraint workflow_request_workflow_id_fkey foreign key (workflow_id, org_id) references public.workflow (id, org_id) on delete restrict;
 
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
