@@ -1,0 +1,121 @@
+"""A hostile text in any one place of the specs: a finding, or a build whose SQL still parses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostile import HOSTILE, NOT_FREE, poison
+from projects import copy_flagship
+from specc import driver
+from specc.cli.init import SCAFFOLD
+from specc.diagnostics.text import render_text
+from specc.load.files import ProjectError
+
+OBJECT_TYPES = """\
+object_type: company
+about: A company.
+label: Company
+datapoints:
+  size: {label: Size, about: How big it is., factor_type: option, value_type: option, options: [small, big]}
+---
+table: object_type
+about: A type of object.
+shared: true
+holds: object_type
+columns: {name: text unique, label: text, about: text}
+indexes: [[label]]
+---
+table: datapoint
+about: A datapoint of a type.
+shared: true
+holds: datapoint
+columns:
+  object_type_id: uuid references object_type
+  name: text
+  label: text
+  about: text
+  factor_type: text
+  value_type: text
+  options: "text[]"
+  question: text
+---
+access: types
+tables: [object_type, datapoint]
+allow: {}
+"""
+
+SETTINGS = {"settings.start", "settings.specs", "settings.output"}
+"""Texts of specc.yaml that are a stamp and folders."""
+
+
+def small_project(root: Path) -> Path:
+    """Write a project with documents of every kind."""
+    shutil.copytree(SCAFFOLD, root)
+    (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
+    return root
+
+
+def labels() -> list[str]:
+    """Return what the texts of the specs are called."""
+    import tempfile
+
+    found: dict[str, None] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        poison(small_project(Path(folder) / "project"), lambda label, text: found.setdefault(label) or text)
+    return sorted(found)
+
+
+LABELS = labels()
+
+
+def test_texts_of_all_kinds_are_tried() -> None:
+    tried = {label.split(".")[0] for label in LABELS}
+    assert tried == {"settings", *(kind.key for kind in driver.KINDS)}
+    assert NOT_FREE.keys() <= set(LABELS)
+    assert len(LABELS) >= 25
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_one_hostile_text_is_a_finding_or_harmless(label: str, tmp_path: Path) -> None:
+    root = small_project(tmp_path / "project")
+    # One reason for all moves is too many where each has its own.
+    keeps = label == "machine.undriven.*.all"
+    poison(root, lambda where, text: HOSTILE if where == label and (text or not keeps) else text)
+    if label in SETTINGS:
+        with pytest.raises(ProjectError) as caught:
+            driver.build(root)
+        assert caught.value.diagnostics
+        return
+    result = driver.build(root)
+    codes = {found.code.id for found in result.diagnostics}
+    report = render_text(result.diagnostics, result.sources)
+    assert codes == ({NOT_FREE[label]} if label in NOT_FREE else set()), report
+    assert bool(result.files) == (label not in NOT_FREE)
+    assert all(char.isprintable() or char == "\n" for char in report)
+
+
+def put_everywhere(label: str, text: Any) -> Any:
+    kept = label in NOT_FREE or label in SETTINGS or (label == "machine.undriven.*.all" and not text)
+    return text if kept else HOSTILE
+
+
+def test_hostile_texts_everywhere_leave_the_statements_as_they_are(tmp_path: Path) -> None:
+    from pglast import parse_sql
+
+    plain = driver.build(copy_flagship(tmp_path / "plain")).files
+    root = copy_flagship(tmp_path / "hostile")
+    poison(root, put_everywhere)
+    hostile = driver.build(root).files
+    assert hostile.keys() == plain.keys()
+    for path in sorted(plain):
+        if path.endswith(".sql") and not path.startswith("tests/"):
+            kinds = [type(one.stmt).__name__ for one in parse_sql(plain[path])]
+            # Where the specs say nothing, a text more is a comment more.
+            more = [type(one.stmt).__name__ for one in parse_sql(hostile[path])]
+            assert [one for one in more if one != "CommentStmt"] == [
+                one for one in kinds if one != "CommentStmt"
+            ], path
