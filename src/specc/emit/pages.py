@@ -34,13 +34,14 @@ def overview(project: Project, ir: Ir) -> Iterator[Block]:
         yield Heading("How tables relate")
         yield Paragraph((Text("Without the references that say which tenant a row belongs to."),))
         names = tuple(project.short_name(f"{one.schema}.{one.name}") for one in tables)
-        relations = (_relation(one, project, ir) for one in ir.all(ForeignKey) if not _says_tenant(one, ir))
+        relations = (_relation(one, project, ir) for one in ir.all(ForeignKey) if _own(one, ir))
         yield RelationDiagram(names, tuple(relations))
 
 
-def _says_tenant(key: ForeignKey, ir: Ir) -> bool:
-    tenancy = next(iter(ir.of_table(Tenancy, key.schema, key.table)), None)
-    return tenancy is not None and key.columns == (tenancy.column,)
+def _own(key: ForeignKey, ir: Ir) -> tuple[str, ...]:
+    """Return the columns of a reference besides the one that says whose the row is."""
+    owners = [one.column for one in ir.of_table(Tenancy, key.schema, key.table)]
+    return tuple(name for name in key.columns if name not in owners)
 
 
 def _relation(key: ForeignKey, project: Project, ir: Ir) -> Relation:
@@ -51,7 +52,7 @@ def _relation(key: ForeignKey, project: Project, ir: Ir) -> Relation:
     return Relation(
         project.short_name(".".join(place)),
         project.short_name(f"{key.target_schema}.{key.target_table}"),
-        key.columns[-1],
+        ", ".join(_own(key, ir)),
         optional=any(isinstance(one, Column) and not one.not_null for one in columns),
         unique=any(set(one) <= set(key.columns) for one in keys),
     )

@@ -37,25 +37,19 @@ def _role(rule: AccessRule, ir: Ir) -> Role | None:
 def _rows(rule: AccessRule, ir: Ir) -> Line:
     """Say which rows: the words for the policy of this role's part."""
     role, place = _role(rule, ir), (rule.schema, rule.table)
-    if role is None or role.database_role == "service_role":
+    if role is None or not role.table:
         return (Text("every row"),)
-    hidden = Text(", unless deleted")
-    seen = rule.command != "insert" and ("column", *place, "deleted_at") in ir.by_identity
-    deleted: Line = (hidden,) if seen else ()
     tenancy = next(iter(ir.of_table(Tenancy, *place)), None)
-    if not role.table:
-        return (Text("every row"), *deleted)
     if tenancy is None:
-        return (Text("every row, for whoever is "), Mono(role.name), *_somewhere(role, ir), *deleted)
+        return (Text("every row, for whoever is "), Mono(role.name), *_somewhere(role, ir))
     if (tenancy.root_schema, tenancy.root) == place:
-        return (Text("those the user is "), Mono(role.name), Text(" of"), *deleted)
+        return (Text("those the user is "), Mono(role.name), Text(" of"))
     return (
         Text("those of each "),
         Mono(tenancy.root),
         Text(" the user is "),
         Mono(role.name),
         Text(" of"),
-        *deleted,
     )
 
 
