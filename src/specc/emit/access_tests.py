@@ -389,7 +389,7 @@ select is(
         """A row of one tenant cannot point at a row of another, whoever writes it."""
         for key in self.world.ir.of_table(ForeignKey, *self.place):
             target = (key.target_schema, key.target_table)
-            column = key.columns[-1]
+            column = key.columns[0]
             if len(key.columns) == 1 or target not in self.samples.tenancy:
                 yield from self._missing(key)
                 continue
@@ -405,8 +405,8 @@ select is(
                     yield Attempt(subject, text, "2350[23]", what, late)
 
     def _missing(self, key: ForeignKey) -> Iterator[Attempt]:
-        column = key.columns[-1]
-        nowhere = identifier("nowhere") if key.target_columns[-1] == "id" else "'nowhere'"
+        column = key.columns[0]
+        nowhere = identifier("nowhere") if key.target_columns[0] == "id" else "'nowhere'"
         statement = self.samples.insert(self.place, self._new_row(column) | {column: nowhere})
         yield Attempt(OWNER, statement, "23503", f"{column} points nowhere", late=False)
 

@@ -72,7 +72,7 @@ class Samples:
 
     @cached_property
     def _references(self) -> dict[tuple[str, str, str], ForeignKey]:
-        return {(one.schema, one.table, one.columns[-1]): one for one in self.ir.all(ForeignKey)}
+        return {(one.schema, one.table, one.columns[0]): one for one in self.ir.all(ForeignKey)}
 
     def reference(self, column: Column) -> ForeignKey | None:
         """Return the foreign key that a column points with."""
@@ -86,11 +86,11 @@ class Samples:
         if place in self.tenancy and column.name == self.tenancy[place].column:
             return self.tenant_id(place, tenant)
         key = self.reference(column)
-        if key is not None and key.target_columns[-1] == "id":
+        if key is not None and key.target_columns[0] == "id":
             return self.row_id((key.target_schema, key.target_table), tenant)
         if key is not None:
             target = self.ir.by_identity[
-                ("column", key.target_schema, key.target_table, key.target_columns[-1])
+                ("column", key.target_schema, key.target_table, key.target_columns[0])
             ]
             return self.value(target, "a") if isinstance(target, Column) else "null"
         return self._examples.get((*place, column.name)) or self._plain(column.type, tenant)

@@ -139,7 +139,10 @@ class Check(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey(Fact):
-    """A foreign key; `on_delete_columns` restricts `set null` to those columns (PostgreSQL 15)."""
+    """A foreign key; `on_delete_columns` restricts `set null` to those columns (PostgreSQL 15).
+
+    The first column is the one that refers; a tenant's column, which keeps it among the tenant's rows, follows.
+    """
 
     KIND: ClassVar[str] = "foreign_key"
     NAMES: ClassVar[int] = 3

@@ -163,24 +163,24 @@ def _reference(
     pointed: tuple[str, ...] = (reference.column or "id",)
     cleared: tuple[str, ...] = ()
     if there is not None and there.tenant and not there.is_root and table.tenant:
-        columns, pointed = (table.tenant_column, column), (there.tenant_column, "id")
+        # The reference first: who looks up children by their parent's id need not know the tenant. The
+        # key and its index have one order, since linters look for an index in the order of the key.
+        columns, pointed = (column, table.tenant_column), ("id", there.tenant_column)
         cleared = (column,) if reference.on_delete in ("set null", "set default") else ()
     yield ForeignKey(
         table.schema, table.name, fit(f"{table.name}_{column}_fkey"), columns, schema, name, pointed,
         reference.on_delete, cleared, reference.on_update, reference.deferrable,
     )  # fmt: skip
-    if not _covered(table, column, columns):
-        # The reference first: who looks up children by their parent's id need not know the tenant.
-        keys = columns[::-1]
-        yield Index(table.schema, table.name, fit(f"{table.name}_{'_'.join(keys)}_idx"), keys)
+    if not _covered(table, columns):
+        yield Index(table.schema, table.name, fit(f"{table.name}_{'_'.join(columns)}_idx"), columns)
 
 
-def _covered(table: BoundTable, column: str, columns: tuple[str, ...]) -> bool:
-    """Whether an index of a key, or a declared one, begins with a reference's columns, `column` first."""
+def _covered(table: BoundTable, columns: tuple[str, ...]) -> bool:
+    """Whether an index of a key, or a declared one, begins with a reference's columns in their order."""
     made = [_unique(table, tuple(each)).columns for each in table.entry.spec.unique]
     made += [_unique(table, (name,)).columns for name, read in table.columns.items() if read.unique]
     made += [tuple(index.columns) for index in table.entry.spec.indexes if not index.where]
-    return any(each[0] == column and set(each[: len(columns)]) == set(columns) for each in made)
+    return any(each[: len(columns)] == columns for each in made)
 
 
 def _declared_keys(table: BoundTable) -> Lowered:
