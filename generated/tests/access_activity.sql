@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(232);
+select plan(238);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -276,7 +276,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity'::regclass and c.contype = 'p' and c.conname = 'activity_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key activity_pkey'
 );
 select is(
@@ -287,7 +287,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity'::regclass and c.contype = 'u' and c.conname = 'activity_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key activity_org_id_id_key'
 );
 select is(
@@ -298,9 +298,31 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity'::regclass and c.contype = 'u' and c.conname = 'activity_org_id_workflow_id_key_key'
     ),
-    array['org_id', 'workflow_id', 'key'],
+    array['org_id', 'workflow_id', 'key']::text[],
     'key activity_org_id_workflow_id_key_key'
 );
 select ok((select indisunique and indisvalid from pg_index where indexrelid = to_regclass('public.activity_org_id_key_where_key')), 'unique index activity_org_id_key_where_key');
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.activity'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['activity_key_check', 'activity_name_check', 'activity_phase_check', 'activity_setup_check', 'activity_type_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.activity'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['created_at', 'datapoint_ids', 'destinations', 'id', 'key', 'name', 'object_type_id', 'org_id', 'phase', 'setup', 'type']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.activity'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.activity', 'references')), 'anon: no truncate, references or trigger on activity');
+select ok(not (has_table_privilege('authenticated', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.activity', 'references')), 'authenticated: no truncate, references or trigger on activity');
+select ok(not (has_table_privilege('service_role', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.activity', 'references')), 'service_role: no truncate, references or trigger on activity');
 select * from finish();
 rollback;

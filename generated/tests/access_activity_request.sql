@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(247);
+select plan(256);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -293,7 +293,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity_request'::regclass and c.contype = 'p' and c.conname = 'activity_request_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key activity_request_pkey'
 );
 select is(
@@ -304,7 +304,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity_request'::regclass and c.contype = 'u' and c.conname = 'activity_request_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key activity_request_org_id_id_key'
 );
 select is(
@@ -315,7 +315,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity_request'::regclass and c.contype = 'u' and c.conname = 'activity_request_org_id_idempotency_key_key'
     ),
-    array['org_id', 'idempotency_key'],
+    array['org_id', 'idempotency_key']::text[],
     'key activity_request_org_id_idempotency_key_key'
 );
 select is(
@@ -326,8 +326,33 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.activity_request'::regclass and c.contype = 'u' and c.conname = 'activity_request_org_id_workflow_request_id_activity_key_key'
     ),
-    array['org_id', 'workflow_request_id', 'activity_key'],
+    array['org_id', 'workflow_request_id', 'activity_key']::text[],
     'key activity_request_org_id_workflow_request_id_activity_key_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.activity_request'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['activity_request_errors_check', 'activity_request_idempotency_key_check', 'activity_request_input_check', 'activity_request_key_in_workflow_check', 'activity_request_phase_check', 'activity_request_setup_check', 'activity_request_webhook_check', 'activity_request_webhook_secret_name_check', 'activity_request_webhook_url_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.activity_request'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['activity_id', 'attempt', 'created_at', 'destinations', 'errors', 'id', 'input', 'org_id', 'phase', 'setup', 'state', 'state_since']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.activity_request'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.activity_request', 'references')), 'anon: no truncate, references or trigger on activity_request');
+select ok(not (has_table_privilege('authenticated', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.activity_request', 'references')), 'authenticated: no truncate, references or trigger on activity_request');
+select ok(not (has_table_privilege('service_role', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.activity_request', 'references')), 'service_role: no truncate, references or trigger on activity_request');
+select ok(not has_table_privilege('anon', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on activity_request_status');
+select ok(not has_table_privilege('authenticated', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on activity_request_status');
+select ok(not has_table_privilege('service_role', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on activity_request_status');
 select * from finish();
 rollback;

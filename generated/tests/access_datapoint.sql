@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(64);
+select plan(70);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -107,7 +107,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.datapoint'::regclass and c.contype = 'p' and c.conname = 'datapoint_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key datapoint_pkey'
 );
 select is(
@@ -118,8 +118,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.datapoint'::regclass and c.contype = 'u' and c.conname = 'datapoint_object_type_id_name_key'
     ),
-    array['object_type_id', 'name'],
+    array['object_type_id', 'name']::text[],
     'key datapoint_object_type_id_name_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.datapoint'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['datapoint_factor_type_check', 'datapoint_name_check', 'datapoint_options_check', 'datapoint_value_type_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.datapoint'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['about', 'factor_type', 'id', 'label', 'name', 'object_type_id', 'options', 'question', 'value_type']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.datapoint'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.datapoint', 'references')), 'anon: no truncate, references or trigger on datapoint');
+select ok(not (has_table_privilege('authenticated', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.datapoint', 'references')), 'authenticated: no truncate, references or trigger on datapoint');
+select ok(not (has_table_privilege('service_role', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.datapoint', 'references')), 'service_role: no truncate, references or trigger on datapoint');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(60);
+select plan(66);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -105,7 +105,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.datapoint_source'::regclass and c.contype = 'p' and c.conname = 'datapoint_source_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key datapoint_source_pkey'
 );
 select is(
@@ -116,8 +116,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.datapoint_source'::regclass and c.contype = 'u' and c.conname = 'datapoint_source_source_id_datapoint_id_key'
     ),
-    array['source_id', 'datapoint_id'],
+    array['source_id', 'datapoint_id']::text[],
     'key datapoint_source_source_id_datapoint_id_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.datapoint_source'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['datapoint_source_cardinality_check', 'datapoint_source_confidence_check', 'datapoint_source_key_mapping_json_check', 'datapoint_source_name_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.datapoint_source'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['cardinality', 'confidence', 'datapoint_id', 'id', 'key_mapping_json', 'name', 'source_id']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.datapoint_source'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.datapoint_source', 'references')), 'anon: no truncate, references or trigger on datapoint_source');
+select ok(not (has_table_privilege('authenticated', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.datapoint_source', 'references')), 'authenticated: no truncate, references or trigger on datapoint_source');
+select ok(not (has_table_privilege('service_role', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.datapoint_source', 'references')), 'service_role: no truncate, references or trigger on datapoint_source');
 select * from finish();
 rollback;

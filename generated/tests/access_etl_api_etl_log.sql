@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(21);
+select plan(27);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -64,8 +64,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'etl_api.etl_log'::regclass and c.contype = 'p' and c.conname = 'etl_log_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key etl_log_pkey'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'etl_api.etl_log'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['etl_log_context_check', 'etl_log_function_name_check', 'etl_log_severity_check', 'etl_log_sqlstate_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'etl_api.etl_log'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['context', 'function_name', 'id', 'logged_at', 'message', 'severity']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'etl_api.etl_log'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'etl_api.etl_log', 'truncate, references, trigger') or has_any_column_privilege('anon', 'etl_api.etl_log', 'references')), 'anon: no truncate, references or trigger on etl_log');
+select ok(not (has_table_privilege('authenticated', 'etl_api.etl_log', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'etl_api.etl_log', 'references')), 'authenticated: no truncate, references or trigger on etl_log');
+select ok(not (has_table_privilege('service_role', 'etl_api.etl_log', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'etl_api.etl_log', 'references')), 'service_role: no truncate, references or trigger on etl_log');
 select * from finish();
 rollback;

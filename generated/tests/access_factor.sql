@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(217);
+select plan(223);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -264,7 +264,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.factor'::regclass and c.contype = 'p' and c.conname = 'factor_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key factor_pkey'
 );
 select is(
@@ -275,8 +275,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.factor'::regclass and c.contype = 'u' and c.conname = 'factor_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key factor_org_id_id_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.factor'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['factor_guardrail_operator_check', 'factor_operands_check', 'factor_operator_check', 'factor_when_unknown_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.factor'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['activity_id', 'created_at', 'datapoint_id', 'description', 'id', 'is_guardrail', 'operands', 'org_id', 'position', 'when_unknown']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.factor'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.factor', 'references')), 'anon: no truncate, references or trigger on factor');
+select ok(not (has_table_privilege('authenticated', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.factor', 'references')), 'authenticated: no truncate, references or trigger on factor');
+select ok(not (has_table_privilege('service_role', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.factor', 'references')), 'service_role: no truncate, references or trigger on factor');
 select * from finish();
 rollback;

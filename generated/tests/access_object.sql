@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(110);
+select plan(116);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -153,7 +153,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object'::regclass and c.contype = 'p' and c.conname = 'object_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key object_pkey'
 );
 select is(
@@ -164,7 +164,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object'::regclass and c.contype = 'u' and c.conname = 'object_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key object_org_id_id_key'
 );
 select is(
@@ -175,8 +175,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object'::regclass and c.contype = 'u' and c.conname = 'object_org_id_object_type_id_external_key_key'
     ),
-    array['org_id', 'object_type_id', 'external_key'],
+    array['org_id', 'object_type_id', 'external_key']::text[],
     'key object_org_id_object_type_id_external_key_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.object'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['object_external_key_check', 'object_raw_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.object'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['created_at', 'external_key', 'id', 'name', 'normalised_name', 'object_type_id', 'org_id', 'raw', 'seen_at']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.object'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.object', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.object', 'references')), 'anon: no truncate, references or trigger on object');
+select ok(not (has_table_privilege('authenticated', 'public.object', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.object', 'references')), 'authenticated: no truncate, references or trigger on object');
+select ok(not (has_table_privilege('service_role', 'public.object', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.object', 'references')), 'service_role: no truncate, references or trigger on object');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(70);
+select plan(76);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -114,7 +114,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object_source'::regclass and c.contype = 'p' and c.conname = 'object_source_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key object_source_pkey'
 );
 select is(
@@ -125,8 +125,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object_source'::regclass and c.contype = 'u' and c.conname = 'object_source_source_id_object_type_id_key'
     ),
-    array['source_id', 'object_type_id'],
+    array['source_id', 'object_type_id']::text[],
     'key object_source_source_id_object_type_id_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.object_source'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['object_source_external_key_mapping_json_check', 'object_source_key_mapping_json_check', 'object_source_name_check', 'object_source_name_mapping_json_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.object_source'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['id', 'key_mapping_json', 'name', 'object_type_id', 'source_id']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.object_source'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.object_source', 'references')), 'anon: no truncate, references or trigger on object_source');
+select ok(not (has_table_privilege('authenticated', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.object_source', 'references')), 'authenticated: no truncate, references or trigger on object_source');
+select ok(not (has_table_privilege('service_role', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.object_source', 'references')), 'service_role: no truncate, references or trigger on object_source');
 select * from finish();
 rollback;

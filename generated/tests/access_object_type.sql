@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(38);
+select plan(44);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -80,7 +80,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object_type'::regclass and c.contype = 'p' and c.conname = 'object_type_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key object_type_pkey'
 );
 select is(
@@ -91,8 +91,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.object_type'::regclass and c.contype = 'u' and c.conname = 'object_type_name_key'
     ),
-    array['name'],
+    array['name']::text[],
     'key object_type_name_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.object_type'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['object_type_name_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.object_type'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['about', 'id', 'label', 'name']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.object_type'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.object_type', 'references')), 'anon: no truncate, references or trigger on object_type');
+select ok(not (has_table_privilege('authenticated', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.object_type', 'references')), 'authenticated: no truncate, references or trigger on object_type');
+select ok(not (has_table_privilege('service_role', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.object_type', 'references')), 'service_role: no truncate, references or trigger on object_type');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(92);
+select plan(98);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -133,7 +133,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.org'::regclass and c.contype = 'p' and c.conname = 'org_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key org_pkey'
 );
 select is(
@@ -144,8 +144,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.org'::regclass and c.contype = 'u' and c.conname = 'org_slug_key'
     ),
-    array['slug'],
+    array['slug']::text[],
     'key org_slug_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.org'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['org_name_check', 'org_slug_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.org'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['created_at', 'id', 'name', 'slug']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.org'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.org', 'references')), 'anon: no truncate, references or trigger on org');
+select ok(not (has_table_privilege('authenticated', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.org', 'references')), 'authenticated: no truncate, references or trigger on org');
+select ok(not (has_table_privilege('service_role', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.org', 'references')), 'service_role: no truncate, references or trigger on org');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(87);
+select plan(93);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -129,7 +129,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.org_member'::regclass and c.contype = 'p' and c.conname = 'org_member_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key org_member_pkey'
 );
 select is(
@@ -140,7 +140,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.org_member'::regclass and c.contype = 'u' and c.conname = 'org_member_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key org_member_org_id_id_key'
 );
 select is(
@@ -151,8 +151,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.org_member'::regclass and c.contype = 'u' and c.conname = 'org_member_org_id_user_id_key'
     ),
-    array['org_id', 'user_id'],
+    array['org_id', 'user_id']::text[],
     'key org_member_org_id_user_id_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.org_member'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['org_member_role_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.org_member'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['created_at', 'id', 'org_id', 'role', 'user_id']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.org_member'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.org_member', 'references')), 'anon: no truncate, references or trigger on org_member');
+select ok(not (has_table_privilege('authenticated', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.org_member', 'references')), 'authenticated: no truncate, references or trigger on org_member');
+select ok(not (has_table_privilege('service_role', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.org_member', 'references')), 'service_role: no truncate, references or trigger on org_member');
 select * from finish();
 rollback;

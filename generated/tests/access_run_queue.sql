@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(172);
+select plan(181);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -225,7 +225,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.run_queue'::regclass and c.contype = 'p' and c.conname = 'run_queue_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key run_queue_pkey'
 );
 select is(
@@ -236,8 +236,33 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.run_queue'::regclass and c.contype = 'u' and c.conname = 'run_queue_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key run_queue_org_id_id_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.run_queue'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['run_queue_errors_check', 'run_queue_variables_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.run_queue'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['activity_request_id', 'attempt', 'created_at', 'datapoint_ids', 'errors', 'factor_ids', 'id', 'org_id', 'source_id', 'state', 'state_since', 'variables']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.run_queue'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.run_queue', 'references')), 'anon: no truncate, references or trigger on run_queue');
+select ok(not (has_table_privilege('authenticated', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.run_queue', 'references')), 'authenticated: no truncate, references or trigger on run_queue');
+select ok(not (has_table_privilege('service_role', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.run_queue', 'references')), 'service_role: no truncate, references or trigger on run_queue');
+select ok(not has_table_privilege('anon', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on run_queue_status');
+select ok(not has_table_privilege('authenticated', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on run_queue_status');
+select ok(not has_table_privilege('service_role', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on run_queue_status');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(251);
+select plan(260);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -299,7 +299,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.run_request'::regclass and c.contype = 'p' and c.conname = 'run_request_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key run_request_pkey'
 );
 select is(
@@ -310,7 +310,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.run_request'::regclass and c.contype = 'u' and c.conname = 'run_request_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key run_request_org_id_id_key'
 );
 select is(
@@ -321,8 +321,33 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.run_request'::regclass and c.contype = 'u' and c.conname = 'run_request_org_id_idempotency_key_key'
     ),
-    array['org_id', 'idempotency_key'],
+    array['org_id', 'idempotency_key']::text[],
     'key run_request_org_id_idempotency_key_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.run_request'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['run_request_delivery_request_check', 'run_request_error_check', 'run_request_lease_check', 'run_request_max_objects_check', 'run_request_polls_check', 'run_request_request_check', 'run_request_response_status_check', 'run_request_status_request_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.run_request'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['activity_request_id', 'attempt', 'created_at', 'id', 'idempotency_key', 'max_objects', 'org_id', 'polls', 'source_id', 'state', 'state_since']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.run_request'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.run_request', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.run_request', 'references')), 'anon: no truncate, references or trigger on run_request');
+select ok(not (has_table_privilege('authenticated', 'public.run_request', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.run_request', 'references')), 'authenticated: no truncate, references or trigger on run_request');
+select ok(not (has_table_privilege('service_role', 'public.run_request', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.run_request', 'references')), 'service_role: no truncate, references or trigger on run_request');
+select ok(not has_table_privilege('anon', 'public.run_request_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on run_request_status');
+select ok(not has_table_privilege('authenticated', 'public.run_request_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on run_request_status');
+select ok(not has_table_privilege('service_role', 'public.run_request_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on run_request_status');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(128);
+select plan(134);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -170,7 +170,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.source'::regclass and c.contype = 'p' and c.conname = 'source_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key source_pkey'
 );
 select is(
@@ -181,8 +181,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.source'::regclass and c.contype = 'u' and c.conname = 'source_name_key'
     ),
-    array['name'],
+    array['name']::text[],
     'key source_name_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.source'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['source_activity_types_check', 'source_base_url_check', 'source_delivery_request_template_check', 'source_external_id_path_check', 'source_max_concurrent_runs_check', 'source_max_objects_check', 'source_name_check', 'source_poll_interval_check', 'source_rate_limit_check', 'source_rate_period_check', 'source_records_path_check', 'source_request_timeout_check', 'source_run_request_template_check', 'source_run_timeout_check', 'source_secret_name_check', 'source_status_map_check', 'source_status_path_check', 'source_status_request_template_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.source'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['about', 'activity_types', 'base_url', 'enabled', 'id', 'max_objects', 'name', 'poll_interval', 'rate_period', 'request_timeout', 'required_variables', 'run_request_template', 'run_timeout', 'status_map']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.source'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.source', 'references')), 'anon: no truncate, references or trigger on source');
+select ok(not (has_table_privilege('authenticated', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.source', 'references')), 'authenticated: no truncate, references or trigger on source');
+select ok(not (has_table_privilege('service_role', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.source', 'references')), 'service_role: no truncate, references or trigger on source');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(123);
+select plan(129);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -176,7 +176,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.value'::regclass and c.contype = 'p' and c.conname = 'value_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key value_pkey'
 );
 select is(
@@ -187,7 +187,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.value'::regclass and c.contype = 'u' and c.conname = 'value_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key value_org_id_id_key'
 );
 select is(
@@ -198,8 +198,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.value'::regclass and c.contype = 'u' and c.conname = 'value_org_id_object_id_datapoint_id_source_id_run_requ_c672b462'
     ),
-    array['org_id', 'object_id', 'datapoint_id', 'source_id', 'run_request_id'],
+    array['org_id', 'object_id', 'datapoint_id', 'source_id', 'run_request_id']::text[],
     'key value_org_id_object_id_datapoint_id_source_id_run_requ_c672b462'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.value'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['value_confidence_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.value'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['collected_at', 'confidence', 'datapoint_id', 'id', 'object_id', 'org_id', 'raw']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.value'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.value', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.value', 'references')), 'anon: no truncate, references or trigger on value');
+select ok(not (has_table_privilege('authenticated', 'public.value', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.value', 'references')), 'authenticated: no truncate, references or trigger on value');
+select ok(not (has_table_privilege('service_role', 'public.value', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.value', 'references')), 'service_role: no truncate, references or trigger on value');
 select * from finish();
 rollback;

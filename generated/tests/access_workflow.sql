@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(147);
+select plan(153);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -189,7 +189,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow'::regclass and c.contype = 'p' and c.conname = 'workflow_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key workflow_pkey'
 );
 select is(
@@ -200,7 +200,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow'::regclass and c.contype = 'u' and c.conname = 'workflow_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key workflow_org_id_id_key'
 );
 select is(
@@ -211,8 +211,30 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow'::regclass and c.contype = 'u' and c.conname = 'workflow_org_id_name_key'
     ),
-    array['org_id', 'name'],
+    array['org_id', 'name']::text[],
     'key workflow_org_id_name_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.workflow'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['workflow_failure_policy_check', 'workflow_name_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.workflow'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['created_at', 'description', 'enabled', 'failure_policy', 'id', 'name', 'org_id']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.workflow'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.workflow', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.workflow', 'references')), 'anon: no truncate, references or trigger on workflow');
+select ok(not (has_table_privilege('authenticated', 'public.workflow', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.workflow', 'references')), 'authenticated: no truncate, references or trigger on workflow');
+select ok(not (has_table_privilege('service_role', 'public.workflow', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.workflow', 'references')), 'service_role: no truncate, references or trigger on workflow');
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(213);
+select plan(222);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -257,7 +257,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow_request'::regclass and c.contype = 'p' and c.conname = 'workflow_request_pkey'
     ),
-    array['id'],
+    array['id']::text[],
     'key workflow_request_pkey'
 );
 select is(
@@ -268,7 +268,7 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow_request'::regclass and c.contype = 'u' and c.conname = 'workflow_request_org_id_id_key'
     ),
-    array['org_id', 'id'],
+    array['org_id', 'id']::text[],
     'key workflow_request_org_id_id_key'
 );
 select is(
@@ -279,8 +279,33 @@ select is(
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
         where c.conrelid = 'public.workflow_request'::regclass and c.contype = 'u' and c.conname = 'workflow_request_org_id_idempotency_key_key'
     ),
-    array['org_id', 'idempotency_key'],
+    array['org_id', 'idempotency_key']::text[],
     'key workflow_request_org_id_idempotency_key_key'
 );
+select is(
+    array(
+        select conname::text from pg_constraint
+        where conrelid = 'public.workflow_request'::regclass and contype = 'c' and convalidated
+        order by conname collate "C"
+    ),
+    array['workflow_request_errors_check', 'workflow_request_failure_policy_check', 'workflow_request_idempotency_key_check', 'workflow_request_webhook_check', 'workflow_request_webhook_secret_name_check', 'workflow_request_webhook_url_check', 'workflow_request_workflow_phase_check']::text[],
+    'checks'
+);
+select is(
+    array(
+        select attname::text from pg_attribute
+        where attrelid = 'public.workflow_request'::regclass and attnum > 0 and attnotnull and not attisdropped
+        order by attname collate "C"
+    ),
+    array['attempt', 'created_at', 'errors', 'failure_policy', 'id', 'org_id', 'payload', 'state', 'state_since', 'workflow_phase']::text[],
+    'columns that are not null'
+);
+select is((select relrowsecurity from pg_class where oid = 'public.workflow_request'::regclass), true, 'row security is on');
+select ok(not (has_table_privilege('anon', 'public.workflow_request', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.workflow_request', 'references')), 'anon: no truncate, references or trigger on workflow_request');
+select ok(not (has_table_privilege('authenticated', 'public.workflow_request', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.workflow_request', 'references')), 'authenticated: no truncate, references or trigger on workflow_request');
+select ok(not (has_table_privilege('service_role', 'public.workflow_request', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.workflow_request', 'references')), 'service_role: no truncate, references or trigger on workflow_request');
+select ok(not has_table_privilege('anon', 'public.workflow_request_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on workflow_request_status');
+select ok(not has_table_privilege('authenticated', 'public.workflow_request_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on workflow_request_status');
+select ok(not has_table_privilege('service_role', 'public.workflow_request_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on workflow_request_status');
 select * from finish();
 rollback;

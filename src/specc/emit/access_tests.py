@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from specc.emit.catalogue_tests import catalogue_tests
 from specc.emit.sample import USERS, Place, Samples, identifier
 from specc.ir.behaviour import AccessRule, Role, Tenancy
 from specc.ir.database import (
@@ -18,11 +19,8 @@ from specc.ir.database import (
     ForeignKey,
     Function,
     Grant,
-    Index,
-    PrimaryKey,
     Schema,
     Table,
-    Unique,
     View,
 )
 from specc.ir.model import Ir
@@ -183,24 +181,29 @@ class _Table:
         self.columns = world.samples.columns(place)
 
     def text(self) -> str:
-        attempts, keys = list(self._attempts()), list(self._keys())
+        attempts, catalogue = list(self._attempts()), self._catalogue()
         early = [one.query() for one in attempts if not one.late]
         late = [one.query() for one in attempts if one.late]
         parts = [
             "begin",
             "set local search_path = extensions, public",
-            f"select plan({len(attempts) + len(keys)})",
+            f"select plan({len(attempts) + len(catalogue)})",
             *self._seed(),
             _ATTEMPT,
             *early,
             *self._own_rows(),
             *late,
-            *keys,
+            *catalogue,
             "select * from finish()",
             "rollback",
         ]
         title = f"-- {self.place[0]}.{self.place[1]}: {len(attempts)} attempts to read, write and point.\n\n"
         return HEAD + title + "".join(f"{part};\n" for part in parts)
+
+    def _catalogue(self) -> list[str]:
+        table = self.world.ir.by_identity["table", *self.place]
+        views = self.world.views.get(self.place, ())
+        return catalogue_tests(self.world.ir, table, views) if isinstance(table, Table) else []
 
     def _seed(self) -> Iterator[str]:
         """Users, the rows this table points at, and the memberships that make users members."""
@@ -354,37 +357,6 @@ class _Table:
             statement = f"delete from {self.name}{where}"
             yield Attempt(subject, statement, expected if granted else DENIED, f"delete {whose}", late=True)
 
-    def _keys(self) -> Iterator[str]:
-        """Yield a query for each key and unique index: it is there, on its columns, in their order."""
-        ir = self.world.ir
-        for key in ir.of_table(PrimaryKey, *self.place):
-            yield self._constrained(key.name, "p", key.columns)
-        for unique in ir.of_table(Unique, *self.place):
-            yield self._constrained(unique.name, "u", unique.columns)
-        for one in ir.of_table(Index, *self.place):
-            if one.unique:
-                name = qualified(self.place[0], one.name)
-                what = f"unique index {one.name}"
-                yield (
-                    f"select ok((select indisunique and indisvalid from pg_index "
-                    f"where indexrelid = to_regclass({lit(name)})), {lit(what)})"
-                )
-
-    def _constrained(self, name: str, letter: str, columns: tuple[str, ...]) -> str:
-        listed = "array[" + ", ".join(lit(one) for one in columns) + "]"
-        return f"""\
-select is(
-    (
-        select array_agg(a.attname::text order by k.place)
-        from pg_constraint as c
-        cross join unnest(c.conkey) with ordinality as k (number, place)
-        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
-        where c.conrelid = {lit(self.name)}::regclass and c.contype = {lit(letter)} and c.conname = {lit(name)}
-    ),
-    {listed},
-    {lit(f"key {name}")}
-)"""
-
     def _probes(self) -> Iterator[Attempt]:
         """A row of one tenant cannot point at a row of another, whoever writes it."""
         for key in self.world.ir.of_table(ForeignKey, *self.place):
@@ -447,9 +419,7 @@ def _functions(ir: Ir) -> str:
             may = (one.schema, one.name, one.signature, role) in granted
             name = f"{qualified(one.schema, one.name)}({one.signature})"
             checks.append(_privilege("function", role, name, "execute", may))
-        checks += [
-            _privilege("schema", role, one.name, "usage", role in one.usage) for one in ir.all(Schema)
-        ]
+        checks += [_privilege("schema", role, one.name, "usage", role in one.usage) for one in ir.all(Schema)]
     parts = ["begin", "set local search_path = extensions, public", f"select plan({len(checks)})", *checks]
     parts += ["select * from finish()", "rollback"]
     return HEAD + f"-- Who may call what: {len(checks)} tests.\n\n" + "".join(f"{part};\n" for part in parts)
