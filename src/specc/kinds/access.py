@@ -102,7 +102,7 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
     # Policies call it as the user, who needs EXECUTE but not USAGE on the schema.
     yield Grant("function", "private", name, "", "execute", role.database_role)
     index = fit(f"{membership.name}_{role.user}_idx")
-    yield Index(membership.schema, membership.name, index, (ident(role.user),))
+    yield Index(membership.schema, membership.name, index, (role.user,))
 
 
 def _table(table: BoundTable, allowed: tuple[Permission, ...], project: Project) -> Lowered:

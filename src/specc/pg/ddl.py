@@ -180,9 +180,13 @@ def _(fact: Index) -> str:
     unique = "unique " if fact.unique else ""
     method = f" using {fact.method}" if fact.method != "btree" else ""
     table = qualified(fact.schema, fact.table)
-    text = f"create {unique}index {ident(fact.name)} on {table}{method} ({', '.join(fact.keys)})"
+    text = f"create {unique}index {ident(fact.name)} on {table}{method} ({_index_keys(fact.keys)})"
     text += f" include ({idents(fact.include)})" if fact.include else ""
     return text + (f" where {fact.where}" if fact.where else "")
+
+
+def _index_keys(keys: tuple[str, ...]) -> str:
+    return ", ".join(key if key.startswith("(") else ident(key) for key in keys)
 
 
 @drop.register
@@ -294,7 +298,9 @@ def _(fact: Comment) -> str:
 
 @drop.register
 def _(fact: Comment) -> str:
-    return f"comment on {comment_target(fact)} is null"
+    # What initdb says of `public`, which stays when we go.
+    before = lit("standard public schema") if fact.target == "schema public" else "null"
+    return f"comment on {comment_target(fact)} is {before}"
 
 
 def comment_target(fact: Comment) -> str:
