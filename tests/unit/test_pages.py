@@ -18,14 +18,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from specc import driver
-from specc.analysis.lineage import UNKNOWN, lineage
-from specc.diagnostics import Span
 from specc.emit.markdown import anchor_of
 from specc.ir import lock
 from specc.ir.behaviour import Machine, State, Tenancy, Transition
-from specc.ir.database import Column, ForeignKey, Table, View
-from specc.ir.model import Ir, gather
-from specc.pg.selectlist import select_list
+from specc.ir.database import ForeignKey, Table, View
+from specc.ir.model import Ir
 
 ROOT = Path(__file__).parents[2]
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -451,142 +448,6 @@ def test_a_line_more_in_a_spec_changes_no_page(tmp_path: Path) -> None:
     before = pages_of(write(tmp_path, "x"))
     moved = {path: f"# moved\n\n{text}" for path, text in SHOP.items() if path.endswith(".yaml")}
     assert pages_of(write(tmp_path, "x", **moved)) == before
-
-
-TABLES = {
-    ("public", "org"): ("id", "name"),
-    ("public", "run"): ("id", "org_id", "state", "payload", "parts"),
-    ("etl", "unit"): ("id", "run_id", "cost"),
-}
-"""Tables with their columns."""
-
-VIEWS = {
-    "plain": (
-        "select id, run.state, concat_ws('_', state, payload) as status from public.run",
-        {"id": "run.id", "state": "run.state", "status": "run.payload run.state"},
-    ),
-    "joined": (
-        (
-            "select r.id, o.name as org, o.name || r.state as both\n"
-            "from public.run r join public.org o on o.id = r.org_id"
-        ),
-        {"id": "run.id", "org": "org.name", "both": "org.name run.state"},
-    ),
-    "counted": (
-        (
-            "select o.id, count(*) as runs, count(*) filter (where r.state = 'x') as xs, max(r.payload)\n"
-            "from public.org o left join public.run as r on r.org_id = o.id group by o.id"
-        ),
-        {"id": "org.id", "runs": "", "xs": "run.state", "max": "run.payload"},
-    ),
-    "with_parts": (
-        (
-            "with recent as (select id, state as s from public.run), n (k, total) as (\n"
-            "select run_id, sum(cost) from etl.unit group by 1)\n"
-            "select recent.id, n.total + 1 as more, s from recent join n on n.k = recent.id"
-        ),
-        {"id": "run.id", "more": "unit.cost", "s": "run.state"},
-    ),
-    "on_a_view": (
-        "select v.*, v.status || 'x' as more from public.plain v",
-        {
-            "id": "run.id",
-            "state": "run.state",
-            "status": "run.payload run.state",
-            "more": "run.payload run.state",
-        },
-    ),
-    "both": (
-        "select id, name as n from public.org union all select id, state from public.run",
-        {"id": "org.id run.id", "n": "org.name run.state"},
-    ),
-    "tree": (
-        (
-            "with recursive w as (select id, org_id from public.run union all\n"
-            "select u.id, w.org_id from etl.unit u join w on w.id = u.run_id) select * from w"
-        ),
-        {"id": "run.id unit.id", "org_id": "run.org_id"},
-    ),
-    "nested": (
-        "select r.id, (select sum(u.cost) from etl.unit u where u.run_id = r.id) as cost from public.run r",
-        {"id": "run.id", "cost": "run.id unit.cost unit.run_id"},
-    ),
-    "sideways": (
-        (
-            "select l.total, part, k.key from public.run r\n"
-            "cross join lateral (select sum(u.cost) as total from etl.unit u where u.run_id = r.id) l\n"
-            "cross join unnest(r.parts) as x(part), jsonb_each(r.payload::jsonb) k"
-        ),
-        {"total": "unit.cost", "part": "run.parts", "key": "run.payload"},
-    ),
-    "using_one": (
-        "select id, name, state from public.org join public.run using (id)",
-        {"id": "org.id run.id", "name": "org.name", "state": "run.state"},
-    ),
-    "whole": ("select to_jsonb(o) as j from public.org o", {"j": "org.id org.name"}),
-    "folded": ('SELECT R.ID, R.State AS "S" FROM Public.Run R', {"id": "run.id", "S": "run.state"}),
-    "outside": ("select u.id, nothing.x from auth.users u", {"id": "users.id", "x": "?"}),
-    "broken": ("select from where", {}),
-}
-"""Queries, and for each column the columns it is made of, as a person reads them out of the query."""
-
-
-@pytest.fixture(scope="module")
-def views() -> Ir:
-    columns = [
-        Column(schema, table, name, at, "text")
-        for (schema, table), names in TABLES.items()
-        for at, name in enumerate(names)
-    ]
-    every = [
-        *columns,
-        *(Table(*place) for place in TABLES),
-        *(View("public", name, VIEWS[name][0]) for name in VIEWS),
-    ]
-    return gather((fact, (Span("", 0, 0), "")) for fact in every)[0]
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_columns_of_a_view_are_traced(name: str, views: Ir) -> None:
-    traced = lineage(views)["public", name]
-    found = {
-        one.name: {"?" if source == UNKNOWN else ".".join(source[1:]) for source in one.sources}
-        for one in traced
-    }
-    assert found == {column: set(made.split()) for column, made in VIEWS[name][1].items()}
-
-
-def test_an_expression_is_the_author_s_own_text(views: Ir) -> None:
-    texts = {one.name: one.expression for one in lineage(views)["public", "counted"]}
-    assert texts == {
-        "id": "",
-        "runs": "count(*)",
-        "xs": "count(*) filter (where r.state = 'x')",
-        "max": "max(r.payload)",
-    }
-
-
-def test_a_select_list_is_named_as_postgresql_names_it() -> None:
-    query = (
-        "select a, b.c, count(*), x::int, 'é'::text, case when a then b end, (p)[1] q, t.*, coalesce(a,\n b),"
-        ' a is distinct from b as "as", extract(year from d) y, (select 1 from t limit 1), 1 as one from t'
-    )
-    assert [(one.name, one.text) for one in select_list(query)] == [
-        ("a", "a"),
-        ("c", "b.c"),
-        ("count", "count(*)"),
-        ("x", "x::int"),
-        ("text", "'é'::text"),
-        ("case", "case when a then b end"),
-        ("q", "(p)[1]"),
-        ("", "t.*"),
-        ("coalesce", "coalesce(a, b)"),
-        ("as", "a is distinct from b"),
-        ("y", "extract(year from d)"),
-        ("?column?", "(select 1 from t limit 1)"),
-        ("one", "1"),
-    ]
-    assert select_list("values (1)") == select_list("select from where") == ()
 
 
 def test_a_check_reads_no_query_with_sqlglot() -> None:
