@@ -1932,7 +1932,7 @@ comment on column public.activity_request.activity_id is 'The activity.';
 
 comment on column public.activity_request.activity_key is 'Its key in the payload of the workflow request; null for an activity that was requested alone.';
 
-comment on column public.activity_request.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.activity_request.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.activity_request.created_at is 'When it was requested.';
 
@@ -2088,7 +2088,7 @@ comment on column public.org_member.user_id is 'The user.';
 
 comment on column public.run_queue.activity_request_id is 'The run of the activity it is part of.';
 
-comment on column public.run_queue.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.run_queue.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.run_queue.created_at is 'When it was made.';
 
@@ -2248,7 +2248,7 @@ comment on column public.workflow.name is 'Its name, unique within the tenant.';
 
 comment on column public.workflow.org_id is 'The org that the row belongs to.';
 
-comment on column public.workflow_request.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.workflow_request.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.workflow_request.created_at is 'When it was requested.';
 
@@ -2288,13 +2288,45 @@ comment on type public.run_request_state is 'The states of run_request, in order
 
 comment on type public.workflow_request_state is 'The states of workflow_request, in order.';
 
+comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';
+
+comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
+
+comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
+
+comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
+
 comment on routine private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
 
 comment on routine private.member_tenants() is 'The tenants in which the signed-in user is member.';
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
 
+comment on routine private.run_queue_guard_insert() is 'Refuses births outside an initial state of rows of run_queue.';
+
+comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves of rows of run_queue.';
+
+comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
+
+comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
+
+comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
+
+comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
+
+comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
+
+comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
+
 comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
+
+comment on routine private.workflow_request_guard_insert() is 'Refuses births outside an initial state of rows of workflow_request.';
+
+comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
+
+comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
+
+comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';
 
 comment on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';
 

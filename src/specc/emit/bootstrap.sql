@@ -79,7 +79,7 @@ as $$
     )
 $$;
 
-grant usage on schema auth to anon, authenticated, service_role;
+grant usage on schema public, auth to anon, authenticated, service_role;
 alter table auth.users enable row level security;
 
 create schema if not exists extensions;

@@ -226,10 +226,17 @@ def _columns(machine: BoundMachine) -> Lowered:
         (Column(schema, table, "state", 10, qualified(schema, enum), default=born, needs=needs), "Where the row is in its life."),
         (Column(schema, table, "state_substate", 11, "text", not_null=False), "Why or how it is there; cleared when the state is left."),
         (Column(schema, table, "state_since", 12, "timestamptz", default="private.now()", needs=clock), "When it came into the state."),
-        (Column(schema, table, "attempt", 13, "integer", default="0"), f"How often it recovered, at most {machine.attempts} times."),
+        (Column(schema, table, "attempt", 13, "integer", default="0"), _recovered(machine)),
     ):  # fmt: skip
         yield column
         yield Comment(f"column {schema} {table} {column.name}", text)
+
+
+def _recovered(machine: BoundMachine) -> str:
+    if not machine.recoveries:
+        return "Always 0: no row of this machine recovers."
+    times = "once" if machine.attempts == 1 else f"{machine.attempts} times"
+    return f"How often it recovered, at most {times}."
 
 
 def _functions(machine: BoundMachine) -> Lowered:
@@ -250,11 +257,16 @@ def _functions(machine: BoundMachine) -> Lowered:
         "private", str(values["may_carry"]), carry, f"p_state {enum}, p_substate text", "boolean", "sql",
         render("may_carry", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
     )  # fmt: skip
+    text = f"Whether a row of {machine.name} may carry a substate in a state."
+    yield Comment(f"function private {values['may_carry']} {carry}", text)
     refused = f"p_id uuid, p_old {enum}, p_new {enum}, p_substate text, p_old_attempt integer, p_new_attempt integer"
+    signature = f"uuid, {enum}, {enum}, text, integer, integer"
     yield Function(
-        "private", str(values["refuse"]), f"uuid, {enum}, {enum}, text, integer, integer", refused, "void",
+        "private", str(values["refuse"]), signature, refused, "void",
         "plpgsql", render("refuse", **values), settings=_PINNED, needs=needs,
     )  # fmt: skip
+    text = f"Raises PT409 and says why a row of {machine.name} was refused."
+    yield Comment(f"function private {values['refuse']} {signature}", text)
     yield from _guards(machine, values)
 
 
@@ -287,13 +299,14 @@ def _guards(machine: BoundMachine, values: dict[str, object]) -> Lowered:
     Their names sort before others', so that no AFTER trigger acts on a row about to be refused.
     """
     needs = (("enum", machine.schema, machine.enum), ("table", machine.schema, machine.table))
-    for event in ("insert", "update"):
+    for event, refused in (("insert", "births outside an initial state"), ("update", "undeclared moves")):
         name = fit(f"{machine.name}_guard_{event}")
         body = render(f"guard_{event}", **values)
         yield Function(
             "private", name, "", "", "trigger", "plpgsql", body,
             security_definer=True, settings=_PINNED, needs=needs,
         )  # fmt: skip
+        yield Comment(f"function private {name}", f"Refuses {refused} of rows of {machine.name}.")
         yield Trigger(machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name)
 
 

@@ -16,6 +16,7 @@ from specc.ir.database import (
     Table,
     Unique,
 )
+from specc.ir.fact import Fact
 from specc.ir.model import Ir, walk
 from specc.ir.step import Step
 from specc.pg.ddl import create, create_table, drop
@@ -39,11 +40,20 @@ def _steps(ir: Ir) -> Iterator[Step]:
         if isinstance(fact, Table):
             yield Step(fact, table_text(ir, fact), drop(fact))
         else:
-            yield Step(fact, create(fact), "" if isinstance(fact, _GONE_WITH_OWNER) else drop(fact))
+            yield Step(fact, create(fact), "" if _goes_with_owner(fact) else drop(fact))
+
+
+def _goes_with_owner(fact: Fact) -> bool:
+    on_public = isinstance(fact, Comment) and fact.target == "schema public"
+    return isinstance(fact, _GONE_WITH_OWNER) and not on_public
 
 
 def table_text(ir: Ir, table: Table) -> str:
     """Return CREATE TABLE with all columns, keys and checks of a table."""
     place = (table.schema, table.name)
-    keys: list[PrimaryKey | Unique | Check] = [*ir.of_table(PrimaryKey, *place), *ir.of_table(Unique, *place), *ir.of_table(Check, *place)]
+    keys: list[PrimaryKey | Unique | Check] = [
+        *ir.of_table(PrimaryKey, *place),
+        *ir.of_table(Unique, *place),
+        *ir.of_table(Check, *place),
+    ]
     return create_table(table, ir.of_table(Column, *place), keys)

@@ -19,3 +19,5 @@ begin
 end
 $$;
 revoke all on function private.activity_request_guard_insert() from public, anon, authenticated, service_role;
+
+comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';

@@ -74,3 +74,5 @@ begin
 end
 $$;
 revoke all on function private.activity_request_guard_update() from public, anon, authenticated, service_role;
+
+comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';

@@ -13,3 +13,5 @@ as $$
     )
 $$;
 revoke all on function private.activity_request_may_carry(public.activity_request_state, text) from public, anon, authenticated, service_role;
+
+comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';

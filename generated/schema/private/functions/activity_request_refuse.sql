@@ -52,3 +52,5 @@ begin
 end
 $$;
 revoke all on function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';

@@ -19,3 +19,5 @@ begin
 end
 $$;
 revoke all on function private.run_queue_guard_insert() from public, anon, authenticated, service_role;
+
+comment on routine private.run_queue_guard_insert() is 'Refuses births outside an initial state of rows of run_queue.';

@@ -74,3 +74,5 @@ begin
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
+
+comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves of rows of run_queue.';

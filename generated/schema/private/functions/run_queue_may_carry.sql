@@ -13,3 +13,5 @@ as $$
     )
 $$;
 revoke all on function private.run_queue_may_carry(public.run_queue_state, text) from public, anon, authenticated, service_role;
+
+comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';

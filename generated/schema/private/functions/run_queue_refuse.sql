@@ -52,3 +52,5 @@ begin
 end
 $$;
 revoke all on function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';

@@ -81,3 +81,5 @@ begin
 end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
+
+comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';

@@ -13,3 +13,5 @@ as $$
     )
 $$;
 revoke all on function private.run_request_may_carry(public.run_request_state, text) from public, anon, authenticated, service_role;
+
+comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';

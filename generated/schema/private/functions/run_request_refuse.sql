@@ -74,3 +74,5 @@ begin
 end
 $$;
 revoke all on function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';

@@ -13,3 +13,5 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
+
+comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';

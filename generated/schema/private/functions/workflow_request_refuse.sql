@@ -52,3 +52,5 @@ begin
 end
 $$;
 revoke all on function private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';

@@ -80,7 +80,7 @@ comment on column public.activity_request.activity_id is 'The activity.';
 
 comment on column public.activity_request.activity_key is 'Its key in the payload of the workflow request; null for an activity that was requested alone.';
 
-comment on column public.activity_request.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.activity_request.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.activity_request.created_at is 'When it was requested.';
 

@@ -68,7 +68,7 @@ grant select on table public.run_queue to service_role;
 
 comment on column public.run_queue.activity_request_id is 'The run of the activity it is part of.';
 
-comment on column public.run_queue.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.run_queue.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.run_queue.created_at is 'When it was made.';
 

@@ -63,7 +63,7 @@ grant select on table public.workflow_request to authenticated;
 
 grant select on table public.workflow_request to service_role;
 
-comment on column public.workflow_request.attempt is 'How often it recovered, at most 0 times.';
+comment on column public.workflow_request.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.workflow_request.created_at is 'When it was requested.';
 
