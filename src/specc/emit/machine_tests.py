@@ -14,8 +14,9 @@ from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
 
-CHANNELS = ("update", "dated", "upsert", "merge", "trigger")
-"""UPDATE, UPDATE that sets `state_since`, INSERT … ON CONFLICT, MERGE, and a BEFORE trigger that changes the state."""
+CHANNELS = ("update", "dated", "again", "upsert", "merge", "trigger")
+"""UPDATE; UPDATE that sets `state_since`; UPDATE of a row that moved in the same transaction; INSERT … ON CONFLICT;
+MERGE; and a BEFORE trigger that changes the state."""
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
