@@ -180,7 +180,8 @@ class Grower:
 
     def item(self, depth: int) -> str:
         if depth < 4 and self.chance(0.3):
-            return " " + self.mapping(depth + 1).lstrip(" #\n").replace("b: [\n", "", 1)
+            rows = self.mapping(depth + 1).removeprefix("\n").removeprefix("# b: [\n")
+            return " " + rows[2 * (depth + 1) :]
         return self.value(depth)
 
     def text(self) -> str:
@@ -277,7 +278,7 @@ def check_characters(source: SourceFile, node: Node, value: str) -> None:
         at = source.text[span.start : span.end]
         if is_exact:
             is_end = span.start == span.end == node.end
-            assert at == sign or (sign in " \n" and at == "\n") or (is_end and sign == "\n")
+            assert at == sign or (sign in " \n" and at == "\n") or (is_end and sign in " \n")
         else:
             assert (span.start, span.end) == (node.start, node.end)
 

@@ -21,6 +21,7 @@ _FLOW_REST_END = re.compile(r"[\r\n,\[\]{}]|[ \t]#|\Z")
 _KEY_BEFORE = re.compile(
     r"[ \t]*(?:- +)*(?:\"[^\"\n]*\"[ \t]*|'[^'\n]*'[ \t]*|[^\s#\"'][^\n]*?):[ \t]+(?=\S)"
 )
+_GLUED_KEY = re.compile(r"[ \t]*(?:- +)*([\w.-]+):(?=[{\[\"'])")
 _DIRECTIVE = re.compile(r"^%[^\n\r]*", re.MULTILINE)
 _LONGEST_KEY = 1024  # in YAML itself: the specification's limit for implicit keys
 _CLOSING = {"{": "}", "[": "]"}
@@ -181,6 +182,10 @@ def _colon(failure: Failure) -> Diagnostic | None:
     start = _text_before(failure) if failure.character == ":" else None
     if start is None:
         return None
+    glued = _GLUED_KEY.match(failure.text, failure.line_start(at))
+    if glued and failure.innermost.style not in _CLOSING:
+        message = f"the colon after {brief(glued[1])} wants a space behind it"
+        return failure.finding(yaml_codes.SYNTAX, glued.end() - 1, 1, message)
     text = failure.text[start:at] + failure.rest(at)
     message = "a colon inside plain text begins a value"
     return failure.finding(
@@ -260,7 +265,11 @@ def _no_colon(failure: Failure) -> Diagnostic | None:
     at = -1
     if "could not find expected ':'" in failure.problem:
         at = failure.context_at
-    elif failure.character == ":" and 0 <= failure.last.start < failure.line_start(failure.at):
+    elif (
+        failure.character == ":"
+        and failure.last.style != "-"
+        and 0 <= failure.last.start < failure.line_start(failure.at)
+    ):
         # A text by itself, on the lines before, swallowed the next key.
         before = failure.text[failure.line_start(failure.last.start) : failure.last.start]
         at = failure.last.start if not before.strip(" -") else -1

@@ -154,7 +154,8 @@ class _Reader:
         except yaml.MarkedYAMLError:
             roots = []
         for value, node in roots:
-            if isinstance(value, dict) and all(isinstance(one, str) and one for one in value.values()):
+            is_line = isinstance(value, dict) and node.style == "-"
+            if is_line and all(isinstance(one, str) and one for one in value.values()):
                 return [
                     Document(self.found.path, value, Node(start, root.end, "-", -1, -1, node.children), True)
                 ]
