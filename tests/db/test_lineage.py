@@ -77,6 +77,13 @@ VIEWS = {
         ),
         {"total": "unit.cost", "part": "run.parts", "key": "run.payload"},
     ),
+    "starred": (
+        (
+            "select * from (select cost as a from etl.unit) p, (select name as b from public.org) q\n"
+            "cross join (select state as c from public.run) s, (values (1, 2)) v (d, e)"
+        ),
+        {"a": "unit.cost", "b": "org.name", "c": "run.state", "d": "", "e": ""},
+    ),
     "using_one": (
         "select id, name, state from public.org join public.run using (id)",
         {"id": "org.id run.id", "name": "org.name", "state": "run.state"},

@@ -7,7 +7,7 @@ no text of sqlglot's comes into any file. What it cannot read is left untraced, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -132,8 +132,11 @@ class _Query:
             return {name: one | other for (name, one), other in zip(left.items(), others, strict=False)}
         if query.unnest() is not scope.expression:
             return self._inner(query)
+        if not isinstance(query, exp.Query):
+            # A list of values, or a function over rows: each column comes from all it is made with.
+            return dict.fromkeys(scope.outer_columns or (), self._made_of(scope.expression, scope))
         found: Outputs = {}
-        for at, item in enumerate(query.selects if isinstance(query, exp.Query) else ()):
+        for at, item in enumerate(query.selects):
             if item.is_star:
                 found |= self._starred(item, scope)
             else:
@@ -149,7 +152,7 @@ class _Query:
         """Return the columns that `*` or `name.*` stands for."""
         wanted = getattr(item, "table", "")
         found: Outputs = {}
-        for name, (_, source) in scope.selected_sources.items():
+        for name, source in _in_order(scope):
             if not wanted or name == wanted:
                 for column, sources in self._columns(source).items():
                     found[column] = found.get(column, frozenset()) | sources
@@ -180,15 +183,18 @@ class _Query:
             if column.table in named:
                 return self._column(named[column.table], column.name, scope)
             if not column.table:
-                # Several relations have it only where USING makes one column of theirs.
-                holding = [one for one in named.values() if column.name in self._columns(one)]
-                holding = holding or [one for one in named.values() if not self._columns(one)][:1]
-                if column.name in named and not holding:
-                    return _all(self._columns(named[column.name]))
-                if holding:
+                if holding := self._holding(column.name, named.values()):
                     return frozenset().union(*(self._column(one, column.name, scope) for one in holding))
+                if column.name in named:
+                    return _all(self._columns(named[column.name]))
             scope = scope.parent
         return frozenset({UNKNOWN})
+
+    def _holding(self, name: str, relations: Iterable[exp.Expr | Scope]) -> list[exp.Expr | Scope]:
+        """Return the relations that have a column: several only where USING makes one of theirs."""
+        holding = [one for one in relations if name in self._columns(one)]
+        unknown = [one for one in relations if not self._columns(one)]
+        return holding or (unknown if len(unknown) == 1 else [])
 
     def _columns(self, source: exp.Expr | Scope) -> Outputs:
         """Return the columns of a relation in FROM; none for a function and a relation outside the project."""
@@ -217,6 +223,15 @@ class _Query:
             return frozenset({UNKNOWN})
         # A function, or a list of values: each of its columns comes from all it is called with.
         return self._made_of(source.expression if isinstance(source, Scope) else source.this, scope)
+
+
+def _in_order(scope: Scope) -> list[tuple[str, exp.Expr | Scope]]:
+    """Return the relations of a scope as they stand in FROM, which versions of sqlglot list differently."""
+    args = scope.expression.args
+    parts = [args.get("from_") or args.get("from"), *(args.get("joins") or ()), *(args.get("laterals") or ())]
+    names = [part.alias_or_name for part in parts if part is not None]
+    found = [(name, source) for name, (_, source) in scope.selected_sources.items()]
+    return sorted(found, key=lambda one: names.index(one[0]) if one[0] in names else len(names))
 
 
 def _all(columns: Outputs) -> frozenset[Source]:
