@@ -38,9 +38,9 @@ def _line(fact: Fact) -> str:
 
 def load(text: str) -> Ir:
     """Read a lock's text back. Raises `LockError` with the line where it is no lock."""
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # A text may hold what splitlines takes for a line's end.
     try:
-        head = json.loads(lines[0]) if lines else {}
+        head = json.loads(lines[0])
     except json.JSONDecodeError:
         head = {}
     if not isinstance(head, dict) or head.get("specc") != "lock":
