@@ -1,0 +1,266 @@
+"""What others' tools say of what we generate: squawk, Supabase's linter and type generator, plpgsql_check.
+
+What a tool reports and we keep all the same stands here by name, with the reason.
+"""
+
+import json
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from supabase_cli import SupabaseCli, UnavailableError, supabase
+
+from specc import driver
+from specc.cli import main
+from specc.pg.apply import apply
+from specc.pg.binaries import embedded, installed
+from specc.pg.server import Server, serve
+
+pytestmark = pytest.mark.pg
+
+OWNER = "flagship_owner"
+GENERATED = Path(__file__).parents[2] / "generated"
+MIGRATIONS = sorted((GENERATED / "migrations").glob("*.sql"))
+
+SQUAWK_MAY_SAY = {
+    "prefer-bigint-over-int": "attempts of a row are counted to a thousand at most",
+    "prefer-bigint-over-smallint": "phases and positions are few, and the specs say smallint",
+    "require-lock-timeout": "a first migration locks tables of its own and, for a moment, auth.users",
+    "require-statement-timeout": "a first migration fills and scans nothing",
+}
+
+SPLINTER_MAY_SAY = {
+    "unused_index": "nobody has asked this database anything yet",
+    "rls_enabled_no_policy etl_api.etl_log": "no role of the API reads the log",
+}
+
+
+def squawk(folder: Path) -> list[dict[str, str]]:
+    program = Path(sysconfig.get_path("scripts")) / "squawk"
+    if not program.exists():
+        pytest.skip("squawk-cli is not installed here")
+    command = [program, "--reporter=json", "--pg-version=15", "--assume-in-transaction"]
+    done = subprocess.run([*command, *folder.glob("*.sql")], capture_output=True, text=True, check=False)
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
+def test_squawk_finds_the_migrations_sound() -> None:
+    found = squawk(GENERATED / "migrations")
+    assert {one["rule_name"] for one in found} == set(SQUAWK_MAY_SAY)
+
+
+def test_squawk_finds_the_migrations_of_a_new_project_sound(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["init", str(tmp_path)])
+    for path, text in driver.build(tmp_path).files.items():
+        if path.startswith("migrations/"):
+            (tmp_path / Path(path).name).write_text(text, encoding="utf-8")
+    found = [one for one in squawk(tmp_path) if one["rule_name"] not in SQUAWK_MAY_SAY]
+    assert found == []
+
+
+@pytest.fixture(scope="module")
+def reachable() -> Iterator[Server]:
+    """A server over TCP with a bootstrapped database `flagship`, whose owner has the superuser's password.
+
+    The oldest at hand: Supabase itself runs 15 and 17.
+    """
+    oldest = min((*installed(), embedded()), key=lambda build: build.version)
+    with serve(oldest, tcp=True) as server:
+        owner = sql.Identifier(OWNER)
+        order = sql.SQL("create role {} login password {}").format(owner, sql.Literal(server.password))
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            connection.execute(order)
+            connection.execute(sql.SQL("create database flagship owner {}").format(owner))
+        apply(server.dsn("flagship"), (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cli(reachable: Server, tmp_path_factory: pytest.TempPathFactory) -> SupabaseCli:
+    """Supabase's command line in a project with our migrations, which it has applied as they are."""
+    try:
+        cli = supabase(tmp_path_factory.mktemp("supabase"))
+    except UnavailableError as error:
+        pytest.skip(f"no Supabase CLI: {error}")
+    for path in MIGRATIONS:
+        (cli.folder / "supabase" / "migrations" / path.name).write_bytes(path.read_bytes())
+    cli("migration", "up", url=as_owner(reachable))
+    return cli
+
+
+def as_owner(server: Server) -> str:
+    return server.url("flagship").replace("//postgres:", f"//{OWNER}:")
+
+
+def test_supabase_applies_each_migration_once(cli: SupabaseCli, reachable: Server) -> None:
+    with psycopg.connect(reachable.dsn("flagship")) as connection:
+        rows = connection.execute("select version from supabase_migrations.schema_migrations").fetchall()
+    assert [version for (version,) in rows] == [path.name.partition("_")[0] for path in MIGRATIONS]
+
+
+def test_splinter_finds_the_database_sound(cli: SupabaseCli, reachable: Server) -> None:
+    said = cli("db", "advisors", "--level=info", "--output-format=json", url=reachable.url("flagship"))
+    found = {
+        name
+        if (name := one["name"]) in SPLINTER_MAY_SAY
+        else f"{name} {one['metadata']['schema']}.{one['metadata']['name']}"
+        for one in json.loads(said)["results"]
+    }
+    assert found == set(SPLINTER_MAY_SAY)
+
+
+def test_supabase_knows_our_tables_and_states_as_types(cli: SupabaseCli, reachable: Server) -> None:
+    types = cli("gen", "types", "--schema=public", url=as_owner(reachable))
+    with psycopg.connect(reachable.dsn("flagship")) as connection:
+        relations = connection.execute(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')"
+        ).fetchall()
+        enums = connection.execute(
+            """select t.typname, string_agg('"' || e.enumlabel || '"', '|' order by e.enumsortorder)
+            from pg_type as t join pg_enum as e on e.enumtypid = t.oid group by 1"""
+        ).fetchall()
+    tight = types.replace(" ", "").replace("\n", "")
+    assert [name for (name,) in relations if f'"{name}":{{Row:' not in tight] == []
+    assert [name for name, labels in enums if f'"{name}":{labels}' not in tight] == []
+
+
+CHECKED = """
+    select p.oid::regprocedure::text, c.lineno, c.level, c.sqlstate, c.message, c.detail
+    from pg_proc as p
+    join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
+    left join pg_trigger as t on t.tgfoid = p.oid and not t.tgisinternal
+    cross join lateral plpgsql_check_function_tb(
+        p.oid, coalesce(t.tgrelid, 0), fatal_errors => false, performance_warnings => true,
+        security_warnings => true, extra_warnings => true, other_warnings => true, compatibility_warnings => true
+    ) as c
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'etl_api'::regnamespace)
+"""
+
+
+FAULTY = """
+    create function private.faulty() returns trigger language plpgsql set search_path = '' as $$
+    begin
+        new.nmae := 'x';
+        return new;
+    end
+    $$;
+    create trigger faulty before insert on public.org for each row execute function private.faulty();
+"""
+
+
+def test_plpgsql_check_finds_no_fault_in_a_function(flagship_admin: str) -> None:
+    """With all warnings, and trigger functions on their tables, which Supabase's `db lint` leaves out."""
+    with psycopg.connect(flagship_admin) as connection:
+        if not connection.execute(
+            "select from pg_available_extensions where name = 'plpgsql_check'"
+        ).fetchall():
+            pytest.skip("the server has no plpgsql_check (Debian: postgresql-15-plpgsql-check)")
+        connection.execute("create extension plpgsql_check")
+        assert connection.execute(CHECKED.encode()).fetchall() == []
+        connection.execute(FAULTY)
+        ((function, *_),) = connection.execute(CHECKED.encode()).fetchall()
+        assert function == "private.faulty()"
+
+
+OVERLOOKED = {
+    "a policy that names no role, speaks of all commands, or lets rows change into what it would not let in": """
+        select format('%s on %s', policyname, tablename) from pg_policies
+        where schemaname <> 'auth'
+            and ('public' = any (roles) or cmd = 'ALL' or (cmd = 'UPDATE' and with_check is null))
+    """,
+    "rows that a role may change but not see, which then changes none": """
+        select format('%s on %s', p.policyname, p.tablename) from pg_policies as p
+        where p.cmd in ('UPDATE', 'DELETE') and not exists (
+            select from pg_policies as s
+            where (s.schemaname, s.tablename) = (p.schemaname, p.tablename) and s.cmd = 'SELECT'
+                and s.roles @> p.roles
+        )
+    """,
+    "a column that a policy compares, without an index that it leads": """
+        select distinct format('%s of %s', a.attname, c.relname)
+        from pg_policies as p
+        join pg_class as c on c.oid = format('%I.%I', p.schemaname, p.tablename)::regclass
+        join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0
+            and concat(p.qual, ' ', p.with_check) ~ format('\\m%s\\M', a.attname)
+        where p.schemaname <> 'auth' and not exists (
+            select from pg_index as i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null
+        )
+    """,
+    "an index that another one begins with": """
+        select format('%s by %s', a.indexrelid::regclass, b.indexrelid::regclass)
+        from pg_index as a join pg_index as b on a.indrelid = b.indrelid and a.indexrelid <> b.indexrelid
+        join pg_class as c on c.oid = a.indrelid and c.relnamespace = 'public'::regnamespace
+        where not a.indisunique and a.indpred is null and b.indpred is null
+            and concat(b.indkey::text, ' ') like concat(a.indkey::text, ' %')
+    """,
+    "a grant on a table or view that lets a role empty it or build on it": """
+        select format('%s by %s', c.oid::regclass, r)
+        from pg_class as c cross join unnest(array['anon', 'authenticated', 'service_role']) as r
+        where c.relkind in ('r', 'v') and c.relnamespace in ('public'::regnamespace, 'etl_api'::regnamespace)
+            and has_table_privilege(r, c.oid, 'truncate, references, trigger')
+    """,
+    "a function whose search path its caller sets": """
+        select p.oid::regprocedure::text from pg_proc as p
+        where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'etl_api'::regnamespace)
+            and array['search_path=""'] <@ p.proconfig is not true
+    """,
+}
+
+
+@pytest.mark.parametrize("fault", OVERLOOKED)
+def test_what_the_linters_overlook(shared_flagship: str, fault: str) -> None:
+    with psycopg.connect(shared_flagship) as connection:
+        found = connection.execute(OVERLOOKED[fault].encode()).fetchall()
+    assert found == []
+
+
+def test_a_policy_asks_once_for_a_statement_who_the_user_is(shared_flagship: str) -> None:
+    """In a plan, what is asked for each row stands in a filter, and what is asked once in an init plan."""
+    with psycopg.connect(shared_flagship) as connection:
+        rows = connection.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_policies where schemaname <> 'auth' and cmd = 'SELECT'"
+        ).fetchall()
+        connection.execute("set local role authenticated")
+        for (table,) in rows:
+            plan = connection.execute(f"explain (costs off) select * from {table}".encode()).fetchall()
+            lines = [line for (line,) in plan]
+            assert any("InitPlan" in line for line in lines), table
+            assert [line for line in lines if "Filter" in line and "tenants(" in line] == [], table
+
+
+ACCESS = """
+    select c.oid::regclass::text, c.relacl::text from pg_class as c
+    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace, 'etl_api'::regnamespace)
+        and c.relkind in ('r', 'v', 'S')
+    union all
+    select p.oid::regprocedure::text, p.proacl::text from pg_proc as p
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'etl_api'::regnamespace)
+    order by 1
+"""
+
+GENEROUS = """
+    alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+    alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+    alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+"""
+
+
+def test_default_privileges_of_the_past_open_nothing(shared_flagship: str, database: str) -> None:
+    """Supabase's older projects grant everything in `public` to the API's roles as it is created."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)))
+    apply(database, (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
+    owner = make_conninfo(database, user=OWNER)
+    apply(owner, GENEROUS)
+    for path in MIGRATIONS:
+        apply(owner, path.read_text(encoding="utf-8"))
+    with psycopg.connect(shared_flagship) as one, psycopg.connect(owner) as other:
+        assert other.execute(ACCESS).fetchall() == one.execute(ACCESS).fetchall()
