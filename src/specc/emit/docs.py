@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from specc.emit import mermaid
@@ -38,11 +38,16 @@ DOCS = "generated/docs"
 
 
 def docs_files(
-    pages: Sequence[Page], title: str, about: str, output: str, overview: Sequence[Block] = ()
+    pages: Iterable[Page], title: str, about: str, output: str, overview: Sequence[Block] = ()
 ) -> dict[str, str]:
     """Return all pages and their index by path below the output folder, which `output` is to the project."""
-    files = {f"docs/{page.path}": render(page, f"{output}/docs") for page in pages}
-    return {f"docs/{INDEX}": index(pages, title, about, overview), **files}
+    files: dict[str, str] = {}
+    heads = []
+    for page in pages:
+        files[f"docs/{page.path}"] = render(page, f"{output}/docs")
+        # A project has thousands of pages: each goes as soon as it is printed.
+        heads.append(replace(page, blocks=()))
+    return {f"docs/{INDEX}": index(heads, title, about, overview), **files}
 
 
 def render(page: Page, docs: str = DOCS) -> str:

@@ -19,12 +19,12 @@ MOST_TABLES = 40
 """Beyond this an entity diagram is no longer legible; long before GitHub refuses it (50,000 characters)."""
 
 
-def pages(project: Project, ir: Ir, kinds: Iterable[Kind]) -> list[Page]:
-    """Return every page in the order of the kinds, views last."""
-    found = [
-        page for kind in kinds for entry in project.all(kind.key) for page in kind.page(entry, project, ir)
-    ]
-    return [*found, *view_pages(project, ir)]
+def pages(project: Project, ir: Ir, kinds: Iterable[Kind]) -> Iterator[Page]:
+    """Yield every page in the order of the kinds, views last."""
+    for kind in kinds:
+        for entry in project.all(kind.key):
+            yield from kind.page(entry, project, ir)
+    yield from view_pages(project, ir)
 
 
 def overview(project: Project, ir: Ir) -> Iterator[Block]:
