@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(238);
+select plan(244);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -301,6 +301,39 @@ select is(
     array['org_id', 'workflow_id', 'key']::text[],
     'key activity_org_id_workflow_id_key_key'
 );
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity'::regclass and c.contype = 'f' and c.conname = 'activity_object_type_id_fkey' and c.confrelid = 'public.object_type'::regclass and c.confdeltype = 'r'
+    ),
+    array['object_type_id']::text[],
+    'key activity_object_type_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity'::regclass and c.contype = 'f' and c.conname = 'activity_org_id_fkey' and c.confrelid = 'public.org'::regclass and c.confdeltype = 'r'
+    ),
+    array['org_id']::text[],
+    'key activity_org_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity'::regclass and c.contype = 'f' and c.conname = 'activity_workflow_id_fkey' and c.confrelid = 'public.workflow'::regclass and c.confdeltype = 'c'
+    ),
+    array['workflow_id', 'org_id']::text[],
+    'key activity_workflow_id_fkey'
+);
 select ok((select indisunique and indisvalid from pg_index where indexrelid = to_regclass('public.activity_org_id_key_where_key')), 'unique index activity_org_id_key_where_key');
 select is(
     array(
@@ -321,8 +354,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.activity'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.activity', 'references')), 'anon: no truncate, references or trigger on activity');
-select ok(not (has_table_privilege('authenticated', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.activity', 'references')), 'authenticated: no truncate, references or trigger on activity');
-select ok(not (has_table_privilege('service_role', 'public.activity', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.activity', 'references')), 'service_role: no truncate, references or trigger on activity');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.activity', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on activity'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of activity'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.activity', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'authenticated: rights on activity'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert datapoint_ids', 'insert destinations', 'insert key', 'insert name', 'insert object_type_id', 'insert org_id', 'insert phase', 'insert setup', 'insert type', 'insert workflow_id', 'update datapoint_ids', 'update destinations', 'update key', 'update name', 'update object_type_id', 'update phase', 'update setup', 'update type', 'update workflow_id']::text[],
+    'authenticated: rights on columns of activity'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.activity', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on activity'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert created_at', 'insert datapoint_ids', 'insert destinations', 'insert key', 'insert name', 'insert object_type_id', 'insert org_id', 'insert phase', 'insert setup', 'insert type', 'insert workflow_id', 'update created_at', 'update datapoint_ids', 'update destinations', 'update key', 'update name', 'update object_type_id', 'update phase', 'update setup', 'update type', 'update workflow_id']::text[],
+    'service_role: rights on columns of activity'
+);
 select * from finish();
 rollback;

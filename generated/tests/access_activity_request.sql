@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(256);
+select plan(265);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -330,6 +330,39 @@ select is(
     'key activity_request_org_id_workflow_request_id_activity_key_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity_request'::regclass and c.contype = 'f' and c.conname = 'activity_request_activity_id_fkey' and c.confrelid = 'public.activity'::regclass and c.confdeltype = 'r'
+    ),
+    array['activity_id', 'org_id']::text[],
+    'key activity_request_activity_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity_request'::regclass and c.contype = 'f' and c.conname = 'activity_request_org_id_fkey' and c.confrelid = 'public.org'::regclass and c.confdeltype = 'r'
+    ),
+    array['org_id']::text[],
+    'key activity_request_org_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.activity_request'::regclass and c.contype = 'f' and c.conname = 'activity_request_workflow_request_id_fkey' and c.confrelid = 'public.workflow_request'::regclass and c.confdeltype = 'c'
+    ),
+    array['workflow_request_id', 'org_id']::text[],
+    'key activity_request_workflow_request_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.activity_request'::regclass and contype = 'c' and convalidated
@@ -348,11 +381,125 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.activity_request'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.activity_request', 'references')), 'anon: no truncate, references or trigger on activity_request');
-select ok(not (has_table_privilege('authenticated', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.activity_request', 'references')), 'authenticated: no truncate, references or trigger on activity_request');
-select ok(not (has_table_privilege('service_role', 'public.activity_request', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.activity_request', 'references')), 'service_role: no truncate, references or trigger on activity_request');
-select ok(not has_table_privilege('anon', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on activity_request_status');
-select ok(not has_table_privilege('authenticated', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on activity_request_status');
-select ok(not has_table_privilege('service_role', 'public.activity_request_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on activity_request_status');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.activity_request', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on activity_request'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of activity_request'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.activity_request', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on activity_request'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert activity_id', 'insert idempotency_key', 'insert input', 'insert org_id', 'insert setup', 'insert webhook_secret_name', 'insert webhook_url']::text[],
+    'authenticated: rights on columns of activity_request'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.activity_request', one)
+        order by place
+    ),
+    array['select']::text[],
+    'service_role: rights on activity_request'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert activity_id', 'insert idempotency_key', 'insert input', 'insert org_id', 'insert setup', 'insert webhook_secret_name', 'insert webhook_url']::text[],
+    'service_role: rights on columns of activity_request'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.activity_request_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on activity_request_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of activity_request_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.activity_request_status', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on activity_request_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of activity_request_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.activity_request_status', one)
+        order by place
+    ),
+    array['select']::text[],
+    'service_role: rights on activity_request_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.activity_request_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of activity_request_status'
+);
 select * from finish();
 rollback;

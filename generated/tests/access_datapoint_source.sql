@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(66);
+select plan(71);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -120,6 +120,28 @@ select is(
     'key datapoint_source_source_id_datapoint_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.datapoint_source'::regclass and c.contype = 'f' and c.conname = 'datapoint_source_datapoint_id_fkey' and c.confrelid = 'public.datapoint'::regclass and c.confdeltype = 'c'
+    ),
+    array['datapoint_id']::text[],
+    'key datapoint_source_datapoint_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.datapoint_source'::regclass and c.contype = 'f' and c.conname = 'datapoint_source_source_id_fkey' and c.confrelid = 'public.source'::regclass and c.confdeltype = 'c'
+    ),
+    array['source_id']::text[],
+    'key datapoint_source_source_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.datapoint_source'::regclass and contype = 'c' and convalidated
@@ -138,8 +160,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.datapoint_source'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.datapoint_source', 'references')), 'anon: no truncate, references or trigger on datapoint_source');
-select ok(not (has_table_privilege('authenticated', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.datapoint_source', 'references')), 'authenticated: no truncate, references or trigger on datapoint_source');
-select ok(not (has_table_privilege('service_role', 'public.datapoint_source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.datapoint_source', 'references')), 'service_role: no truncate, references or trigger on datapoint_source');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.datapoint_source', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on datapoint_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of datapoint_source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.datapoint_source', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on datapoint_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of datapoint_source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.datapoint_source', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on datapoint_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert cardinality', 'insert confidence', 'insert datapoint_id', 'insert key_mapping_json', 'insert name', 'insert path', 'insert source_id', 'update cardinality', 'update confidence', 'update datapoint_id', 'update key_mapping_json', 'update name', 'update path', 'update source_id']::text[],
+    'service_role: rights on columns of datapoint_source'
+);
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(223);
+select plan(229);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -279,6 +279,39 @@ select is(
     'key factor_org_id_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.factor'::regclass and c.contype = 'f' and c.conname = 'factor_activity_id_fkey' and c.confrelid = 'public.activity'::regclass and c.confdeltype = 'c'
+    ),
+    array['activity_id', 'org_id']::text[],
+    'key factor_activity_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.factor'::regclass and c.contype = 'f' and c.conname = 'factor_datapoint_id_fkey' and c.confrelid = 'public.datapoint'::regclass and c.confdeltype = 'r'
+    ),
+    array['datapoint_id']::text[],
+    'key factor_datapoint_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.factor'::regclass and c.contype = 'f' and c.conname = 'factor_org_id_fkey' and c.confrelid = 'public.org'::regclass and c.confdeltype = 'r'
+    ),
+    array['org_id']::text[],
+    'key factor_org_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.factor'::regclass and contype = 'c' and convalidated
@@ -297,8 +330,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.factor'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.factor', 'references')), 'anon: no truncate, references or trigger on factor');
-select ok(not (has_table_privilege('authenticated', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.factor', 'references')), 'authenticated: no truncate, references or trigger on factor');
-select ok(not (has_table_privilege('service_role', 'public.factor', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.factor', 'references')), 'service_role: no truncate, references or trigger on factor');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.factor', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on factor'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.factor'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of factor'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.factor', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'authenticated: rights on factor'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.factor'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert activity_id', 'insert datapoint_id', 'insert is_guardrail', 'insert operands', 'insert operator', 'insert org_id', 'insert position', 'insert when_unknown', 'update activity_id', 'update datapoint_id', 'update is_guardrail', 'update operands', 'update operator', 'update position', 'update when_unknown']::text[],
+    'authenticated: rights on columns of factor'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.factor', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on factor'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.factor'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert activity_id', 'insert created_at', 'insert datapoint_id', 'insert description', 'insert is_guardrail', 'insert operands', 'insert operator', 'insert org_id', 'insert position', 'insert when_unknown', 'update activity_id', 'update created_at', 'update datapoint_id', 'update description', 'update is_guardrail', 'update operands', 'update operator', 'update position', 'update when_unknown']::text[],
+    'service_role: rights on columns of factor'
+);
 select * from finish();
 rollback;

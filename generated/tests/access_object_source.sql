@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(76);
+select plan(81);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -129,6 +129,28 @@ select is(
     'key object_source_source_id_object_type_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.object_source'::regclass and c.contype = 'f' and c.conname = 'object_source_object_type_id_fkey' and c.confrelid = 'public.object_type'::regclass and c.confdeltype = 'c'
+    ),
+    array['object_type_id']::text[],
+    'key object_source_object_type_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.object_source'::regclass and c.contype = 'f' and c.conname = 'object_source_source_id_fkey' and c.confrelid = 'public.source'::regclass and c.confdeltype = 'c'
+    ),
+    array['source_id']::text[],
+    'key object_source_source_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.object_source'::regclass and contype = 'c' and convalidated
@@ -147,8 +169,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.object_source'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.object_source', 'references')), 'anon: no truncate, references or trigger on object_source');
-select ok(not (has_table_privilege('authenticated', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.object_source', 'references')), 'authenticated: no truncate, references or trigger on object_source');
-select ok(not (has_table_privilege('service_role', 'public.object_source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.object_source', 'references')), 'service_role: no truncate, references or trigger on object_source');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.object_source', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on object_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of object_source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.object_source', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on object_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of object_source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.object_source', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on object_source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert external_key_mapping_json', 'insert external_key_path', 'insert key_mapping_json', 'insert name', 'insert name_mapping_json', 'insert name_path', 'insert object_type_id', 'insert path', 'insert source_id', 'update external_key_mapping_json', 'update external_key_path', 'update key_mapping_json', 'update name', 'update name_mapping_json', 'update name_path', 'update object_type_id', 'update path', 'update source_id']::text[],
+    'service_role: rights on columns of object_source'
+);
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(44);
+select plan(47);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -113,8 +113,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.object_type'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.object_type', 'references')), 'anon: no truncate, references or trigger on object_type');
-select ok(not (has_table_privilege('authenticated', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.object_type', 'references')), 'authenticated: no truncate, references or trigger on object_type');
-select ok(not (has_table_privilege('service_role', 'public.object_type', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.object_type', 'references')), 'service_role: no truncate, references or trigger on object_type');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.object_type', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on object_type'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_type'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of object_type'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.object_type', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on object_type'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_type'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of object_type'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.object_type', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on object_type'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.object_type'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert about', 'insert label', 'insert name', 'update about', 'update label', 'update name']::text[],
+    'service_role: rights on columns of object_type'
+);
 select * from finish();
 rollback;

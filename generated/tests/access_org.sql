@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(98);
+select plan(101);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -166,8 +166,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.org'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.org', 'references')), 'anon: no truncate, references or trigger on org');
-select ok(not (has_table_privilege('authenticated', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.org', 'references')), 'authenticated: no truncate, references or trigger on org');
-select ok(not (has_table_privilege('service_role', 'public.org', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.org', 'references')), 'service_role: no truncate, references or trigger on org');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.org', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on org'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of org'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.org', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on org'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['update name']::text[],
+    'authenticated: rights on columns of org'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.org', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on org'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert name', 'insert slug', 'update name', 'update slug']::text[],
+    'service_role: rights on columns of org'
+);
 select * from finish();
 rollback;

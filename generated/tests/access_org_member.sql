@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(93);
+select plan(98);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -155,6 +155,28 @@ select is(
     'key org_member_org_id_user_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.org_member'::regclass and c.contype = 'f' and c.conname = 'org_member_org_id_fkey' and c.confrelid = 'public.org'::regclass and c.confdeltype = 'r'
+    ),
+    array['org_id']::text[],
+    'key org_member_org_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.org_member'::regclass and c.contype = 'f' and c.conname = 'org_member_user_id_fkey' and c.confrelid = 'auth.users'::regclass and c.confdeltype = 'c'
+    ),
+    array['user_id']::text[],
+    'key org_member_user_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.org_member'::regclass and contype = 'c' and convalidated
@@ -173,8 +195,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.org_member'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.org_member', 'references')), 'anon: no truncate, references or trigger on org_member');
-select ok(not (has_table_privilege('authenticated', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.org_member', 'references')), 'authenticated: no truncate, references or trigger on org_member');
-select ok(not (has_table_privilege('service_role', 'public.org_member', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.org_member', 'references')), 'service_role: no truncate, references or trigger on org_member');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.org_member', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on org_member'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org_member'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of org_member'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.org_member', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on org_member'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org_member'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of org_member'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.org_member', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on org_member'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.org_member'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert org_id', 'insert role', 'insert user_id', 'update role']::text[],
+    'service_role: rights on columns of org_member'
+);
 select * from finish();
 rollback;

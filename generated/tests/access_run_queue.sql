@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(181);
+select plan(192);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -240,6 +240,61 @@ select is(
     'key run_queue_org_id_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.run_queue'::regclass and c.contype = 'f' and c.conname = 'run_queue_activity_request_id_fkey' and c.confrelid = 'public.activity_request'::regclass and c.confdeltype = 'c'
+    ),
+    array['activity_request_id', 'org_id']::text[],
+    'key run_queue_activity_request_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.run_queue'::regclass and c.contype = 'f' and c.conname = 'run_queue_object_id_fkey' and c.confrelid = 'public.object'::regclass and c.confdeltype = 'n'
+    ),
+    array['object_id', 'org_id']::text[],
+    'key run_queue_object_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.run_queue'::regclass and c.contype = 'f' and c.conname = 'run_queue_org_id_fkey' and c.confrelid = 'public.org'::regclass and c.confdeltype = 'r'
+    ),
+    array['org_id']::text[],
+    'key run_queue_org_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.run_queue'::regclass and c.contype = 'f' and c.conname = 'run_queue_run_request_id_fkey' and c.confrelid = 'public.run_request'::regclass and c.confdeltype = 'n'
+    ),
+    array['run_request_id', 'org_id']::text[],
+    'key run_queue_run_request_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.run_queue'::regclass and c.contype = 'f' and c.conname = 'run_queue_source_id_fkey' and c.confrelid = 'public.source'::regclass and c.confdeltype = 'r'
+    ),
+    array['source_id']::text[],
+    'key run_queue_source_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.run_queue'::regclass and contype = 'c' and convalidated
@@ -258,11 +313,125 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.run_queue'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.run_queue', 'references')), 'anon: no truncate, references or trigger on run_queue');
-select ok(not (has_table_privilege('authenticated', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.run_queue', 'references')), 'authenticated: no truncate, references or trigger on run_queue');
-select ok(not (has_table_privilege('service_role', 'public.run_queue', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.run_queue', 'references')), 'service_role: no truncate, references or trigger on run_queue');
-select ok(not has_table_privilege('anon', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on run_queue_status');
-select ok(not has_table_privilege('authenticated', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on run_queue_status');
-select ok(not has_table_privilege('service_role', 'public.run_queue_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on run_queue_status');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.run_queue', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on run_queue'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of run_queue'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.run_queue', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on run_queue'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of run_queue'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.run_queue', one)
+        order by place
+    ),
+    array['select']::text[],
+    'service_role: rights on run_queue'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of run_queue'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.run_queue_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on run_queue_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of run_queue_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.run_queue_status', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on run_queue_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of run_queue_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.run_queue_status', one)
+        order by place
+    ),
+    array['select']::text[],
+    'service_role: rights on run_queue_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.run_queue_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of run_queue_status'
+);
 select * from finish();
 rollback;

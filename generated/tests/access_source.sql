@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(134);
+select plan(137);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
@@ -203,8 +203,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.source'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.source', 'references')), 'anon: no truncate, references or trigger on source');
-select ok(not (has_table_privilege('authenticated', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.source', 'references')), 'authenticated: no truncate, references or trigger on source');
-select ok(not (has_table_privilege('service_role', 'public.source', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.source', 'references')), 'service_role: no truncate, references or trigger on source');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.source', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.source', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of source'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.source', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on source'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.source'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert about', 'insert activity_types', 'insert base_url', 'insert delivery_request_template', 'insert enabled', 'insert external_id_path', 'insert max_concurrent_runs', 'insert max_objects', 'insert name', 'insert poll_interval', 'insert rate_limit', 'insert rate_period', 'insert records_path', 'insert request_timeout', 'insert required_variables', 'insert run_request_template', 'insert run_timeout', 'insert secret_name', 'insert status_map', 'insert status_path', 'insert status_request_template', 'update about', 'update activity_types', 'update base_url', 'update delivery_request_template', 'update enabled', 'update external_id_path', 'update max_concurrent_runs', 'update max_objects', 'update name', 'update poll_interval', 'update rate_limit', 'update rate_period', 'update records_path', 'update request_timeout', 'update required_variables', 'update run_request_template', 'update run_timeout', 'update secret_name', 'update status_map', 'update status_path', 'update status_request_template']::text[],
+    'service_role: rights on columns of source'
+);
 select * from finish();
 rollback;

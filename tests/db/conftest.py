@@ -114,3 +114,12 @@ def shared_flagship(server: Server, flagship_template: str) -> Iterator[str]:
 def flagship_admin(flagship: str) -> str:
     """The connection string of the same database for the superuser."""
     return make_conninfo(flagship, user="postgres")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted: property `tally`, a title and lines."""
+    for report in (*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())):
+        for name, (title, *lines) in report.user_properties:
+            if name == "tally":
+                terminalreporter.section(title)
+                terminalreporter.write_line("\n".join(lines))

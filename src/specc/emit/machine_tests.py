@@ -7,6 +7,7 @@ nothing behind.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine, State, Transition
@@ -71,6 +72,27 @@ class _Matrix:
                     queue.append(target)
         return ways
 
+    def _worn(self) -> dict[str, tuple[str, ...]]:
+        """For each state that recovers, the ways there with all attempts spent but one, and with all."""
+        ways, worn = self._ways(), {}
+        for source, target in self.recoveries:
+            way, back = ways.get(source, ()), self._back(target, source)
+            for spent in (self.machine.attempts - 1, self.machine.attempts):
+                more = spent - sum(move in self.recoveries for move in pairwise(way))
+                if way and back is not None and more >= 0:
+                    worn[f"{source} after {spent}"] = way + (target, *back) * more
+        return worn
+
+    def _back(self, start: str, end: str) -> tuple[str, ...] | None:
+        """Return the shortest way by plain steps, without its start; None if there is none."""
+        ways: dict[str, tuple[str, ...]] = {start: ()}
+        queue = [start]
+        for state in queue:
+            for target in (b for a, b in self.steps if a == state and b not in ways):
+                ways[target] = (*ways[state], target)
+                queue.append(target)
+        return ways.get(end)
+
     def _attempt(self) -> str:
         values = dict(self.samples.values(self.place, "a"))
         return (
@@ -81,7 +103,7 @@ class _Matrix:
                 identifier=values.pop("id"),
                 names="".join(f", {ident(name)}" for name in values),
                 given="".join(f", {value}" for value in values.values()),
-                ways=tuple(self._ways().items()),
+                ways=tuple((self._ways() | self._worn()).items()),
                 recoveries=self.recoveries,
             ).strip()
             + ";"
@@ -121,7 +143,9 @@ select is(
 from unnest({_array(BIRTHS)}) as c, {self._all("t")}"""
         first = next(one.name for one in self.states if one.role == "initial")
         attempted = f"select is(pg_temp.attempt('insert', null, {lit(first)}, 1), 'PT409', 'insert: born with an attempt')"
-        return [(len(self.states) * len(BIRTHS), query), (1, attempted)]
+        call = f"pg_temp.attempt('insert', null, {lit(first)}, 0, 'no_such_substate')"
+        carrying = f"select is({call}, 'PT409', 'insert: born with a substate that there is not')"
+        return [(len(self.states) * len(BIRTHS), query), (1, attempted), (1, carrying)]
 
     def _recoveries(self) -> list[tuple[int, str]]:
         legal = ", ".join(f"({lit(a)}, {lit(b)})" for a, b in self.recoveries) or "(null, null)"
@@ -137,6 +161,12 @@ from {self._all("f")}, {self._all("t")}"""
         for source, target in self.recoveries:
             for step, what in ((2, "by two"), (-1, "lowered"), (self.machine.attempts + 1, "past the limit")):
                 checks.append((1, _refused(source, target, step, f"{source} to {target}, attempt {what}")))
+        for start, way in self._worn().items():
+            target = next(b for a, b in self.recoveries if a == way[-1])
+            expected = "PT409" if start.endswith(f" {self.machine.attempts}") else target
+            call = f"pg_temp.attempt('update', {lit(start)}, {lit(target)}, 1)"
+            what = f"{start} of {self.machine.attempts} attempts to {target}"
+            checks.append((1, f"select is({call}, {lit(expected)}, {lit(what)})"))
         return checks
 
     def _substates(self) -> list[tuple[int, str]]:

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(101);
+select plan(105);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('e36ac3bb-d740-4114-8a15-3e06329e3bc5') on conflict do nothing;
@@ -153,6 +153,17 @@ select is(
     'key match_club_id_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.match'::regclass and c.contype = 'f' and c.conname = 'match_club_id_fkey' and c.confrelid = 'public.club'::regclass and c.confdeltype = 'r'
+    ),
+    array['club_id']::text[],
+    'key match_club_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.match'::regclass and contype = 'c' and convalidated
@@ -171,8 +182,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.match'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.match', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.match', 'references')), 'anon: no truncate, references or trigger on match');
-select ok(not (has_table_privilege('authenticated', 'public.match', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.match', 'references')), 'authenticated: no truncate, references or trigger on match');
-select ok(not (has_table_privilege('service_role', 'public.match', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.match', 'references')), 'service_role: no truncate, references or trigger on match');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.match', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on match'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.match'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of match'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.match', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'authenticated: rights on match'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.match'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert against', 'insert club_id', 'insert score', 'update score']::text[],
+    'authenticated: rights on columns of match'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.match', one)
+        order by place
+    ),
+    array['select', 'delete']::text[],
+    'service_role: rights on match'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.match'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert against', 'insert club_id', 'insert score', 'update against', 'update score']::text[],
+    'service_role: rights on columns of match'
+);
 select * from finish();
 rollback;

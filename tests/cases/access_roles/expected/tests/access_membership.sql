@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(75);
+select plan(80);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('e36ac3bb-d740-4114-8a15-3e06329e3bc5') on conflict do nothing;
@@ -127,6 +127,28 @@ select is(
     'key membership_club_id_id_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.membership'::regclass and c.contype = 'f' and c.conname = 'membership_club_id_fkey' and c.confrelid = 'public.club'::regclass and c.confdeltype = 'r'
+    ),
+    array['club_id']::text[],
+    'key membership_club_id_fkey'
+);
+select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.membership'::regclass and c.contype = 'f' and c.conname = 'membership_user_id_fkey' and c.confrelid = 'auth.users'::regclass and c.confdeltype = 'c'
+    ),
+    array['user_id']::text[],
+    'key membership_user_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.membership'::regclass and contype = 'c' and convalidated
@@ -145,8 +167,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.membership'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.membership', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.membership', 'references')), 'anon: no truncate, references or trigger on membership');
-select ok(not (has_table_privilege('authenticated', 'public.membership', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.membership', 'references')), 'authenticated: no truncate, references or trigger on membership');
-select ok(not (has_table_privilege('service_role', 'public.membership', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.membership', 'references')), 'service_role: no truncate, references or trigger on membership');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.membership', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on membership'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.membership'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of membership'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.membership', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on membership'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.membership'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of membership'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.membership', one)
+        order by place
+    ),
+    array['select']::text[],
+    'service_role: rights on membership'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.membership'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert club_id', 'insert leads', 'insert user_id']::text[],
+    'service_role: rights on columns of membership'
+);
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(32);
+select plan(35);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into auth.users (id) values ('e36ac3bb-d740-4114-8a15-3e06329e3bc5') on conflict do nothing;
@@ -91,8 +91,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.rule'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.rule', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.rule', 'references')), 'anon: no truncate, references or trigger on rule');
-select ok(not (has_table_privilege('authenticated', 'public.rule', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.rule', 'references')), 'authenticated: no truncate, references or trigger on rule');
-select ok(not (has_table_privilege('service_role', 'public.rule', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.rule', 'references')), 'service_role: no truncate, references or trigger on rule');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.rule', one)
+        order by place
+    ),
+    array['select']::text[],
+    'anon: rights on rule'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.rule'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of rule'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.rule', one)
+        order by place
+    ),
+    array['select']::text[],
+    'authenticated: rights on rule'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.rule'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of rule'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.rule', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on rule'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.rule'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array['insert words']::text[],
+    'service_role: rights on columns of rule'
+);
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(26);
+select plan(32);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 -- Runs a statement as a role and a user, as a request over the API would, and says how many rows it met
@@ -82,11 +82,125 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.parcel'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.parcel', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.parcel', 'references')), 'anon: no truncate, references or trigger on parcel');
-select ok(not (has_table_privilege('authenticated', 'public.parcel', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.parcel', 'references')), 'authenticated: no truncate, references or trigger on parcel');
-select ok(not (has_table_privilege('service_role', 'public.parcel', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.parcel', 'references')), 'service_role: no truncate, references or trigger on parcel');
-select ok(not has_table_privilege('anon', 'public.parcel_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on parcel_status');
-select ok(not has_table_privilege('authenticated', 'public.parcel_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on parcel_status');
-select ok(not has_table_privilege('service_role', 'public.parcel_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on parcel_status');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.parcel', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on parcel'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of parcel'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.parcel', one)
+        order by place
+    ),
+    array[]::text[],
+    'authenticated: rights on parcel'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of parcel'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.parcel', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on parcel'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of parcel'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.parcel_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on parcel_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of parcel_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.parcel_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'authenticated: rights on parcel_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of parcel_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.parcel_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on parcel_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.parcel_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of parcel_status'
+);
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(26);
+select plan(33);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into public.door (id, colour) values ('ed90a25e-a141-4854-87fe-c77414937712', 'xa');
@@ -55,6 +55,17 @@ select is(
     'key casement_pkey'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.casement'::regclass and c.contype = 'f' and c.conname = 'casement_door_id_fkey' and c.confrelid = 'public.door'::regclass and c.confdeltype = 'c'
+    ),
+    array['door_id']::text[],
+    'key casement_door_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.casement'::regclass and contype = 'c' and convalidated
@@ -73,11 +84,125 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.casement'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.casement', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.casement', 'references')), 'anon: no truncate, references or trigger on casement');
-select ok(not (has_table_privilege('authenticated', 'public.casement', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.casement', 'references')), 'authenticated: no truncate, references or trigger on casement');
-select ok(not (has_table_privilege('service_role', 'public.casement', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.casement', 'references')), 'service_role: no truncate, references or trigger on casement');
-select ok(not has_table_privilege('anon', 'public.pane_status', 'insert, update, delete, truncate, references, trigger'), 'anon: no insert, update, delete, truncate, references or trigger on pane_status');
-select ok(not has_table_privilege('authenticated', 'public.pane_status', 'insert, update, delete, truncate, references, trigger'), 'authenticated: no insert, update, delete, truncate, references or trigger on pane_status');
-select ok(not has_table_privilege('service_role', 'public.pane_status', 'insert, update, delete, truncate, references, trigger'), 'service_role: no insert, update, delete, truncate, references or trigger on pane_status');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.casement', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on casement'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.casement'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of casement'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.casement', one)
+        order by place
+    ),
+    array[]::text[],
+    'authenticated: rights on casement'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.casement'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of casement'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.casement', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on casement'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.casement'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of casement'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.pane_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'anon: rights on pane_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.pane_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of pane_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.pane_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'authenticated: rights on pane_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.pane_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of pane_status'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.pane_status', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on pane_status'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.pane_status'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of pane_status'
+);
 select * from finish();
 rollback;

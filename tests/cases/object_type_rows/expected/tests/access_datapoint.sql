@@ -3,7 +3,7 @@
 
 begin;
 set local search_path = extensions, public;
-select plan(29);
+select plan(33);
 insert into auth.users (id) values ('5db87666-0df1-48ad-8038-f9173f2fbc47') on conflict do nothing;
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
 insert into public.object_type (id, name, label, about) values ('f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa', 'xa');
@@ -71,6 +71,17 @@ select is(
     'key datapoint_object_type_id_name_key'
 );
 select is(
+    (
+        select array_agg(a.attname::text order by k.place)
+        from pg_constraint as c
+        cross join unnest(c.conkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number
+        where c.conrelid = 'public.datapoint'::regclass and c.contype = 'f' and c.conname = 'datapoint_object_type_id_fkey' and c.confrelid = 'public.object_type'::regclass and c.confdeltype = 'a'
+    ),
+    array['object_type_id']::text[],
+    'key datapoint_object_type_id_fkey'
+);
+select is(
     array(
         select conname::text from pg_constraint
         where conrelid = 'public.datapoint'::regclass and contype = 'c' and convalidated
@@ -89,8 +100,65 @@ select is(
     'columns that are not null'
 );
 select is((select relrowsecurity from pg_class where oid = 'public.datapoint'::regclass), true, 'row security is on');
-select ok(not (has_table_privilege('anon', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('anon', 'public.datapoint', 'references')), 'anon: no truncate, references or trigger on datapoint');
-select ok(not (has_table_privilege('authenticated', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('authenticated', 'public.datapoint', 'references')), 'authenticated: no truncate, references or trigger on datapoint');
-select ok(not (has_table_privilege('service_role', 'public.datapoint', 'truncate, references, trigger') or has_any_column_privilege('service_role', 'public.datapoint', 'references')), 'service_role: no truncate, references or trigger on datapoint');
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('anon', 'public.datapoint', one)
+        order by place
+    ),
+    array['select']::text[],
+    'anon: rights on datapoint'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('anon', attrelid, attnum, one)
+            and not has_table_privilege('anon', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'anon: rights on columns of datapoint'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('authenticated', 'public.datapoint', one)
+        order by place
+    ),
+    array[]::text[],
+    'authenticated: rights on datapoint'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('authenticated', attrelid, attnum, one)
+            and not has_table_privilege('authenticated', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'authenticated: rights on columns of datapoint'
+);
+select is(
+    array(
+        select one from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']::text[]) with ordinality as every (one, place)
+        where has_table_privilege('service_role', 'public.datapoint', one)
+        order by place
+    ),
+    array[]::text[],
+    'service_role: rights on datapoint'
+);
+select is(
+    array(
+        select one || ' ' || attname from unnest(array['insert', 'references', 'select', 'update']::text[]) as one, pg_attribute
+        where attrelid = 'public.datapoint'::regclass and attnum > 0 and not attisdropped
+            and has_column_privilege('service_role', attrelid, attnum, one)
+            and not has_table_privilege('service_role', attrelid, one)
+        order by one || ' ' || attname collate "C"
+    ),
+    array[]::text[],
+    'service_role: rights on columns of datapoint'
+);
 select * from finish();
 rollback;
