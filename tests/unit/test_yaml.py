@@ -152,6 +152,7 @@ def test_codes_are_numbered_without_gaps() -> None:
         ("true: a", "S014 1:1 true"),
         ("Null: a", "S014 1:1 Null"),
         ("? [a]\n: b", "S014 1:3 ["),
+        ("?", "S014 1:1 ?"),
         ("{a: b}: c", "S014 1:1 {"),
         ("a: {{ b }}", "S014 1:5 {"),
         ("a: {: b}", "S001 1:5 :"),

@@ -111,7 +111,7 @@ class Builder:
         start = event.start_mark.index + self.base  # type: ignore[union-attr]
         end = event.end_mark.index + self.base  # type: ignore[union-attr]
         if start == end:
-            start = end = self._behind_text(start)
+            start = end = max(self._behind_text(start), self._top.key_end)
         text, style = event.value, event.style or ""
         if event.tag is not None or event.anchor is not None:
             self._report_properties(event, start)
