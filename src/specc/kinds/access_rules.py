@@ -16,6 +16,7 @@ from specc.analysis.access import (
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import nearest, suggest
+from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION
 from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
@@ -180,10 +181,14 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if not table.tenant or table.is_root:
             message = f"`{spec.through}` is no table of a tenant's members"
             yield BAD_MEMBERSHIP.at(entry.at("roles", name, "through"), message)
+        read = table.columns.get(spec.user)
+        if read is not None and read.type_name[1] != "uuid":
+            message = f"`{spec.user}` holds the id of a user, so its type is `uuid`"
+            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message)
         if spec.when:
             columns = all_columns(table, project)
             where = f"table `{spec.through}`"
-            yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where)
+            yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where, project)
             if decide(spec.when) is None:
                 span = entry.at("roles", name, "when")
                 help = "columns compared with literals by `=` or `in`, joined by `and`"
@@ -266,7 +271,9 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
 RULES = (
     ProjectRule((NO_RULE,), _every_table),
     Rule((ROLE_TWICE,), _declared_once),
-    Rule((BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN, UNDECIDED), _memberships),
+    Rule(
+        (BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION, UNDECIDED), _memberships
+    ),
     Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
     Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT), _permitted),
 )

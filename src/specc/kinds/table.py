@@ -92,8 +92,8 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield Comment(f"table {table.schema} {table.name}", entry.spec.about)
     yield from _keys(table)
     yield from _columns(table, project)
-    yield from _declared_keys(table)
-    yield from _declared_indexes(table)
+    yield from _declared_keys(table, project)
+    yield from _declared_indexes(table, project)
 
 
 def _keys(table: BoundTable) -> Lowered:
@@ -138,7 +138,16 @@ def _columns(table: BoundTable, project: Project) -> Lowered:
             yield Comment(f"column {schema} {name} {column}", spec.about), span
         for number, check in enumerate(read.checks):
             suffix = f"{number + 1}" if number else ""
-            yield Check(schema, name, fit(f"{name}_{column}_check{suffix}"), check), span
+            yield (
+                Check(
+                    schema,
+                    name,
+                    fit(f"{name}_{column}_check{suffix}"),
+                    check,
+                    table_rules.named(check, project),
+                ),
+                span,
+            )
         if read.unique:
             yield _unique(table, (column,)), span
         if read.reference is not None:
@@ -183,22 +192,24 @@ def _covered(table: BoundTable, columns: tuple[str, ...]) -> bool:
     return any(each[: len(columns)] == columns for each in made)
 
 
-def _declared_keys(table: BoundTable) -> Lowered:
+def _declared_keys(table: BoundTable, project: Project) -> Lowered:
     entry = table.entry
     for at, columns in enumerate(entry.spec.unique):
         yield _unique(table, tuple(columns)), entry.at("unique", at)
     for name, expression in entry.spec.checks.items():
         key = fit(f"{table.name}_{name}_check")
-        yield Check(table.schema, table.name, key, tidy(expression)), entry.key("checks", name)
+        needs = table_rules.named(expression, project)
+        yield Check(table.schema, table.name, key, tidy(expression), needs), entry.key("checks", name)
 
 
-def _declared_indexes(table: BoundTable) -> Lowered:
+def _declared_indexes(table: BoundTable, project: Project) -> Lowered:
     for at, index in enumerate(table.entry.spec.indexes):
         suffix = "key" if index.unique else "idx"
         where = tidy(index.where) if index.where else ""
         columns = _unique(table, tuple(index.columns)).columns if index.unique else tuple(index.columns)
         name = index.name or fit(f"{table.name}_{'_'.join(columns)}_{'where_' if where else ''}{suffix}")
-        made = Index(table.schema, table.name, name, columns, index.unique, where=where)
+        needs = table_rules.named(where, project) if where else ()
+        made = Index(table.schema, table.name, name, columns, index.unique, where=where, needs=needs)
         yield made, table.entry.at("indexes", at)
 
 

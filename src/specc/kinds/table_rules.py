@@ -16,11 +16,14 @@ from specc.analysis.tables import (
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.ir.fact import Identity
+from specc.kinds import key_rules
+from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION, faults
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
 from specc.pg.column import Definition, read_column
 from specc.pg.parsing import SqlError, Used, expression, place_in, subqueries
+from specc.pg.typename import CATALOG
 from specc.pg.types import AFFINITY, BUILT_IN
 
 
@@ -122,13 +125,6 @@ REFERENCE_TARGET = Code(
     "---\ntable: egg\nabout: An egg.\nshared: true\ncolumns: {hen: text references hen (name)}\n"
     "---\naccess: all\ntables: [hen, egg]\nallow: {}\n",
 )
-LISTED_TWICE = Code(
-    "S511",
-    "columns-of-a-key",
-    "A key or an index is over at least one column, and each column counts once.",
-    wrong=_sample("  title: text\n", "unique: [[title, title]]\n"),
-    right=_sample("  title: text\n", "unique: [[title]]\n"),
-)
 
 
 def _table(entry: Entry, project: Project) -> BoundTable:
@@ -142,15 +138,24 @@ def sql_error(entry: Entry, path: Path, text: str, error: SqlError) -> Diagnosti
         end += 1
     start = min(error.offset, max(0, len(text) - 1))
     span = entry.places.inside(path, start, max(end, start + 1))
-    return BAD_SQL.at(span, f"this is no SQL: {error}")
+    is_syntax = str(error).startswith(("it ", "more "))
+    return BAD_SQL.at(span, f"this is no SQL: {error}" if is_syntax else str(error))
 
 
 def check_expression(
-    entry: Entry, path: Path, text: str, columns: tuple[str, ...], where: str, whole: str = ""
+    entry: Entry,
+    path: Path,
+    text: str,
+    columns: tuple[str, ...],
+    where: str,
+    project: Project,
+    *,
+    whole: str = "",
+    stored: bool = False,
 ) -> Iterator[Diagnostic]:
     """Check an expression over the columns of one table; queries cannot stand in it.
 
-    The text at `path` is `whole` where the expression is a part of it.
+    The text at `path` is `whole` where the expression is a part of it. It is `stored` where its result is kept.
     """
     try:
         names: Used = expression(text)
@@ -160,6 +165,15 @@ def check_expression(
         return
     if nested:
         yield BAD_SQL.at(entry.at(*path), "a query cannot stand in this expression")
+    for code, offset, length, message, help in faults(text, names, project, stored=stored):
+        start = place_in(whole, text, offset) if whole else offset
+        yield code.at(entry.places.inside(path, start, start + length), message, help=help)
+    for schema, name, offset in names.types:
+        if not _is_type(schema, name, project):
+            written = f"{schema}.{name}" if schema else name
+            start = place_in(whole, text, offset) if whole else offset
+            span = entry.places.inside(path, start, start + len(written))
+            yield UNKNOWN_TYPE.at(span, f"there is no type `{written}`", help=suggest(written, CATALOG))
     for column, offset in names.columns:
         if column[-1] not in columns:
             start = place_in(whole, text, offset) if whole else offset
@@ -168,13 +182,22 @@ def check_expression(
             yield UNKNOWN_COLUMN.at(span, f"{where} has no column `{column[-1]}`", help=help)
 
 
-def _owner(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+def _owner(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     spec = entry.spec
     if spec.shared and spec.tenant:
         yield NO_OWNER.at(entry.key("shared"), f"table `{entry.name}` is both shared and a tenant's")
     elif not spec.shared and not spec.tenant:
         help = "write `tenant: TABLE`, or `shared: true`"
         yield NO_OWNER.at(entry.title, f"table `{entry.name}` does not say whose its rows are", help=help)
+    owner = project.find("table", spec.tenant) if spec.tenant else None
+    if (
+        owner is not None
+        and owner.spec is not None
+        and owner.spec.tenant
+        and not _table(owner, project).is_root
+    ):
+        message = f"`{spec.tenant}` is not the tenants' own table: its rows belong to `{owner.spec.tenant}`"
+        yield NO_OWNER.at(entry.at("tenant"), message, help=f"write `tenant: {owner.spec.tenant}`")
 
 
 def _schema(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -216,17 +239,31 @@ def _definition(
         help = "`id` is the primary key; write `unique`"
         yield OWN_KEY.at(entry.at(*path), "a table has no other primary key than `id`", help=help)
     columns = all_columns(_table(entry, project), project)
-    for part in (*read.checks, read.generated):
-        if part:
-            yield from check_expression(entry, path, part, columns, f"table `{entry.name}`", text)
+    where = f"table `{entry.name}`"
+    for part in read.checks:
+        yield from check_expression(entry, path, part, columns, where, project, whole=text)
+    if read.generated:
+        made = read.generated
+        yield from check_expression(entry, path, made, columns, where, project, whole=text, stored=True)
     if read.default:
-        yield from check_expression(entry, path, read.default, (), "a default", text)
+        yield from check_expression(entry, path, read.default, (), "a default", project, whole=text)
 
 
 def _known_type(read: Definition, project: Project) -> bool:
     schema, name = read.type_name
     if schema in ("", "pg_catalog") and (name in BUILT_IN or schema):
         return True
+    return _is_state_type(schema, name, project)
+
+
+def _is_type(schema: str, name: str, project: Project) -> bool:
+    """Whether an expression may name a type: any of PostgreSQL's, the project's, or one of another schema."""
+    if schema not in ("", *project.settings.schemas, "private"):
+        return True
+    return (not schema and name in CATALOG) or _is_state_type(schema, name, project)
+
+
+def _is_state_type(schema: str, name: str, project: Project) -> bool:
     full = f"{schema or project.default_schema}.{name}"
     if full in {f"{table}_state" for table in with_machine(project)}:
         return True  # The machine of that table may not have bound, which has been reported.
@@ -254,6 +291,9 @@ def _references(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         path: Path = ("columns", name, "sql")
         target = project.full_name("table", read.reference.table)
         if read.reference.table in OUTSIDE:
+            if read.reference.column not in ("", "id"):
+                message = f"`{read.reference.table}.{read.reference.column}` is no key that a reference can point at"
+                yield REFERENCE_TARGET.at(entry.at(*path), message)
             continue
         there = tables(project).get(target)
         if there is None:
@@ -301,27 +341,19 @@ def _tenancy(entry: Entry, path: Path, table: BoundTable, there: BoundTable) -> 
         yield LEAKING.at(entry.at(*path), message, help=f"write `tenant: {there.entry.spec.tenant}`")
 
 
-def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
-    lists = [(("unique", at), columns) for at, columns in enumerate(entry.spec.unique)]
-    lists += [(("indexes", at), index.columns) for at, index in enumerate(entry.spec.indexes)]
-    for path, columns in lists:
-        for twice in sorted({name for name in columns if columns.count(name) > 1}):
-            yield LISTED_TWICE.at(entry.at(*path), f"`{twice}` is listed twice")
-        if not columns:
-            yield LISTED_TWICE.at(entry.at(*path), "no column is listed")
-
-
 def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     columns = all_columns(_table(entry, project), project)
     where = f"table `{entry.name}`"
     for name, text in entry.spec.checks.items():
-        yield from check_expression(entry, ("checks", name), text, columns, where)
+        yield from check_expression(entry, ("checks", name), text, columns, where, project)
     for at, index in enumerate(entry.spec.indexes):
         if index.where:
-            yield from check_expression(entry, ("indexes", at, "where"), index.where, columns, where)
+            path: Path = ("indexes", at, "where")
+            yield from check_expression(entry, path, index.where, columns, where, project, stored=True)
     for name, column in entry.spec.columns.items():
         if column.example:
-            yield from check_expression(entry, ("columns", name, "example"), column.example, (), "an example")
+            path = ("columns", name, "example")
+            yield from check_expression(entry, path, column.example, (), "an example", project)
 
 
 def _index_names(entry: Entry, _: Project) -> Iterator[Diagnostic]:
@@ -377,10 +409,22 @@ def needs(read: Definition, project: Project) -> tuple[Identity, ...]:
         found.append(("enum", schema or project.default_schema, name))
     for text in (read.default, read.generated):
         if text:
-            found += [
-                ("function", owner, called, "") for owner, called, _ in expression(text).functions if owner
-            ]
+            found += named(text, project)
     return tuple(sorted(set(found)))
+
+
+def named(text: str, project: Project) -> tuple[Identity, ...]:
+    """Return what an expression of a table calls and casts to, and so must come before the table."""
+    names = expression(text)
+    found: set[Identity] = {
+        ("function", schema, name, "")
+        for schema, name, _ in names.functions
+        if schema not in ("", "pg_catalog")
+    }
+    for schema, name, _ in names.types:
+        if (schema or project.default_schema, name) in types(project):
+            found.add(("enum", schema or project.default_schema, name))
+    return tuple(sorted(found))
 
 
 RULES = (
@@ -388,8 +432,8 @@ RULES = (
     Rule((UNKNOWN_SCHEMA,), _schema),
     Rule((BAD_SQL, UNKNOWN_TYPE, TAKEN, OWN_KEY), _columns),
     Rule((UNKNOWN, LEAKING, REFERENCE_TARGET), _references),
-    Rule((BAD_SQL, UNKNOWN_COLUMN), _expressions),
-    Rule((LISTED_TWICE,), _distinct),
+    Rule((BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION), _expressions),
+    *key_rules.RULES,
     Rule((NAME_FORM, NAME_LENGTH, RESERVED_WORD), _index_names),
     ProjectRule((CIRCLE,), _circles),
 )

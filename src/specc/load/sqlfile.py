@@ -177,7 +177,7 @@ class _Reader:
         word = re.compile(r"\w+|\S|").match(sql, error.offset)
         end = error.offset + max(1, len(word[0]) if word else 1)
         message = str(error).split("\n", 1)[0]
-        near = "this is no SQL: " if message.startswith("at ") else ""
+        near = "this is no SQL: " if message.startswith("it ") else ""
         return BAD_STATEMENT.at(self._span(shift + error.offset, shift + end), f"{near}{message}")
 
     def _name(self, sql: str, shift: int) -> tuple[str, Node]:

@@ -62,6 +62,7 @@ def read_column(text: str) -> Definition:
     kind: object = type(column)
     if kind is not ast.ColumnDef or column.typeName is None:
         raise SqlError("a column starts with its type", 0)
+    _refuse(text, column)
     parts = _Parts(text, column)
     names = [one.sval for one in column.typeName.names]
     return Definition(
@@ -78,6 +79,45 @@ def read_column(text: str) -> Definition:
         identity_form=parts.identity(),
         collation=parts.collation(),
     )
+
+
+_ONCE = ("NULL", "NOTNULL", "DEFAULT", "UNIQUE", "IDENTITY", "GENERATED", "PRIMARY")
+_APART = (("NULL", "NOTNULL"), ("DEFAULT", "GENERATED"), ("DEFAULT", "IDENTITY"), ("IDENTITY", "GENERATED"))
+_WHOLE_NUMBERS = ("int2", "int4", "int8")
+
+
+def _refuse(text: str, column: Any) -> None:
+    """Refuse what PostgreSQL would refuse later, and what would be left out without a word."""
+    if column.typeName.setof:
+        raise SqlError("a column holds one value, not a set", 0)
+    for given, word in ((column.compression, "compression"), (column.storage_name, "storage")):
+        if given:
+            raise SqlError(f"`{word}` cannot stand here", max(0, text.lower().find(word)))
+    first: dict[str, int] = {}
+    for constraint in column.constraints or ():
+        name, offset = constraint.contype.name.removeprefix("CONSTR_"), constraint.location - len(_BEFORE)
+        if name in first and name in _ONCE:
+            raise SqlError("this is said twice", offset)
+        first.setdefault(name, offset)
+        if said := next((word for field, word in _UNSAID if getattr(constraint, field)), ""):
+            raise SqlError(f"`{said}` cannot stand here", offset)
+        if name == "FOREIGN" and _letter(constraint.fk_matchtype) not in ("s", "\0"):
+            raise SqlError("a reference has no `match`", offset)
+    for one, other in _APART:
+        if one in first and other in first:
+            raise SqlError("this contradicts the rest", max(first[one], first[other]))
+    if "ATTR_DEFERRABLE" in first and "FOREIGN" not in first:
+        raise SqlError("only a reference is deferrable", first["ATTR_DEFERRABLE"])
+    if "IDENTITY" in first and column.typeName.names[-1].sval not in _WHOLE_NUMBERS:
+        raise SqlError("only a whole number counts by itself", first["IDENTITY"])
+
+
+_UNSAID = (
+    ("nulls_not_distinct", "nulls not distinct"),
+    ("is_no_inherit", "no inherit"),
+    ("indexspace", "using index tablespace"),
+)
+"""Fields of a constraint that no fact carries."""
 
 
 class _Parts:

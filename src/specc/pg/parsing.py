@@ -98,6 +98,17 @@ def tokens(text: str) -> tuple[Token, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function: its name as written, where, with how many arguments, and whether over a window."""
+
+    schema: str
+    name: str
+    offset: int
+    arguments: int
+    is_windowed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """What a piece of SQL names: columns as (path, offset), functions and relations as (schema, name, offset)."""
 
@@ -105,6 +116,11 @@ class Used:
     functions: tuple[tuple[str, str, int], ...]
     relations: tuple[tuple[str, str, int], ...]
     types: tuple[tuple[str, str, int], ...]
+    calls: tuple[Call, ...] = ()
+    parameters: tuple[int, ...] = ()
+    """The offsets of `$1` and the like."""
+    clocks: tuple[int, ...] = ()
+    """The offsets of `current_timestamp`, `current_user` and their kin, which differ from call to call."""
 
 
 class _Names(Visitor):
@@ -114,6 +130,9 @@ class _Names(Visitor):
         self.functions: list[tuple[str, str, int]] = []
         self.relations: list[tuple[str, str, int]] = []
         self.types: list[tuple[str, str, int]] = []
+        self.calls: list[Call] = []
+        self.parameters: list[int] = []
+        self.clocks: list[int] = []
 
     def visit_ColumnRef(self, _: Any, node: Any) -> None:  # noqa: N802 - pglast's protocol
         path = tuple(str(one.sval) for one in node.fields if isinstance(one, ast.String))
@@ -121,7 +140,15 @@ class _Names(Visitor):
             self.columns.append((path, node.location - self.shift))
 
     def visit_FuncCall(self, _: Any, node: Any) -> None:  # noqa: N802
-        self.functions.append((*_pair(node.funcname), node.location - self.shift))
+        (schema, name), offset = _pair(node.funcname), node.location - self.shift
+        self.functions.append((schema, name, offset))
+        self.calls.append(Call(schema, name, offset, len(node.args or ()), node.over is not None))
+
+    def visit_ParamRef(self, _: Any, node: Any) -> None:  # noqa: N802
+        self.parameters.append(node.location - self.shift)
+
+    def visit_SQLValueFunction(self, _: Any, node: Any) -> None:  # noqa: N802
+        self.clocks.append(node.location - self.shift)
 
     def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
         self.relations.append((node.schemaname or "", node.relname, node.location - self.shift))
@@ -140,7 +167,15 @@ def used(node: Any, shift: int = 0) -> Used:
     """Return what a parsed node names, offsets less `shift`."""
     names = _Names(shift)
     names(node)
-    return Used(tuple(names.columns), tuple(names.functions), tuple(names.relations), tuple(names.types))
+    return Used(
+        tuple(names.columns),
+        tuple(names.functions),
+        tuple(names.relations),
+        tuple(names.types),
+        tuple(names.calls),
+        tuple(names.parameters),
+        tuple(names.clocks),
+    )
 
 
 def expression(text: str) -> Used:

@@ -6,7 +6,7 @@ BUILT_IN = frozenset(
     [
         *("bigint", "int8", "integer", "int", "int4", "smallint", "int2", "numeric", "decimal"),
         *("real", "float4", "double precision", "float8", "float", "money", "boolean", "bool"),
-        *("text", "varchar", "character varying", "char", "character", "bpchar", "name", "citext"),
+        *("text", "varchar", "character varying", "char", "character", "bpchar", "name"),
         *("bytea", "uuid", "json", "jsonb", "jsonpath", "xml", "bit", "varbit", "bit varying"),
         *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
         *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
@@ -16,7 +16,7 @@ BUILT_IN = frozenset(
         "datemultirange",
     ]
 )
-"""Table 8.1 and chapter 8 of PostgreSQL's manual; `citext` is an extension's."""
+"""Table 8.1 and chapter 8 of PostgreSQL's manual."""
 
 PSEUDO = frozenset(
     ["void", "trigger", "record", "anyelement", "anyarray", "event_trigger", "anycompatible", "cstring"]
@@ -26,6 +26,7 @@ PSEUDO = frozenset(
 AFFINITY = {
     "serial": "write `bigint generated always as identity`",
     "bigserial": "write `bigint generated always as identity`",
+    "citext": "write `text`: `citext` is an extension's",
     "datetime": "write `timestamptz`",
     "string": "write `text`",
     "number": "write `numeric`",
@@ -34,3 +35,8 @@ AFFINITY = {
     "timestamp_tz": "write `timestamptz`",
 }
 """What people write who come from elsewhere, and what they mean."""
+
+UNORDERED = frozenset(
+    ["json", "jsonpath", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "xid"]
+)
+"""Types without an operator class for B-trees (PostgreSQL manual 11.10): no key and no index can be over them."""
