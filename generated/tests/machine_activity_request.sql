@@ -35,8 +35,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := '3a2df23c-c5e2-49c9-8757-5fb793320a20';
+    v_id uuid := 'd5f2b926-8b11-44cc-89d4-45683114cf2e';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -61,7 +63,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.activity_request (id, state, org_id, activity_id) values (v_id, v_hop::public.activity_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
+                insert into public.activity_request (id, state, org_id, activity_id, webhook_url) values (v_id, v_hop::public.activity_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     (null, null)
@@ -75,19 +77,19 @@ begin
         end if;
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
-        insert into public.activity_request (id, state, state_substate, attempt, org_id, activity_id)
-        values (v_id, p_to::public.activity_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef')
+        insert into public.activity_request (id, state, state_substate, attempt, org_id, activity_id, webhook_url)
+        values (v_id, p_to::public.activity_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook')
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.activity_request as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, org_id, activity_id) values (s.id, p_to::public.activity_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
+        when not matched then insert (id, state, org_id, activity_id, webhook_url) values (s.id, p_to::public.activity_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.activity_request (id, org_id, activity_id) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
+        insert into public.activity_request (id, org_id, activity_id, webhook_url) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
     elsif p_channel = 'dated' then
         update public.activity_request set state = p_to::public.activity_request_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.activity_request (id, org_id, activity_id) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef')
+        insert into public.activity_request (id, org_id, activity_id, webhook_url) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook')
         on conflict (id) do update set state = p_to::public.activity_request_state;
     elsif p_channel = 'merge' then
         merge into public.activity_request as t using (select v_id as id) as s on t.id = s.id

@@ -17,11 +17,11 @@ insert into public.activity (id, org_id, key, name, type, object_type_id) values
 
 insert into public.activity (id, org_id, key, name, type, object_type_id) values ('835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb', 'xb', 'ENRICHMENT', 'f74755cc-f311-4eb2-8735-eaa57b257fef');
 
-insert into public.activity_request (id, org_id, activity_id) values ('3a2df23c-c5e2-49c9-8757-5fb793320a20', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
+insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('3a2df23c-c5e2-49c9-8757-5fb793320a20', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
 
-insert into public.activity_request (id, org_id, activity_id) values ('fbccb064-04c3-473c-84ae-af602e5c9d3a', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4');
+insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('fbccb064-04c3-473c-84ae-af602e5c9d3a', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'https://example.com/hook');
 
-insert into public.source (id, name, base_url, run_request_template) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}');
+insert into public.source (id, name, base_url, run_request_template, external_id_path, status_path, records_path) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}', '["id"]', '["id"]', '["id"]');
 
 create function pg_temp.changed() returns trigger language plpgsql as $$
 begin
@@ -41,8 +41,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := '2d0e04f6-4736-4b8e-8c98-53b63f8f2d23';
+    v_id uuid := 'db4e9c59-5ae0-4bb5-8cef-ede55d07b372';
     v_last text;
     v_hop text;
     v_before integer := 0;

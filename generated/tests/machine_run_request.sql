@@ -17,11 +17,11 @@ insert into public.activity (id, org_id, key, name, type, object_type_id) values
 
 insert into public.activity (id, org_id, key, name, type, object_type_id) values ('835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb', 'xb', 'ENRICHMENT', 'f74755cc-f311-4eb2-8735-eaa57b257fef');
 
-insert into public.activity_request (id, org_id, activity_id) values ('3a2df23c-c5e2-49c9-8757-5fb793320a20', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef');
+insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('3a2df23c-c5e2-49c9-8757-5fb793320a20', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
 
-insert into public.activity_request (id, org_id, activity_id) values ('fbccb064-04c3-473c-84ae-af602e5c9d3a', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4');
+insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('fbccb064-04c3-473c-84ae-af602e5c9d3a', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'https://example.com/hook');
 
-insert into public.source (id, name, base_url, run_request_template) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}');
+insert into public.source (id, name, base_url, run_request_template, external_id_path, status_path, records_path) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}', '["id"]', '["id"]', '["id"]');
 
 create function pg_temp.changed() returns trigger language plpgsql as $$
 begin
@@ -41,8 +41,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := 'c2f27141-8d8a-476a-8e58-f4818f14dd5d';
+    v_id uuid := 'b76fe846-9ef1-4364-8b8b-09699fb3d2e2';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -71,7 +73,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.run_request (id, state, org_id, activity_request_id, source_id) values (v_id, v_hop::public.run_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5');
+                insert into public.run_request (id, state, org_id, activity_request_id, source_id, idempotency_key, response_status) values (v_id, v_hop::public.run_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000003', 200);
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     ('failed', 'ready'),
@@ -87,19 +89,19 @@ begin
         end if;
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
-        insert into public.run_request (id, state, state_substate, attempt, org_id, activity_request_id, source_id)
-        values (v_id, p_to::public.run_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5')
+        insert into public.run_request (id, state, state_substate, attempt, org_id, activity_request_id, source_id, idempotency_key, response_status)
+        values (v_id, p_to::public.run_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000003', 200)
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.run_request as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, org_id, activity_request_id, source_id) values (s.id, p_to::public.run_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5');
+        when not matched then insert (id, state, org_id, activity_request_id, source_id, idempotency_key, response_status) values (s.id, p_to::public.run_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000003', 200);
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.run_request (id, org_id, activity_request_id, source_id) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5');
+        insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000003', 200);
     elsif p_channel = 'dated' then
         update public.run_request set state = p_to::public.run_request_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.run_request (id, org_id, activity_request_id, source_id) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5')
+        insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000003', 200)
         on conflict (id) do update set state = p_to::public.run_request_state;
     elsif p_channel = 'merge' then
         merge into public.run_request as t using (select v_id as id) as s on t.id = s.id

@@ -29,8 +29,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := '9fa7cb75-9f94-4fd9-85fd-d5eb8371c5bb';
+    v_id uuid := 'b925df39-7e10-43bc-894b-2be56250a449';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -55,7 +57,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.workflow_request (id, state, org_id, payload) values (v_id, v_hop::public.workflow_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}');
+                insert into public.workflow_request (id, state, org_id, payload, webhook_url) values (v_id, v_hop::public.workflow_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{"n": 3}', 'https://example.com/hook');
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     (null, null)
@@ -69,19 +71,19 @@ begin
         end if;
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
-        insert into public.workflow_request (id, state, state_substate, attempt, org_id, payload)
-        values (v_id, p_to::public.workflow_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}')
+        insert into public.workflow_request (id, state, state_substate, attempt, org_id, payload, webhook_url)
+        values (v_id, p_to::public.workflow_request_state, p_substate, coalesce(p_attempt, 0), 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{"n": 3}', 'https://example.com/hook')
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.workflow_request as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, org_id, payload) values (s.id, p_to::public.workflow_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}');
+        when not matched then insert (id, state, org_id, payload, webhook_url) values (s.id, p_to::public.workflow_request_state, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{"n": 3}', 'https://example.com/hook');
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.workflow_request (id, org_id, payload) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}');
+        insert into public.workflow_request (id, org_id, payload, webhook_url) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{"n": 3}', 'https://example.com/hook');
     elsif p_channel = 'dated' then
         update public.workflow_request set state = p_to::public.workflow_request_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.workflow_request (id, org_id, payload) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}')
+        insert into public.workflow_request (id, org_id, payload, webhook_url) values (v_id, 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{"n": 3}', 'https://example.com/hook')
         on conflict (id) do update set state = p_to::public.workflow_request_state;
     elsif p_channel = 'merge' then
         merge into public.workflow_request as t using (select v_id as id) as s on t.id = s.id

@@ -142,12 +142,13 @@ def _life(
     place = (machine.schema, machine.table)
     life = lifecycle(ir, machine)
     way = _longest(life)
-    values = samples.values(place, "a")
+    values = samples.fresh(place)
+    born = {"state": lit(way[0])}
     title = f"{machine.name}: {' → '.join(way)}"
     try:
-        for statement in (*samples.seed(samples.parents(place)), samples.insert(place, values)):
+        for statement in (*samples.before(place, values), samples.insert(place, values | born)):
             connection.execute(statement.encode())
-        refused = _refusal(connection, place, values["id"], life)
+        refused = _refusal(connection, place, values["id"], life, way[0])
         for state in way[1:]:
             connection.execute(_move(place, values["id"], state))
     except psycopg.Error as error:
@@ -190,10 +191,9 @@ def _move(place: tuple[str, str], identifier: str, state: str) -> bytes:
 
 
 def _refusal(
-    connection: psycopg.Connection[Any], place: tuple[str, str], identifier: str, life: Lifecycle
+    connection: psycopg.Connection[Any], place: tuple[str, str], identifier: str, life: Lifecycle, born: str
 ) -> str:
     """Try a move that the lifecycle does not have, from where rows are born; "" if it has all."""
-    born = life.initial[0]
     illegal = [state for state in life.states if state not in (born, *life.following[born])]
     if not illegal:
         return ""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from specc.analysis.machines import machines
 from specc.lang.project import Entry, Project
 from specc.pg.column import Definition, read_column
+from specc.pg.names import fit
 from specc.pg.parsing import SqlError
 
 OUTSIDE: Mapping[str, tuple[str, ...]] = {"auth.users": ("id", "email", "phone")}
@@ -40,7 +41,7 @@ class BoundTable:
         """The column that says whose a row is; "" in shared tables."""
         if not self.tenant:
             return ""
-        return "id" if self.is_root else f"{self.tenant.split('.', 1)[1]}_id"
+        return "id" if self.is_root else fit(f"{self.tenant.split('.', 1)[1]}_id")
 
 
 @lru_cache(maxsize=8)

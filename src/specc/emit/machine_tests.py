@@ -7,7 +7,7 @@ nothing behind.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import count, pairwise, repeat
 
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine, State, Transition
@@ -18,6 +18,7 @@ from specc.pg.names import fit, ident, lit, qualified
 CHANNELS = ("update", "dated", "again", "upsert", "merge", "trigger")
 """UPDATE; UPDATE that sets `state_since`; UPDATE of a row that moved in the same transaction; INSERT … ON CONFLICT;
 MERGE; and a BEFORE trigger that changes the state."""
+_NO_SUBSTATE = "no_such_substate"
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
@@ -38,6 +39,12 @@ class _Matrix:
         self.recoveries = [(one.source, one.target) for one in moves if one.form == "recovery"]
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))
         self.table = qualified(*self.place)
+        self.row = self.samples.fresh(self.place)
+        self.ways = self._ways()
+        known = {substate for one in states for substate in one.substates}
+        self.unknown_substate = next(
+            name for name in map(_NO_SUBSTATE.ljust, count(), repeat("_")) if name not in known
+        )
 
     def text(self) -> str:
         checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates()]
@@ -46,7 +53,7 @@ class _Matrix:
             "begin;",
             "set local search_path = extensions, public;",
             f"select plan({planned});",
-            *(f"{statement};" for statement in self.samples.seed(self.samples.parents(self.place))),
+            *(f"{statement};" for statement in self.samples.before(self.place, self.row)),
             self._attempt(),
             *(f"{query};" for _, query in checks),
             "select * from finish();",
@@ -60,25 +67,32 @@ class _Matrix:
         )
 
     def _ways(self) -> dict[str, tuple[str, ...]]:
-        """For each state that rows reach, the shortest way there, first and last state included."""
-        ways: dict[str, tuple[str, ...]] = {
-            one.name: (one.name,) for one in self.states if one.role == "initial"
-        }
-        queue = list(ways)
-        for current in queue:
-            for source, target in (*self.steps, *self.recoveries):
-                if source == current and target not in ways:
-                    ways[target] = (*ways[current], target)
-                    queue.append(target)
+        """For each state that rows reach, the way there that takes fewest recoveries, then fewest moves."""
+        queue: list[tuple[int, tuple[str, ...]]] = [
+            (0, (one.name,)) for one in self.states if one.role == "initial"
+        ]
+        ways: dict[str, tuple[str, ...]] = {}
+        while queue:
+            spent, way = queue.pop(0)
+            if way[-1] in ways:
+                continue
+            ways[way[-1]] = way
+            queue += [(spent, (*way, target)) for source, target in self.steps if source == way[-1]]
+            queue += [(spent + 1, (*way, target)) for source, target in self.recoveries if source == way[-1]]
+            queue.sort(key=lambda one: (one[0], len(one[1])))
         return ways
+
+    def _spent(self, state: str) -> int:
+        """How many recoveries the way to a state takes."""
+        return sum(move in self.recoveries for move in pairwise(self.ways.get(state, ())))
 
     def _worn(self) -> dict[str, tuple[str, ...]]:
         """For each state that recovers, the ways there with all attempts spent but one, and with all."""
-        ways, worn = self._ways(), {}
+        worn = {}
         for source, target in self.recoveries:
-            way, back = ways.get(source, ()), self._back(target, source)
+            way, back = self.ways.get(source, ()), self._back(target, source)
             for spent in (self.machine.attempts - 1, self.machine.attempts):
-                more = spent - sum(move in self.recoveries for move in pairwise(way))
+                more = spent - self._spent(source)
                 if way and back is not None and more >= 0:
                     worn[f"{source} after {spent}"] = way + (target, *back) * more
         return worn
@@ -94,7 +108,7 @@ class _Matrix:
         return ways.get(end)
 
     def _attempt(self) -> str:
-        values = dict(self.samples.values(self.place, "a"))
+        values = dict(self.row)
         return (
             render(
                 "attempt_move",
@@ -103,7 +117,7 @@ class _Matrix:
                 identifier=values.pop("id"),
                 names="".join(f", {ident(name)}" for name in values),
                 given="".join(f", {value}" for value in values.values()),
-                ways=tuple((self._ways() | self._worn()).items()),
+                ways=tuple((self.ways | self._worn()).items()),
                 recoveries=self.recoveries,
             ).strip()
             + ";"
@@ -143,12 +157,13 @@ select is(
 from unnest({_array(BIRTHS)}) as c, {self._all("t")}"""
         first = next(one.name for one in self.states if one.role == "initial")
         attempted = f"select is(pg_temp.attempt('insert', null, {lit(first)}, 1), 'PT409', 'insert: born with an attempt')"
-        call = f"pg_temp.attempt('insert', null, {lit(first)}, 0, 'no_such_substate')"
+        call = f"pg_temp.attempt('insert', null, {lit(first)}, 0, {lit(self.unknown_substate)})"
         carrying = f"select is({call}, 'PT409', 'insert: born with a substate that there is not')"
         return [(len(self.states) * len(BIRTHS), query), (1, attempted), (1, carrying)]
 
     def _recoveries(self) -> list[tuple[int, str]]:
-        legal = ", ".join(f"({lit(a)}, {lit(b)})" for a, b in self.recoveries) or "(null, null)"
+        left = [(a, b) for a, b in self.recoveries if self._spent(a) < self.machine.attempts]
+        legal = ", ".join(f"({lit(a)}, {lit(b)})" for a, b in left) or "(null, null)"
         size = len(self.states) ** 2
         raised = f"""\
 select is(
@@ -171,7 +186,7 @@ from {self._all("f")}, {self._all("t")}"""
 
     def _substates(self) -> list[tuple[int, str]]:
         pairs = [(one.name, substate) for one in self.states for substate in one.substates]
-        known = sorted({substate for _, substate in pairs} | {"no_such_substate"})
+        known = sorted({substate for _, substate in pairs} | {self.unknown_substate})
         legal = ", ".join(f"({lit(a)}, {lit(b)})" for a, b in pairs) or "(null, null)"
         query = f"""\
 select is(

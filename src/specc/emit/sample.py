@@ -1,7 +1,8 @@
 """Sample rows for generated tests: for each table one row that its types, keys and examples allow.
 
 A row of a tenant's table exists for tenant `a` and for tenant `b`; of a shared table once. Its id follows
-from the table and the tenant, so that rows find each other without a look-up.
+from the table and the tenant, so that rows find each other without a look-up. Rows have numbers, so that
+no two of them have the same values where a key forbids it.
 """
 
 from __future__ import annotations
@@ -11,29 +12,37 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from specc.emit.literals import literal, read
 from specc.ir.behaviour import Example, Role, Tenancy
-from specc.ir.database import Column, Enum, ForeignKey
+from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Unique
 from specc.ir.model import Ir
+from specc.pg.conditions import constant
 from specc.pg.names import idents, lit, qualified
+from specc.pg.parsing import expression
 
 Place = tuple[str, str]
 """Schema and name of a table."""
 
+Row = dict[str, str]
+"""Values of a row as SQL, by column."""
+
 USERS = ("auth", "users")
-_VALUES = {
-    "char": "'x'", "character": "'x'",
-    "boolean": "true", "bool": "true",
-    "json": "'{}'", "jsonb": "'{}'", "jsonpath": "'$'", "bytea": "'\\x00'", "xml": "'<x/>'",
-    "date": "'2020-01-01'", "time": "'12:00'", "interval": "'1 hour'", "inet": "'127.0.0.1'",
-    "tsvector": "'x'", "point": "'(1,1)'", "daterange": "'empty'", "tstzrange": "'empty'",
-}  # fmt: skip
-_NUMBERS = ("int", "small", "big", "numeric", "decimal", "real", "double", "float", "money", "oid")
+NUMBERS = {"a": 1, "b": 2}
+"""The numbers of the rows of the tenants."""
+FRESH = 3
+"""The number of a row that is not there yet; memberships have those above it."""
+_NEVER_TWICE = ("random", "uuid", "nextval", "clock_timestamp")
 
 
 def identifier(*names: str) -> str:
     """Return a UUID that follows from names, as a literal."""
     digits = hashlib.sha256("/".join(names).encode()).hexdigest()
     return lit(f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}")
+
+
+def user_row(user: str) -> str:
+    """Return the INSERT of a user with an id, given as a literal."""
+    return f"insert into auth.users (id) values ({user}) on conflict do nothing"
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,11 @@ class Samples:
         return {(one.schema, one.table, one.column): one.value for one in self.ir.all(Example)}
 
     @cached_property
-    def _enums(self) -> dict[str, str]:
-        return {qualified(one.schema, one.name): one.labels[0] for one in self.ir.all(Enum)}
+    def _enums(self) -> dict[Place, str]:
+        return {(one.schema, one.name): one.labels[0] for one in self.ir.all(Enum)}
 
     def row_id(self, place: Place, tenant: str) -> str:
         """Return the id of the row of a table in a tenant, as a literal."""
-        if place == USERS:
-            return identifier("user", "nobody")
         return identifier(*place, tenant if place in self.tenancy else "shared")
 
     def tenant_id(self, place: Place, tenant: str) -> str:
@@ -78,91 +85,174 @@ class Samples:
         """Return the foreign key that a column points with."""
         return self._references.get((column.schema, column.table, column.name))
 
-    def value(self, column: Column, tenant: str) -> str:
-        """Return a value for a column of a row of a tenant, as SQL."""
-        place = (column.schema, column.table)
+    def value(self, column: Column, tenant: str, number: int = 0) -> str:
+        """Return a value for a column of a row of a tenant, as SQL; `number` tells rows of one tenant apart."""
+        place, number = (column.schema, column.table), number or NUMBERS[tenant]
         if column.name == "id":
             return self.row_id(place, tenant)
         if place in self.tenancy and column.name == self.tenancy[place].column:
             return self.tenant_id(place, tenant)
         key = self.reference(column)
-        if key is not None and key.target_columns[0] == "id":
-            return self.row_id((key.target_schema, key.target_table), tenant)
         if key is not None:
-            target = self.ir.by_identity[
-                ("column", key.target_schema, key.target_table, key.target_columns[0])
-            ]
-            return self.value(target, "a") if isinstance(target, Column) else "null"
-        return self._examples.get((*place, column.name)) or self._plain(column.type, tenant)
+            return self._pointed(key, tenant, number)
+        return self._examples.get((*place, column.name)) or self.plain(column, number)
 
-    def _plain(self, type_text: str, tenant: str) -> str:
-        """Return a value that differs between tenants where the type is wide enough, for keys over all rows."""
-        if type_text.endswith("]"):
-            return "'{}'"
-        if type_text in self._enums:
-            return lit(self._enums[type_text])
-        word = type_text.removeprefix("pg_catalog.").split("(")[0].strip()
-        if word.startswith("timestamp"):
-            return "'2020-01-01 00:00:00+00'"
-        if word == "uuid":
-            return identifier("any", tenant)
-        if word.startswith(_NUMBERS):
-            return str(" abc".index(tenant))
-        return _VALUES.get(word) or f"'x{tenant}'"
+    def _pointed(self, key: ForeignKey, tenant: str, number: int) -> str:
+        target, column = (key.target_schema, key.target_table), key.target_columns[0]
+        if target == USERS:
+            return identifier("user", "outsider" if number == FRESH else f"nobody {number}")
+        if column == "id":
+            return self.row_id(target, tenant)
+        there = self.ir.by_identity["column", *target, column]
+        return self.value(there, "a") if isinstance(there, Column) else "null"
+
+    def plain(self, column: Column, number: int) -> str:
+        """Return the value of a column's type with a number."""
+        kind = read(column.type)
+        label = self._enums.get((kind.schema, kind.name))
+        if label is None:
+            return literal(kind, number)
+        return f"array[{lit(label)}]::{column.type}" if kind.is_array else lit(label)
+
+    def required(self, place: Place) -> list[Column]:
+        """Return the columns a row cannot do without: not null, no default, nothing that makes them."""
+        return [one for one in self.columns(place) if one.not_null and not one.default and not _is_made(one)]
 
     def needed(self, place: Place) -> list[Column]:
-        """Return the columns a row cannot do without: not null, no default, nothing that makes them."""
-        return [
-            one
-            for one in self.columns(place)
-            if one.name == "id"
-            or (one.not_null and not one.default and not one.generated and not one.identity_form)
-        ]
+        """Return the columns that a sample row says: those it cannot do without, and those for which nothing,
+        or one value for all rows, would not do.
+        """
+        return [one for one in self.columns(place) if one.name == "id" or self._is_said(one)]
 
-    def values(self, place: Place, tenant: str) -> dict[str, str]:
+    def _is_said(self, column: Column) -> bool:
+        place = (column.schema, column.table)
+        if _is_made(column):
+            return False
+        if (*place, column.name) in self._pointed_at or (column.not_null and not column.default):
+            return True
+        if self.reference(column) is not None:
+            return column.not_null
+        has_example = (*place, column.name) in self._examples
+        if not column.default:
+            return has_example
+        if column.not_null and "auth." in column.default:
+            return True
+        in_key = any(column.name in key for key, _ in self.keys(place))
+        return in_key and (has_example or column.name not in self._checked(place))
+
+    @cached_property
+    def _pointed_at(self) -> set[tuple[str, str, str]]:
+        return {
+            (one.target_schema, one.target_table, one.target_columns[0]) for one in self.ir.all(ForeignKey)
+        }
+
+    def _checked(self, place: Place) -> set[str]:
+        found = (expression(one.expression).columns for one in self.ir.of_table(Check, *place))
+        return {path[-1] for each in found for path, _ in each}
+
+    def keys(self, place: Place) -> list[tuple[tuple[str, ...], bool]]:
+        """Return the columns of each key besides the primary one, and whether it is for some rows only."""
+        found = [(one.columns, False) for one in self.ir.of_table(Unique, *place)]
+        found += [(one.keys, bool(one.where)) for one in self.ir.of_table(Index, *place) if one.unique]
+        return found
+
+    def values(self, place: Place, tenant: str, number: int = 0) -> Row:
         """Return the values of a row by column."""
-        return {one.name: self.value(one, tenant) for one in self.needed(place)}
+        return {one.name: self.value(one, tenant, number) for one in self.needed(place)}
 
-    def insert(self, place: Place, values: dict[str, str]) -> str:
+    def fresh(self, place: Place) -> Row:
+        """Return a row of tenant `a` that is not there yet, and clashes with none that is."""
+        return self.values(place, "a", FRESH) | {"id": identifier(*place, "fresh")}
+
+    def may_clash(self, place: Place, row: Row, others: Iterable[Row]) -> bool:
+        """Whether a key may refuse a row because of another: all its columns have the same values."""
+        columns = {one.name: one for one in self.columns(place)}
+        rows = list(others)
+        return any(
+            all(_may_equal(columns[name], row, other) for name in key)
+            for key, _ in self.keys(place)
+            for other in rows
+        )
+
+    def insert(self, place: Place, values: Row) -> str:
         """Return the INSERT of a row."""
         names = idents(tuple(values))
         return f"insert into {qualified(*place)} ({names}) values ({', '.join(values.values())})"
 
     def parents(self, place: Place, *, optional: bool = False) -> list[Place]:
-        """Return the tables a row of a table points at, each after those that it needs itself."""
-        found: list[Place] = []
-        self._gather(place, found, {place}, optional=optional)
-        return found
+        """Return the tables a row of a table points at, each after those that it needs at once.
 
-    def _gather(self, place: Place, found: list[Place], seen: set[Place], *, optional: bool) -> None:
+        The table itself is among them where one of the others needs its row; `optional` adds the targets of
+        its references that may be null.
+        """
+        wanted: dict[Place, None] = {}
+        queue = self._targets(place, optional=optional)
+        for target in queue:
+            if target not in wanted:
+                wanted[target] = None
+                queue += self._targets(target)
+        found: dict[Place, None] = {}
+        for target in wanted:
+            self._append(target, wanted, found, {target})
+        return list(found)
+
+    def _append(
+        self, place: Place, wanted: dict[Place, None], found: dict[Place, None], seen: set[Place]
+    ) -> None:
+        for target in self._targets(place, at_once=True):
+            if target in wanted and target not in seen:
+                self._append(target, wanted, found, seen | {target})
+        found.setdefault(place)
+
+    def _targets(self, place: Place, *, optional: bool = False, at_once: bool = False) -> list[Place]:
+        said = {one.name for one in self.needed(place)}
+        found = []
         for column in self.columns(place):
             key = self.reference(column)
-            if key is None or not (column.not_null or optional):
+            if key is None or not (optional or column.name in said):
                 continue
             target = (key.target_schema, key.target_table)
-            if target not in seen and ("table", *target) in self.ir.by_identity:
-                seen.add(target)
-                self._gather(target, found, seen, optional=False)
+            is_late = at_once and "initially deferred" in key.deferrable
+            if ("table", *target) in self.ir.by_identity and not is_late:
                 found.append(target)
+        return found
 
     def seed(self, places: Iterable[Place]) -> Iterator[str]:
         """Yield the INSERTs of the rows of tables: for both tenants, once for shared tables."""
-        for place in places:
-            for tenant in ("a", "b") if place in self.tenancy else ("a",):
-                yield self.insert(place, self.values(place, tenant))
+        yield from self.insert_all((place, row) for place in places for row in self.rows(place))
+
+    def rows(self, place: Place) -> list[Row]:
+        """Return the rows of a table: one for each tenant, one in all of a shared table."""
+        return [self.values(place, tenant) for tenant in (("a", "b") if place in self.tenancy else ("a",))]
+
+    def insert_all(self, rows: Iterable[tuple[Place, Row]]) -> Iterator[str]:
+        """Yield the INSERTs of rows in their order, each after the users it points at."""
+        made: set[str] = set()
+        for place, row in rows:
+            users = [user for user in self._users(place, row) if user not in made]
+            made.update(users)
+            yield from map(user_row, users)
+            yield self.insert(place, row)
+
+    def before(self, place: Place, row: Row) -> Iterator[str]:
+        """Yield the INSERTs of all that a row points at."""
+        yield from self.seed(self.parents(place))
+        yield from map(user_row, self._users(place, row))
+
+    def _users(self, place: Place, row: Row) -> list[str]:
+        keys = [key for name in row if (key := self._references.get((*place, name)))]
+        return [row[key.columns[0]] for key in keys if (key.target_schema, key.target_table) == USERS]
 
     def user(self, role: Role, tenant: str) -> str:
         """Return the id of the user who has a role in a tenant, as a literal."""
         return identifier("user", role.name, tenant)
 
-    def memberships(self) -> Iterator[tuple[Role, str, dict[str, str]]]:
+    def memberships(self) -> Iterator[tuple[Role, str, Row]]:
         """Yield (role, tenant, row) of the memberships that make each role's user a member."""
-        for role in self.ir.all(Role):
-            if not role.table:
-                continue
+        for at, role in enumerate(one for one in self.ir.all(Role) if one.table):
             place = (role.schema, role.table)
             for tenant in ("a", "b"):
-                row = self.values(place, tenant)
+                row = self.values(place, tenant, FRESH + 2 * at + NUMBERS[tenant])
                 row |= {"id": identifier("membership", role.name, tenant), role.user: self.user(role, tenant)}
                 row |= {column: literals[0] for column, literals in role.member}
                 yield role, tenant, row
@@ -171,10 +261,29 @@ class Samples:
         """Return the roles that a user of `role` has: his membership may count for others, too."""
         row = next(row for one, _, row in self.memberships() if one == role)
         place = (role.schema, role.table)
-        defaults = {one.name: one.default for one in self.columns(place)}
+        columns = {one.name: one for one in self.columns(place)}
         return tuple(
             other.name
             for other in self.ir.all(Role)
             if (other.schema, other.table, other.user) == (*place, role.user)
-            and all(row.get(column, defaults.get(column)) in literals for column, literals in other.member)
+            and all(_counts(columns[column], row, literals) for column, literals in other.member)
         )
+
+
+def _is_made(column: Column) -> bool:
+    """Whether the database makes the column's values."""
+    return bool(column.generated or column.identity_form)
+
+
+def _may_equal(column: Column, row: Row, other: Row) -> bool:
+    mine, theirs = (one.get(column.name, column.default) for one in (row, other))
+    if column.identity_form or any(word in mine for word in _NEVER_TWICE):
+        return False
+    return bool(column.generated) or (bool(mine) and mine == theirs)
+
+
+def _counts(column: Column, row: Row, literals: tuple[str, ...]) -> bool:
+    value = constant(row.get(column.name, column.default))
+    if read(column.type).name == "bool" and value.startswith("'"):
+        value = "true" if value.strip("'").lower() in ("t", "true", "y", "yes", "on", "1") else "false"
+    return value in literals

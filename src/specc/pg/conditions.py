@@ -26,7 +26,27 @@ def decide(text: str) -> Values | None:
         statement = parse_inside("select (", text, ")")
     except SqlError:
         return None
-    return _decide(statement.targetList[0].val)
+    pairs = _decide(statement.targetList[0].val)
+    return None if pairs is None else _merged(pairs)
+
+
+def _merged(pairs: Values) -> Values | None:
+    """Return for each column what all its conditions allow; None where that is nothing."""
+    found: dict[str, tuple[str, ...]] = {}
+    for column, literals in pairs:
+        known = found.get(column, literals)
+        found[column] = tuple(one for one in known if one in literals)
+    return tuple(found.items()) if all(found.values()) else None
+
+
+def constant(text: str) -> str:
+    """Return the literal that an expression is, casts left out; "" for any other expression."""
+    if not text:
+        return ""
+    node = parse_inside("select (", text, ")").targetList[0].val
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    return _literal(node)
 
 
 def _decide(node: Any) -> Values | None:
