@@ -54,7 +54,9 @@ def scatter(source: Path, root: Path) -> None:
     shutil.copyfile(source / "specc.yaml", root / "specc.yaml")
 
 
-@pytest.mark.parametrize(("env", "umask"), zip(SETTINGS, UMASKS, strict=True), ids=["c", "utf8", "turkish"])
+@pytest.mark.parametrize(
+    ("env", "umask"), list(zip(SETTINGS, UMASKS, strict=True)), ids=["c", "utf8", "turkish"]
+)
 def test_the_bytes_are_those_of_the_repository(env: dict[str, str], umask: int, tmp_path: Path) -> None:
     root = tmp_path / "Ein Ordner, mit 'Zeichen'"
     root.mkdir()
@@ -81,8 +83,16 @@ def test_the_order_of_files_does_not_matter(tmp_path: Path, monkeypatch: pytest.
     assert list(second.files) == list(first.files)
 
 
+def copy_case(root: Path) -> Path:
+    """Copy a small project, where the flagship's size says nothing more."""
+    case = ROOT / "tests" / "cases" / "table_tenant"
+    shutil.copytree(case / "specs", root / "specs")
+    shutil.copyfile(case / "specc.yaml", root / "specc.yaml")
+    return root
+
+
 def test_a_second_build_writes_nothing(tmp_path: Path) -> None:
-    root = copy_flagship(tmp_path)
+    root = copy_case(tmp_path)
     assert run("build", cwd=root).returncode == 0
     output = root / "generated"
     before = {path: path.stat() for path in output.rglob("*")}
@@ -96,22 +106,24 @@ def test_a_second_build_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_check_sees_what_a_build_would_change(tmp_path: Path) -> None:
-    root = copy_flagship(tmp_path)
+    root = copy_case(tmp_path)
     assert run("build", cwd=root).returncode == 0
     assert run("build", "--check", cwd=root).returncode == 0
 
-    table = root / "generated" / "schema" / "public" / "tables" / "org.sql"
+    table = root / "generated" / "schema" / "public" / "tables" / "item.sql"
     table.write_text(table.read_text(encoding="utf-8") + "-- by hand\n", encoding="utf-8")
     by_hand = run("build", "--check", cwd=root)
-    assert (by_hand.returncode, by_hand.stdout) == (1, "generated/schema/public/tables/org.sql: changed\n")
+    assert (by_hand.returncode, by_hand.stdout) == (1, "generated/schema/public/tables/item.sql: changed\n")
     assert run("build", cwd=root).returncode == 0
 
-    spec = root / "specs" / "tables" / "org.yaml"
-    spec.write_text(spec.read_text(encoding="utf-8").replace("about: A ", "about: One ", 1), encoding="utf-8")
+    spec = root / "specs" / "tables.yaml"
+    spec.write_text(
+        spec.read_text(encoding="utf-8").replace("about: Something", "about: Anything", 1), encoding="utf-8"
+    )
     before = read_tree(root / "generated")
     stale = run("build", "--check", cwd=root)
     assert stale.returncode == 1
-    assert "generated/schema/public/tables/org.sql: changed\n" in stale.stdout
+    assert "generated/schema/public/tables/item.sql: changed\n" in stale.stdout
     assert read_tree(root / "generated") == before
 
 
