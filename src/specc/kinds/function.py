@@ -98,19 +98,18 @@ def _of_declarations(one: BoundRoutine, project: Project) -> Iterator[Identity]:
 
 def _of_query(one: BoundRoutine, project: Project) -> Iterator[Identity]:
     try:
-        names = [used(statement) for statement in parse(one.routine.body)]
+        names = used(parse(one.routine.body))
     except SqlError:
         return
-    for statement in names:
-        for schema, name, _ in statement.relations:
-            is_table = f"{schema}.{name}" in tables(project)
-            if schema:
-                yield ("table" if is_table else "view", schema, name)
-        for schema, name, _ in statement.functions:
-            if schema and schema != "pg_catalog":
-                yield ("function", schema, name, signatures(project).get((schema, name), ""))
-        for schema, name, _ in statement.types:
-            yield _type(schema, name, project)
+    for schema, name, _ in names.relations:
+        is_table = f"{schema}.{name}" in tables(project)
+        if schema:
+            yield ("table" if is_table else "view", schema, name)
+    for schema, name, _ in names.functions:
+        if schema and schema != "pg_catalog":
+            yield ("function", schema, name, signatures(project).get((schema, name), ""))
+    for schema, name, _ in names.types:
+        yield _type(schema, name, project)
 
 
 KIND = Kind(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ ANY_NUMBER = 100
 @cache
 def built_in_functions() -> Mapping[str, BuiltIn]:
     """Return PostgreSQL's own functions by name."""
-    lines = files("specc.pg").joinpath("functions.txt").read_text(encoding="utf-8").splitlines()
+    lines = Path(__file__).with_name("functions.txt").read_text(encoding="utf-8").splitlines()
     rows = (line.split() for line in lines if not line.startswith("#"))
     return {
         name: BuiltIn(int(least), int(most), volatilities, kinds)

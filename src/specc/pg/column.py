@@ -7,11 +7,10 @@ never printed anew. A column is `not null` unless it says `null`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
-from pglast import ast, enums
-
-from specc.pg.parsing import SqlError, parse_inside, tidy, tokens
+from specc.pg.parsing import REMEMBERED, SqlError, parse_inside, tidy, tokens
+from specc.pg.tree import Fields, named, texts
 
 _BEFORE = "create table t (c "
 _ACTIONS = {
@@ -53,22 +52,22 @@ class Definition:
     collation: str
 
 
+@lru_cache(maxsize=REMEMBERED)
 def read_column(text: str) -> Definition:
     """Read a column definition. Raises `SqlError` with the offset of what is wrong in `text`."""
-    statement = parse_inside(_BEFORE, text, ")")
-    if len(statement.tableElts) != 1:
+    _, statement = named(parse_inside(_BEFORE, text, ")"))
+    if len(statement["tableElts"]) != 1:
         raise SqlError("this is more than one column", len(text))
-    column = statement.tableElts[0]
-    kind: object = type(column)
-    if kind is not ast.ColumnDef or column.typeName is None:
+    kind, column = named(statement["tableElts"][0])
+    if kind != "ColumnDef" or "typeName" not in column:
         raise SqlError("a column starts with its type", 0)
     _refuse(text, column)
     parts = _Parts(text, column)
-    names = [one.sval for one in column.typeName.names]
+    names = texts(column["typeName"]["names"])
     return Definition(
         type=tidy(text[: parts.type_end]),
         type_name=("" if len(names) == 1 else names[0], names[-1]),
-        type_offset=max(0, column.typeName.location - len(_BEFORE)),
+        type_offset=max(0, _offset(column["typeName"])),
         not_null=not parts.has("CONSTR_NULL"),
         default=parts.after("CONSTR_DEFAULT", 1),
         checks=parts.checks(),
@@ -86,29 +85,30 @@ _APART = (("NULL", "NOTNULL"), ("DEFAULT", "GENERATED"), ("DEFAULT", "IDENTITY")
 _WHOLE_NUMBERS = ("int2", "int4", "int8")
 
 
-def _refuse(text: str, column: Any) -> None:
+def _refuse(text: str, column: Fields) -> None:
     """Refuse what PostgreSQL would refuse later, and what would be left out without a word."""
-    if column.typeName.setof:
+    if "setof" in column["typeName"]:
         raise SqlError("a column holds one value, not a set", 0)
-    for given, word in ((column.compression, "compression"), (column.storage_name, "storage")):
-        if given:
+    for field, word in (("compression", "compression"), ("storage_name", "storage")):
+        if field in column:
             raise SqlError(f"`{word}` cannot stand here", max(0, text.lower().find(word)))
     first: dict[str, int] = {}
-    for constraint in column.constraints or ():
-        name, offset = constraint.contype.name.removeprefix("CONSTR_"), constraint.location - len(_BEFORE)
+    for node in column.get("constraints", ()):
+        constraint = node["Constraint"]
+        name, offset = constraint["contype"].removeprefix("CONSTR_"), _offset(constraint)
         if name in first and name in _ONCE:
             raise SqlError("this is said twice", offset)
         first.setdefault(name, offset)
-        if said := next((word for field, word in _UNSAID if getattr(constraint, field)), ""):
+        if said := next((word for field, word in _UNSAID if field in constraint), ""):
             raise SqlError(f"`{said}` cannot stand here", offset)
-        if name == "FOREIGN" and _letter(constraint.fk_matchtype) not in ("s", "\0"):
+        if name == "FOREIGN" and constraint.get("fk_matchtype", "s") != "s":
             raise SqlError("a reference has no `match`", offset)
     for one, other in _APART:
         if one in first and other in first:
             raise SqlError("this contradicts the rest", max(first[one], first[other]))
     if "ATTR_DEFERRABLE" in first and "FOREIGN" not in first:
         raise SqlError("only a reference is deferrable", first["ATTR_DEFERRABLE"])
-    if "IDENTITY" in first and column.typeName.names[-1].sval not in _WHOLE_NUMBERS:
+    if "IDENTITY" in first and texts(column["typeName"]["names"])[-1] not in _WHOLE_NUMBERS:
         raise SqlError("only a whole number counts by itself", first["IDENTITY"])
 
 
@@ -123,26 +123,25 @@ _UNSAID = (
 class _Parts:
     """Cuts the pieces of a definition out of its text: each constraint ends where the next one starts."""
 
-    def __init__(self, text: str, column: Any) -> None:
+    def __init__(self, text: str, column: Fields) -> None:
         self.text = text
         self.column = column
-        constraints = list(column.constraints or ())
-        starts = [one.location - len(_BEFORE) for one in constraints]
+        constraints = [one["Constraint"] for one in column.get("constraints", ())]
+        starts = [_offset(one) for one in constraints]
         ends = [*starts[1:], len(text)] if starts else []
         self.pieces = [
             (one, text[start:end].strip()) for one, start, end in zip(constraints, starts, ends, strict=True)
         ]
         stops = list(starts)
-        if column.collClause is not None:
-            stops.append(column.collClause.location - len(_BEFORE))
+        if "collClause" in column:
+            stops.append(_offset(column["collClause"]))
         self.type_end = min(stops, default=len(text))
         for constraint, _ in self.pieces:
-            if constraint.conname:
-                raise SqlError("a constraint inside a column has no name", constraint.location - len(_BEFORE))
+            if "conname" in constraint:
+                raise SqlError("a constraint inside a column has no name", _offset(constraint))
 
-    def _all(self, name: str) -> list[tuple[Any, str]]:
-        kind = getattr(enums.ConstrType, name)
-        return [(one, piece) for one, piece in self.pieces if one.contype == kind]
+    def _all(self, name: str) -> list[tuple[Fields, str]]:
+        return [(one, piece) for one, piece in self.pieces if one["contype"] == name]
 
     def has(self, name: str) -> bool:
         return bool(self._all(name))
@@ -158,25 +157,21 @@ class _Parts:
 
     def bracketed(self, name: str) -> str:
         for constraint, piece in self._all(name):
-            if getattr(constraint, "generated_kind", "s") == "v":
-                raise SqlError(
-                    "virtual columns need PostgreSQL 18, write `stored`", constraint.location - len(_BEFORE)
-                )
+            if constraint.get("generated_kind") == "v":
+                raise SqlError("virtual columns need PostgreSQL 18, write `stored`", _offset(constraint))
             return _inner(piece)
         return ""
 
     def identity(self) -> str:
         for constraint, _ in self._all("CONSTR_IDENTITY"):
-            return "always" if constraint.generated_when == "a" else "by default"
+            return "always" if constraint["generated_when"] == "a" else "by default"
         return ""
 
     def collation(self) -> str:
-        if self.column.collClause is None:
+        if "collClause" not in self.column:
             return ""
-        start = self.column.collClause.location - len(_BEFORE)
-        piece = self.text[
-            start : min([c.location - len(_BEFORE) for c, _ in self.pieces] or [len(self.text)])
-        ]
+        start = _offset(self.column["collClause"])
+        piece = self.text[start : min((_offset(one) for one, _ in self.pieces), default=len(self.text))]
         return tidy(piece[tokens(piece)[0].end :])
 
     def reference(self) -> Reference | None:
@@ -184,30 +179,31 @@ class _Parts:
         if not found:
             return None
         constraint, _ = found[0]
-        offset = constraint.location - len(_BEFORE)
+        offset = _offset(constraint)
         if len(found) > 1:
-            raise SqlError("a column references one table", found[1][0].location - len(_BEFORE))
-        if constraint.fk_del_set_cols:
+            raise SqlError("a column references one table", _offset(found[1][0]))
+        if "fk_del_set_cols" in constraint:
             raise SqlError("the columns that `set null` clears follow from the key, leave them out", offset)
-        target = constraint.pktable
-        columns = [one.sval for one in constraint.pk_attrs or ()]
+        target = constraint["pktable"]
+        schema, table = target.get("schemaname", ""), target["relname"]
+        columns = texts(constraint.get("pk_attrs", ()))
         words = [
             piece
             for kind in ("CONSTR_ATTR_DEFERRABLE", "CONSTR_ATTR_DEFERRED")
             for _, piece in self._all(kind)
         ]
         return Reference(
-            table=f"{target.schemaname}.{target.relname}" if target.schemaname else target.relname,
+            table=f"{schema}.{table}" if schema else table,
             column=columns[0] if columns else "",
-            on_delete=_ACTIONS[_letter(constraint.fk_del_action)],
-            on_update=_ACTIONS[_letter(constraint.fk_upd_action)],
+            on_delete=_ACTIONS[constraint.get("fk_del_action", "a")],
+            on_update=_ACTIONS[constraint.get("fk_upd_action", "a")],
             deferrable=tidy(" ".join(words)),
             offset=offset,
         )
 
 
-def _letter(action: Any) -> str:
-    return chr(action) if isinstance(action, int) else str(action or "a")
+def _offset(fields: Fields) -> int:
+    return int(fields["location"]) - len(_BEFORE)
 
 
 def _inner(piece: str) -> str:

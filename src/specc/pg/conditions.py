@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pglast import ast, enums
-
 from specc.pg.names import lit
 from specc.pg.parsing import SqlError, parse_inside
+from specc.pg.tree import Fields, Node, named, texts
 
 Values = tuple[tuple[str, tuple[str, ...]], ...]
 """For each column the SQL literals that a condition allows."""
+
+_EQUALS = ("AEXPR_OP", "AEXPR_IN")
 
 
 def satisfying(text: str) -> Values:
@@ -23,11 +22,17 @@ def decide(text: str) -> Values | None:
     if not text:
         return ()
     try:
-        statement = parse_inside("select (", text, ")")
+        pairs = _decide(_expression(text))
     except SqlError:
         return None
-    pairs = _decide(statement.targetList[0].val)
     return None if pairs is None else _merged(pairs)
+
+
+def _expression(text: str) -> Node:
+    _, query = named(parse_inside("select (", text, ")"))
+    _, target = named(query["targetList"][0])
+    expression: Node = target["val"]
+    return expression
 
 
 def _merged(pairs: Values) -> Values | None:
@@ -43,45 +48,48 @@ def constant(text: str) -> str:
     """Return the literal that an expression is, casts left out; "" for any other expression."""
     if not text:
         return ""
-    node = parse_inside("select (", text, ")").targetList[0].val
-    while isinstance(node, ast.TypeCast):
-        node = node.arg
+    node = _expression(text)
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
     return _literal(node)
 
 
-def _decide(node: Any) -> Values | None:
-    kind: object = type(node)
-    if kind is ast.BoolExpr and node.boolop == enums.BoolExprType.AND_EXPR:
-        parts = [_decide(one) for one in node.args]
+def _decide(node: Node) -> Values | None:
+    kind, fields = named(node)
+    if kind == "BoolExpr" and fields["boolop"] == "AND_EXPR":
+        parts = [_decide(one) for one in fields["args"]]
         return None if None in parts else tuple(pair for part in parts if part for pair in part)
-    if kind is ast.ColumnRef:
+    if kind == "ColumnRef":
         column = _column(node)
         return ((column, ("true",)),) if column else None
-    if kind is ast.A_Expr and node.name[-1].sval == "=":
-        listed = node.rexpr if isinstance(node.rexpr, tuple) else (node.rexpr,)
-        column, literals = _column(node.lexpr), tuple(_literal(one) for one in listed)
+    if kind == "A_Expr" and fields["kind"] in _EQUALS and texts(fields["name"])[-1] == "=":
+        column, literals = _column(fields["lexpr"]), tuple(_literals(fields["rexpr"]))
         return ((column, literals),) if column and all(literals) else None
     return None
 
 
-def _column(node: Any) -> str:
-    kind: object = type(node)
-    return str(node.fields[-1].sval) if kind is ast.ColumnRef and _plain(node.fields[-1]) else ""
+def _column(node: Node) -> str:
+    kind, fields = named(node)
+    return str(fields["fields"][-1].get("String", {}).get("sval", "")) if kind == "ColumnRef" else ""
 
 
-def _plain(field: Any) -> bool:
-    return isinstance(field, ast.String)
+def _literals(node: Node) -> list[str]:
+    kind, fields = named(node)
+    return [_literal(one) for one in (fields["items"] if kind == "List" else [node])]
 
 
-def _literal(node: Any) -> str:
-    if not isinstance(node, ast.A_Const) or node.isnull:
-        return ""
-    value = node.val
-    match value:
-        case ast.String():
-            return lit(value.sval)
-        case ast.Integer():
-            return str(value.ival)
-        case ast.Boolean():
-            return "true" if value.boolval else "false"
+def _literal(node: Node) -> str:
+    kind, fields = named(node)
+    return _constant(fields) if kind == "A_Const" else ""
+
+
+def _constant(fields: Fields) -> str:
+    """Return the literal of a constant; "" for null and for numbers with a fraction."""
+    match fields:
+        case {"sval": text}:
+            return lit(text.get("sval", ""))
+        case {"ival": number}:
+            return str(number.get("ival", 0))
+        case {"boolval": truth}:
+            return "true" if truth else "false"
     return ""

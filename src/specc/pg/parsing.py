@@ -6,14 +6,16 @@ pglast judges only; what is emitted is the author's own text or text made by `dd
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-import pglast
-from pglast import ast
 from pglast.parser import ParseError, parse_sql_protobuf, scan
-from pglast.visitors import Visitor
+
+from specc.pg.tree import Fields, Node, nodes, read_tree, texts
+
+REMEMBERED = 1 << 14
+"""How many texts are remembered: rules, lowering and tests ask about the same ones."""
 
 
 class SqlError(ValueError):
@@ -32,12 +34,18 @@ def check_sql(text: str) -> None:
         raise _error(error, 0, len(text)) from None
 
 
-def parse(text: str) -> tuple[Any, ...]:
-    """Return the statements of a text as pglast's nodes. Raises `SqlError`."""
+def parse(text: str) -> list[Fields]:
+    """Return the statements of a text as `tree` describes them. Raises `SqlError`."""
+    return _parse(text, 0, len(text))
+
+
+def _parse(text: str, shift: int, length: int) -> list[Fields]:
     try:
-        return tuple(raw.stmt for raw in pglast.parse_sql(text))
+        return read_tree(text)
     except ParseError as error:
-        raise _error(error, 0, len(text)) from None
+        raise _error(error, shift, length) from None
+    except RecursionError:
+        raise SqlError("this nests too deep", 0) from None
 
 
 def _error(error: ParseError, shift: int, length: int) -> SqlError:
@@ -52,7 +60,7 @@ def _in_words(message: str) -> str:
     return re.sub(r'\Asyntax error at or near "(.*)"\Z', r"it breaks at `\1`", message, flags=re.DOTALL)
 
 
-def parse_inside(before: str, text: str, after: str) -> Any:
+def parse_inside(before: str, text: str, after: str) -> Node:
     """Parse `text` as a part of one statement, errors with offsets in `text`. Raises `SqlError`.
 
     A text that would break out of its place, by a semicolon, a comment or a bracket too many, is refused.
@@ -63,11 +71,8 @@ def parse_inside(before: str, text: str, after: str) -> Any:
         if token.name == "ASCII_59":
             raise SqlError("a semicolon cannot stand here", token.start)
     _balanced(text)
-    try:
-        statements = pglast.parse_sql(before + text + after)
-    except ParseError as error:
-        raise _error(error, len(before), len(text)) from None
-    return statements[0].stmt
+    statement: Node = _parse(before + text + after, len(before), len(text))[0]["stmt"]
+    return statement
 
 
 def _balanced(text: str) -> None:
@@ -80,8 +85,7 @@ def _balanced(text: str) -> None:
         raise SqlError("a bracket is not closed", len(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token of a text, `start` to `end` half open, in characters."""
 
     start: int
@@ -89,6 +93,7 @@ class Token:
     name: str
 
 
+@lru_cache(maxsize=REMEMBERED)
 def tokens(text: str) -> tuple[Token, ...]:
     """Return the tokens of a text. Raises `SqlError` for an unfinished string."""
     try:
@@ -123,80 +128,51 @@ class Used:
     """The offsets of `current_timestamp`, `current_user` and their kin, which differ from call to call."""
 
 
-class _Names(Visitor):
-    def __init__(self, shift: int) -> None:
-        self.shift = shift
-        self.columns: list[tuple[tuple[str, ...], int]] = []
-        self.functions: list[tuple[str, str, int]] = []
-        self.relations: list[tuple[str, str, int]] = []
-        self.types: list[tuple[str, str, int]] = []
-        self.calls: list[Call] = []
-        self.parameters: list[int] = []
-        self.clocks: list[int] = []
-
-    def visit_ColumnRef(self, _: Any, node: Any) -> None:  # noqa: N802 - pglast's protocol
-        path = tuple(str(one.sval) for one in node.fields if isinstance(one, ast.String))
-        if len(path) == len(node.fields):
-            self.columns.append((path, node.location - self.shift))
-
-    def visit_FuncCall(self, _: Any, node: Any) -> None:  # noqa: N802
-        (schema, name), offset = _pair(node.funcname), node.location - self.shift
-        self.functions.append((schema, name, offset))
-        self.calls.append(Call(schema, name, offset, len(node.args or ()), node.over is not None))
-
-    def visit_ParamRef(self, _: Any, node: Any) -> None:  # noqa: N802
-        self.parameters.append(node.location - self.shift)
-
-    def visit_SQLValueFunction(self, _: Any, node: Any) -> None:  # noqa: N802
-        self.clocks.append(node.location - self.shift)
-
-    def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
-        self.relations.append((node.schemaname or "", node.relname, node.location - self.shift))
-
-    def visit_TypeName(self, _: Any, node: Any) -> None:  # noqa: N802
-        if node.names:
-            self.types.append((*_pair(node.names), node.location - self.shift))
-
-
-def _pair(names: Any) -> tuple[str, str]:
-    path = [one.sval for one in names]
-    return ("" if len(path) == 1 else path[-2]), path[-1]
-
-
-def used(node: Any, shift: int = 0) -> Used:
-    """Return what a parsed node names, offsets less `shift`."""
-    names = _Names(shift)
-    names(node)
+def used(tree: Any, shift: int = 0) -> Used:
+    """Return what a node, or several, name in the order of the text, offsets less `shift`."""
+    found: dict[str, list[tuple[Fields, int]]] = {}
+    for kind, fields in nodes(tree):
+        found.setdefault(kind, []).append((fields, fields.get("location", 0) - shift))
+    calls = tuple(_call(one, at) for one, at in found.get("FuncCall", ()))
     return Used(
-        tuple(names.columns),
-        tuple(names.functions),
-        tuple(names.relations),
-        tuple(names.types),
-        tuple(names.calls),
-        tuple(names.parameters),
-        tuple(names.clocks),
+        columns=tuple(
+            (texts(one["fields"]), at)
+            for one, at in found.get("ColumnRef", ())
+            if all("String" in field for field in one["fields"])
+        ),
+        functions=tuple((one.schema, one.name, one.offset) for one in calls),
+        relations=tuple(
+            (one.get("schemaname", ""), one["relname"], at) for one, at in found.get("RangeVar", ())
+        ),
+        types=tuple((*_pair(one["names"]), at) for one, at in found.get("TypeName", ()) if "names" in one),
+        calls=calls,
+        parameters=tuple(at for _, at in found.get("ParamRef", ())),
+        clocks=tuple(at for _, at in found.get("SQLValueFunction", ())),
     )
 
 
+def _call(fields: Fields, offset: int) -> Call:
+    return Call(*_pair(fields["funcname"]), offset, len(fields.get("args", ())), "over" in fields)
+
+
+def _pair(names: list[Node]) -> tuple[str, str]:
+    path = texts(names)
+    return ("" if len(path) == 1 else path[-2]), path[-1]
+
+
+_BEFORE = "select ("
+
+
+@lru_cache(maxsize=REMEMBERED)
 def expression(text: str) -> Used:
     """Parse an expression and return what it names. Raises `SqlError`."""
-    before = "select ("
-    return used(parse_inside(before, text, ")"), len(before))
+    return used(parse_inside(_BEFORE, text, ")"), len(_BEFORE))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def subqueries(text: str) -> bool:
-    """Whether an expression contains a query, which constraints and indexes cannot."""
-    statement = parse_inside("select (", text, ")")
-
-    class Finder(Visitor):
-        found = False
-
-        def visit_SubLink(self, *_: Any) -> None:  # noqa: N802
-            self.found = True
-
-    finder = Finder()
-    finder(statement)
-    return finder.found
+    """Whether an expression contains a query, which constraints and indexes cannot. Raises `SqlError`."""
+    return any(name == "SubLink" for name, _ in nodes(parse_inside(_BEFORE, text, ")")))
 
 
 def place_in(whole: str, part: str, offset: int) -> int:
@@ -211,12 +187,7 @@ def place_in(whole: str, part: str, offset: int) -> int:
     return 0
 
 
-def words(text: str) -> Iterator[str]:
-    """Yield the tokens of a text as they are written."""
-    for token in tokens(text):
-        yield text[token.start : token.end]
-
-
+@lru_cache(maxsize=REMEMBERED)
 def tidy(text: str) -> str:
     """Return an expression on one line: runs of white space outside quotes become one space."""
     parts: list[str] = []

@@ -10,18 +10,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any
-
-from pglast import ast, enums
 
 from specc.pg.names import ident
 from specc.pg.parsing import SqlError, parse, tokens
+from specc.pg.tree import Fields, named, texts
 from specc.pg.typename import TypeUse, type_use
 
 LANGUAGES = ("sql", "plpgsql")
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 _DEPTH = {"ASCII_40": 1, "ASCII_41": -1}
-_MODES = {"d": "in", "i": "in", "o": "out", "b": "inout", "v": "variadic", "t": "table"}
+_MODES = {
+    "FUNC_PARAM_DEFAULT": "in",
+    "FUNC_PARAM_IN": "in",
+    "FUNC_PARAM_OUT": "out",
+    "FUNC_PARAM_INOUT": "inout",
+    "FUNC_PARAM_VARIADIC": "variadic",
+    "FUNC_PARAM_TABLE": "table",
+}
 _SAFE_PATH = frozenset(["", "pg_catalog", "pg_temp"])
 _REFUSED = {
     "leakproof": "only a superuser may make functions leakproof",
@@ -111,10 +116,10 @@ class Routine:
 @lru_cache(maxsize=4096)
 def read_routine(text: str, default_schema: str = "public") -> Routine:
     """Read one CREATE [OR REPLACE] FUNCTION or PROCEDURE. Raises `SqlError` with the offset in `text`."""
-    statements = parse(text)
-    if len(statements) != 1 or not isinstance(statements[0], ast.CreateFunctionStmt):
+    found = [named(one["stmt"]) for one in parse(text)]
+    if [kind for kind, _ in found] != ["CreateFunctionStmt"]:
         raise SqlError("this is not one function", 0)
-    return _Reader(text, statements[0], default_schema).routine()
+    return _Reader(text, found[0][1], default_schema).routine()
 
 
 def is_safe_path(value: str) -> bool:
@@ -123,17 +128,32 @@ def is_safe_path(value: str) -> bool:
     return names <= _SAFE_PATH
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """What follows the arguments, such as LANGUAGE: `value` are the fields of the node it is given."""
+
+    name: str
+    location: int
+    value: Fields
+
+
+def _option(fields: Fields) -> _Option:
+    _, value = named(fields.get("arg", {}))
+    return _Option(fields["defname"], fields["location"], value)
+
+
 class _Reader:
     """Cuts the parts of one statement out of its text."""
 
-    def __init__(self, text: str, statement: Any, default_schema: str) -> None:
+    def __init__(self, text: str, statement: Fields, default_schema: str) -> None:
         self.text = text
         self.statement = statement
         self.default_schema = default_schema
         self.tokens = tuple(one for one in tokens(text) if one.name not in _COMMENTS)
-        self.options: dict[str, list[Any]] = {}
-        for option in statement.options or ():
-            self.options.setdefault(option.defname, []).append(option)
+        self.options: dict[str, list[_Option]] = {}
+        for one in statement.get("options", ()):
+            option = _option(one["DefElem"])
+            self.options.setdefault(option.name, []).append(option)
         self.opening = self._next(0, "ASCII_40")
         self.closing = self._closing()
         self.prefixes: dict[int, str] = {}
@@ -161,7 +181,7 @@ class _Reader:
             definer_start=self.options["security"][0].location if definer else -1,
             strict=self._flag("strict"),
             parallel=self._word("parallel"),
-            procedure=bool(self.statement.is_procedure),
+            procedure="is_procedure" in self.statement,
             written_settings=self._settings(),
             body=body,
             body_start=body_start,
@@ -203,7 +223,7 @@ class _Reader:
                 raise SqlError(_REFUSED[name], found[0].location)
             if name != "set" and len(found) > 1:
                 raise SqlError(f"`{name}` is said twice", found[1].location)
-        if self.statement.sql_body is not None:
+        if "sql_body" in self.statement:
             at = self._next(self.closing, "BEGIN_P", "RETURN")
             raise SqlError("write the body between dollar quotes: `as $$ … $$`", self.tokens[at].start)
         if "language" not in self.options:
@@ -218,24 +238,25 @@ class _Reader:
 
     def _name(self) -> tuple[str, str, int, int]:
         start = self.tokens[self._next(0, "FUNCTION", "PROCEDURE") + 1].start
-        names = [one.sval for one in self.statement.funcname]
+        names = texts(self.statement["funcname"])
         if len(names) > 2:
             raise SqlError("a function has a schema and a name, this has more", start)
         return ("" if len(names) == 1 else names[0]), names[-1], start, self.tokens[self.opening - 1].end
 
-    def _type(self, node: Any) -> TypeUse:
+    def _type(self, node: Fields) -> TypeUse:
         use = type_use(node, self.text, self.default_schema)
         if use.bare:
             self.prefixes[use.offset] = f"{ident(use.schema)}."
         return use
 
     def _parameters(self) -> Iterator[Parameter]:
-        for one in self.statement.parameters or ():
-            use = self._type(one.argType)
+        for node in self.statement.get("parameters", ()):
+            _, one = named(node)
+            use = self._type(one["argType"])
             first = self._at(use.offset)
-            mode = _MODES[str(one.mode.value)]
+            mode = _MODES[one["mode"]]
             written = self._cut(first, self._end_of_type(first))
-            yield Parameter(mode, one.name or "", written, use, one.defexpr is not None)
+            yield Parameter(mode, one.get("name", ""), written, use, "defexpr" in one)
 
     def _end_of_type(self, first: int) -> int:
         depth = 0
@@ -248,26 +269,26 @@ class _Reader:
 
     def _returns(self, parameters: Sequence[Parameter]) -> tuple[str, TypeUse | None]:
         """Return what follows RETURNS, or what the OUT parameters make of it (manual, CREATE FUNCTION)."""
-        if self.statement.is_procedure:
+        if "is_procedure" in self.statement:
             return "", None
-        if self.statement.returnType is None:
+        if "returnType" not in self.statement:
             outs = [one.type for one in parameters if one.mode in ("out", "inout")]
             if not outs:
                 message = "the result is missing, write `returns TYPE` or `returns void`"
                 raise SqlError(message, self.tokens[self.closing].start)
             return ("record" if len(outs) > 1 else outs[0]), None
         is_table = any(one.mode == "table" for one in parameters)
-        result = None if is_table else self._type(self.statement.returnType)
+        result = None if is_table else self._type(self.statement["returnType"])
         first_option = min(one.location for found in self.options.values() for one in found)
         return self._cut(self.closing + 2, self._at(first_option)), result
 
     def _word(self, option: str) -> str:
         found = self.options.get(option)
-        return str(found[0].arg.sval).lower() if found else ""
+        return str(found[0].value["sval"]).lower() if found else ""
 
     def _flag(self, option: str) -> bool:
         found = self.options.get(option)
-        return bool(found and found[0].arg.boolval)
+        return bool(found and found[0].value.get("boolval"))
 
     def _settings(self) -> tuple[Setting, ...]:
         made = tuple(self._setting(one) for one in self.options.get("set", ()))
@@ -275,28 +296,29 @@ class _Reader:
             raise SqlError("a setting is set twice", self.options["set"][-1].location)
         return made
 
-    def _setting(self, option: Any) -> Setting:
+    def _setting(self, option: _Option) -> Setting:
         starts = [one.location for found in self.options.values() for one in found]
         limit = min((one for one in starts if one > option.location), default=len(self.text))
         equals = self._next(self._at(option.location), "ASCII_61", "TO")
         value = list(
             takewhile(lambda one: one.start < limit and one.name != "ASCII_59", self.tokens[equals + 1 :])
         )
-        if option.arg.kind != enums.VariableSetKind.VAR_SET_VALUE or not value:
+        if option.value["kind"] != "VAR_SET_VALUE" or not value:
             raise SqlError("write a setting as `set name = value`", option.location)
         text = self._cut(equals + 1, equals + 1 + len(value))
-        return Setting(option.arg.name.lower(), text, value[0].start, value[-1].end)
+        return Setting(option.value["name"].lower(), text, value[0].start, value[-1].end)
 
     def _body(self) -> tuple[str, int, bool]:
         """Return the body, where it begins, and whether the text holds it character by character."""
         if "as" not in self.options:
             raise SqlError("the body is missing, write `as $$ … $$`", self._end())
         option = self.options["as"][0]
-        if len(option.arg) != 1:
+        written = texts(option.value["items"])
+        if len(written) != 1:
             raise SqlError("a body is one text between dollar quotes", option.location)
-        body = option.arg[0].sval
+        body = written[0]
         token = self.tokens[self._next(self._at(option.location), "SCONST")]
-        written = self.text[token.start : token.end]
-        quote = written.find("$", 1) + 1 if written.startswith("$") else 1
-        is_verbatim = written[quote : len(written) - quote] == body
+        literal = self.text[token.start : token.end]
+        quote = literal.find("$", 1) + 1 if literal.startswith("$") else 1
+        is_verbatim = literal[quote : len(literal) - quote] == body
         return body, token.start + (quote if is_verbatim else 0), is_verbatim

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-from pglast import ast
 
 from specc.pg.parsing import SqlError, Token, parse, tidy, tokens
+from specc.pg.tree import Fields, Node, named, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,59 +28,58 @@ def select_list(query: str) -> tuple[Selected, ...]:
         statements = parse(query)
     except SqlError:
         return ()
-    if len(statements) != 1 or not isinstance(statements[0], ast.SelectStmt):
+    found = [named(one["stmt"]) for one in statements]
+    if [kind for kind, _ in found] != ["SelectStmt"]:
         return ()
-    statement, is_whole = statements[0], True
-    while statement.larg is not None:
-        statement, is_whole = statement.larg, False
-    targets = statement.targetList
-    if not targets:
-        return ()
-    texts = _texts(query, targets) if is_whole else [""] * len(targets)
-    return tuple(Selected(_name(one), text) for one, text in zip(targets, texts, strict=True))
+    statement, is_whole = found[0][1], True
+    while "larg" in statement:
+        statement, is_whole = statement["larg"], False
+    targets = [one["ResTarget"] for one in statement.get("targetList", ())]
+    parts = _texts(query, targets) if is_whole and targets else [""] * len(targets)
+    return tuple(Selected(_name(one), text) for one, text in zip(targets, parts, strict=True))
 
 
-def _name(target: Any) -> str:
-    return target.name or _own_name(target.val)
+def _name(target: Fields) -> str:
+    return str(target.get("name") or _own_name(target["val"]))
 
 
-def _own_name(node: Any) -> str:
+def _own_name(node: Node) -> str:
     """Return the name PostgreSQL gives an expression without alias (FigureColname in parse_target.c)."""
     match node:
-        case ast.ColumnRef(fields=[*_, ast.String(sval=str(name))]):
-            return name
-        case ast.ColumnRef():
+        case {"ColumnRef": {"fields": [*_, {"String": {"sval": name}}]}}:
+            return str(name)
+        case {"ColumnRef": _}:
             return ""
-        case ast.A_Indirection(arg=arg, indirection=steps):
-            fields = [one.sval for one in steps or () if isinstance(one, ast.String) and one.sval]
-            return fields[-1] if fields else _own_name(arg)
-        case ast.FuncCall(funcname=[*_, ast.String(sval=str(name))]):
-            return name
-        case ast.TypeCast(arg=arg, typeName=ast.TypeName(names=[*_, ast.String(sval=str(name))])):
-            inner = _own_name(arg)
-            return name if inner == _NAMELESS else inner
-        case ast.CoalesceExpr():
+        case {"A_Indirection": {"arg": inner, "indirection": steps}}:
+            fields = texts(one for one in steps if "String" in one)
+            return fields[-1] if fields else _own_name(inner)
+        case {"FuncCall": {"funcname": names}}:
+            return texts(names)[-1]
+        case {"TypeCast": {"arg": inner, "typeName": {"names": names}}}:
+            found = _own_name(inner)
+            return texts(names)[-1] if found == _NAMELESS else found
+        case {"CoalesceExpr": _}:
             return "coalesce"
-        case ast.CaseExpr(defresult=otherwise):
-            inner = _own_name(otherwise)
-            return "case" if inner == _NAMELESS else inner
+        case {"CaseExpr": fields}:
+            found = _own_name(fields.get("defresult", {}))
+            return "case" if found == _NAMELESS else found
     return _NAMELESS
 
 
 _NAMELESS = "?column?"
 
 
-def _texts(query: str, targets: Any) -> list[str]:
+def _texts(query: str, targets: Sequence[Fields]) -> list[str]:
     """Cut the expressions from the query: each ends at the comma or the clause that follows it."""
     every = tokens(query)
-    starts = [target.location for target in targets]
-    texts = []
+    starts = [target["location"] for target in targets]
+    parts = []
     for target, start, following in zip(targets, starts, [*starts[1:], len(query)], strict=True):
         item = _item([one for one in every if start <= one.start < following])
-        if target.name is not None:
+        if "name" in target:
             del item[-2 if len(item) > 1 and item[-2].name == "AS" else -1 :]
-        texts.append(tidy(query[start : item[-1].end]))
-    return texts
+        parts.append(tidy(query[start : item[-1].end]))
+    return parts
 
 
 def _item(following: list[Token]) -> list[Token]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import pglast
-from pglast.parser import ParseError
-
-from specc.pg.parsing import SqlError, Token, check_sql, tokens
+from specc.pg.parsing import SqlError, Token, parse, tokens
+from specc.pg.tree import named
 
 _UNFINISHED = re.compile(r"['$]|/\*")
 
@@ -24,12 +22,7 @@ class Statement:
 
 def statements(text: str) -> tuple[Statement, ...]:
     """Return the statements of a text. Raises `SqlError`."""
-    try:
-        parsed = pglast.parse_sql(text)
-    except ParseError:
-        check_sql(text)
-        raise
-    return tuple(_statement(text, int(raw.stmt_location or 0), type(raw.stmt).__name__) for raw in parsed)
+    return tuple(_statement(text, one.get("stmt_location", 0), named(one["stmt"])[0]) for one in parse(text))
 
 
 def _statement(text: str, start: int, kind: str) -> Statement:

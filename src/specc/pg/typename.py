@@ -7,10 +7,10 @@ Never looks into a project: names that are not PostgreSQL's own belong to the de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from specc.pg.names import ident, qualified
 from specc.pg.parsing import SqlError, parse_inside, tokens
+from specc.pg.tree import Fields, named, texts
 from specc.pg.types import BUILT_IN, PSEUDO
 
 _LISTED = {
@@ -89,22 +89,22 @@ class TypeUse:
         return f"{name}[]" if self.is_array else name
 
 
-def type_use(node: Any, text: str, default_schema: str, shift: int = 0) -> TypeUse:
+def type_use(node: Fields, text: str, default_schema: str, shift: int = 0) -> TypeUse:
     """Return what a parsed type name of `text` means; its location counts from `shift` before the text.
 
     Raises `SqlError` for `%type`, which PostgreSQL would replace once, when the function is made.
     """
-    start = node.location - shift
-    if node.pct_type:
+    start = node.get("location", 0) - shift
+    if "pct_type" in node:
         raise SqlError("write the type itself, `%type` would be looked up once and never again", start)
-    names = [one.sval for one in node.names]
+    names = texts(node["names"])
     if len(names) > 2:
         raise SqlError("a type has a schema and a name, this has more", start)
     own = names[0] == "pg_catalog" if len(names) == 2 else _is_found(names[0])
     schema = "" if own else names[0] if len(names) == 2 else default_schema
     bare = bool(schema) and len(names) == 1
     length = _length(text[start:])
-    return TypeUse(schema, names[-1], bool(node.arrayBounds), bool(node.setof), bare, start, length)
+    return TypeUse(schema, names[-1], "arrayBounds" in node, "setof" in node, bare, start, length)
 
 
 def _is_found(name: str) -> bool:
@@ -130,9 +130,9 @@ def _first_words(text: str) -> str:
 def read_type(text: str, default_schema: str) -> TypeUse:
     """Read a type that stands alone. Raises `SqlError` with the offset in `text`."""
     before = "select cast(null as "
-    statement: Any = parse_inside(before, text, ")")
-    target = statement.targetList[0].val if statement.targetList else None
-    node: Any = getattr(target, "typeName", None)
-    if node is None or node.setof:
+    _, query = named(parse_inside(before, text, ")"))
+    _, target = named(query["targetList"][0])
+    kind, cast = named(target["val"])
+    if kind != "TypeCast" or "setof" in cast["typeName"]:
         raise SqlError("this is no type", 0)
-    return type_use(node, text, default_schema, len(before))
+    return type_use(cast["typeName"], text, default_schema, len(before))
