@@ -25,8 +25,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := 'e651b212-97d4-407f-84ba-96601aad6ed8';
+    v_id uuid := 'b3862eb0-6d0b-4eae-8eea-f13e92d4371b';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -44,7 +46,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.lamp (id, state, watts) values (v_id, v_hop::public.lamp_state, 1);
+                insert into public.lamp (id, state, watts) values (v_id, v_hop::public.lamp_state, 3);
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     (null, null)
@@ -59,18 +61,18 @@ begin
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
         insert into public.lamp (id, state, state_substate, attempt, watts)
-        values (v_id, p_to::public.lamp_state, p_substate, coalesce(p_attempt, 0), 1)
+        values (v_id, p_to::public.lamp_state, p_substate, coalesce(p_attempt, 0), 3)
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.lamp as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, watts) values (s.id, p_to::public.lamp_state, 1);
+        when not matched then insert (id, state, watts) values (s.id, p_to::public.lamp_state, 3);
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.lamp (id, watts) values (v_id, 1);
+        insert into public.lamp (id, watts) values (v_id, 3);
     elsif p_channel = 'dated' then
         update public.lamp set state = p_to::public.lamp_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.lamp (id, watts) values (v_id, 1)
+        insert into public.lamp (id, watts) values (v_id, 3)
         on conflict (id) do update set state = p_to::public.lamp_state;
     elsif p_channel = 'merge' then
         merge into public.lamp as t using (select v_id as id) as s on t.id = s.id

@@ -25,8 +25,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := 'ab0ed592-18a8-43fc-805f-220417af70b2';
+    v_id uuid := 'd01029ad-a9c5-45f0-84a5-72394fd81506';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -47,7 +49,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.parcel (id, state, number) values (v_id, v_hop::public.parcel_state, 1);
+                insert into public.parcel (id, state, number) values (v_id, v_hop::public.parcel_state, 3);
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     ('lost', 'moving'),
@@ -63,18 +65,18 @@ begin
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
         insert into public.parcel (id, state, state_substate, attempt, number)
-        values (v_id, p_to::public.parcel_state, p_substate, coalesce(p_attempt, 0), 1)
+        values (v_id, p_to::public.parcel_state, p_substate, coalesce(p_attempt, 0), 3)
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.parcel as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, number) values (s.id, p_to::public.parcel_state, 1);
+        when not matched then insert (id, state, number) values (s.id, p_to::public.parcel_state, 3);
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.parcel (id, number) values (v_id, 1);
+        insert into public.parcel (id, number) values (v_id, 3);
     elsif p_channel = 'dated' then
         update public.parcel set state = p_to::public.parcel_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.parcel (id, number) values (v_id, 1)
+        insert into public.parcel (id, number) values (v_id, 3)
         on conflict (id) do update set state = p_to::public.parcel_state;
     elsif p_channel = 'merge' then
         merge into public.parcel as t using (select v_id as id) as s on t.id = s.id

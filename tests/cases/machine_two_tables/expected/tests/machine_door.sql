@@ -25,8 +25,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := 'ed90a25e-a141-4854-87fe-c77414937712';
+    v_id uuid := '824a9b56-0c7c-46a6-8a42-ca5fbafdf81b';
     v_last text;
     v_hop text;
     v_before integer := 0;
@@ -43,7 +45,7 @@ begin
             ) as ways (state, way) where state = p_from
         ) loop
             if v_last is null then
-                insert into public.door (id, state, colour) values (v_id, v_hop::public.door_state, 'xa');
+                insert into public.door (id, state, colour) values (v_id, v_hop::public.door_state, 'xc');
             else
                 v_before := v_before + ((v_last, v_hop) in (
                     (null, null)
@@ -58,18 +60,18 @@ begin
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
         insert into public.door (id, state, state_substate, attempt, colour)
-        values (v_id, p_to::public.door_state, p_substate, coalesce(p_attempt, 0), 'xa')
+        values (v_id, p_to::public.door_state, p_substate, coalesce(p_attempt, 0), 'xc')
         on conflict (id) do nothing;
     elsif p_from is null and p_channel = 'merge' then
         merge into public.door as t using (select v_id as id) as s on t.id = s.id
-        when not matched then insert (id, state, colour) values (s.id, p_to::public.door_state, 'xa');
+        when not matched then insert (id, state, colour) values (s.id, p_to::public.door_state, 'xc');
     elsif p_from is null then
         perform set_config('test.state', p_to, true);
-        insert into public.door (id, colour) values (v_id, 'xa');
+        insert into public.door (id, colour) values (v_id, 'xc');
     elsif p_channel = 'dated' then
         update public.door set state = p_to::public.door_state, state_since = now() where id = v_id;
     elsif p_channel = 'upsert' then
-        insert into public.door (id, colour) values (v_id, 'xa')
+        insert into public.door (id, colour) values (v_id, 'xc')
         on conflict (id) do update set state = p_to::public.door_state;
     elsif p_channel = 'merge' then
         merge into public.door as t using (select v_id as id) as s on t.id = s.id

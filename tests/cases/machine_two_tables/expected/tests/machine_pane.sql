@@ -27,8 +27,10 @@ create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
     p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
+-- A column of the table may have the name of one of these.
+#variable_conflict use_variable
 declare
-    v_id uuid := 'f2b3b98f-e4b0-49dc-80ae-71852e5a0aef';
+    v_id uuid := '50325829-0b07-48cd-85cc-87a668db3f54';
     v_last text;
     v_hop text;
     v_before integer := 0;
