@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
 
 from specc.pg.names import lit
 from specc.pg.parsing import parse_inside
+from specc.pg.tree import Node, named, texts
 
 _START = date(2020, 1, 1)
 _INTERVALS = ((4, "years"), (2, "months"), (8, "days"), (1024, "hours"), (2048, "minutes"), (4096, "seconds"))
@@ -33,18 +33,20 @@ class TypeText:
 @lru_cache(maxsize=1024)
 def read(text: str) -> TypeText:
     """Read the text of a type that has been checked. Raises `SqlError` otherwise."""
-    statement: Any = parse_inside("select cast(null as ", text, ")")
-    node = statement.targetList[0].val.typeName
-    names = [one.sval for one in node.names]
-    modifiers = tuple(_integer(one) for one in node.typmods or ())
+    _, query = named(parse_inside("select cast(null as ", text, ")"))
+    _, target = named(query["targetList"][0])
+    _, cast = named(target["val"])
+    node = cast["typeName"]
+    names = texts(node["names"])
+    modifiers = tuple(_integer(one) for one in node.get("typmods", ()))
     schema = "" if len(names) == 1 or names[0] == "pg_catalog" else names[0]
-    return TypeText(schema, names[-1], modifiers, bool(node.arrayBounds), text)
+    return TypeText(schema, names[-1], modifiers, "arrayBounds" in node, text)
 
 
-def _integer(node: Any) -> int:
+def _integer(node: Node) -> int:
     """Return a modifier; only `-` and digits can stand there."""
-    value = getattr(node, "val", None)
-    return int(getattr(value, "ival", 0) or 0)
+    _, constant = named(node)
+    return int(constant.get("ival", {}).get("ival", 0))
 
 
 def literal(type_text: TypeText, number: int) -> str:
