@@ -177,7 +177,8 @@ def _clash(clash: Clash) -> Diagnostic:
         message = f"{_object(clash.identity)} is made twice, differently"
     else:
         message = f"{_object(clash.identity)} would have the name of {_object(clash.rival)}"
-    return CLASH.at(clash.second[0], message, related=related)
+    help = "give one of them a `name`" if clash.identity[0] == "index" else ""
+    return CLASH.at(clash.second[0], message, related=related, help=help)
 
 
 def _object(identity: Identity) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
-from specc.kinds import table_rules
+from specc.kinds import reference_rules, table_rules
 from specc.kinds.table_page import page
 from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
@@ -218,7 +218,7 @@ KIND = Kind(
     about="Columns, keys, tenancy and indexes of one table.",
     model=TableSpec,
     lower=_lower,
-    rules=table_rules.RULES,
+    rules=(*table_rules.RULES, *reference_rules.RULES),
     implied=_implied,
     page=page,
     in_schema=True,

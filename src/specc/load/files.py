@@ -130,8 +130,11 @@ def _settings(root: Path) -> Settings:
 
 def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]:
     try:
-        datetime.strptime(settings.start, "%Y%m%d%H%M%S")  # noqa: DTZ007 - a stamp has no zone
+        stamp = datetime.strptime(settings.start, "%Y%m%d%H%M%S")  # noqa: DTZ007 - a stamp has no zone
+        is_stamp = stamp.strftime("%Y%m%d%H%M%S") == settings.start
     except ValueError:
+        is_stamp = False
+    if not is_stamp:
         help = "fourteen digits between quotes, for example '20260101000000'"
         yield BAD_SETTING.at(places.value(("start",)), f"`{settings.start}` is no stamp", help=help)
     if settings.released:
@@ -142,8 +145,9 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
         if not path.parts or path.is_absolute() or ".." in path.parts or not folder.isprintable():
             message = f"`{folder}` is no folder inside the project"
             yield BAD_SETTING.at(places.value((key,)), message)
-    if PurePosixPath(settings.specs) == PurePosixPath(settings.output):
-        yield BAD_SETTING.at(places.value(("output",)), "specs and output are the same folder")
+    specs, output = PurePosixPath(settings.specs), PurePosixPath(settings.output)
+    if specs.is_relative_to(output) or output.is_relative_to(specs):
+        yield BAD_SETTING.at(places.value(("output",)), "specs and output lie inside each other")
     if not settings.schemas:
         yield BAD_SETTING.at(places.key(("schemas",)), "a project has at least one schema")
     for name in settings.schemas:
