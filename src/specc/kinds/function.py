@@ -15,7 +15,7 @@ from specc.analysis.routines import BoundRoutine, routines, signatures
 from specc.analysis.tables import all_columns, tables, types
 from specc.ir.database import Comment, Function, Grant
 from specc.ir.fact import Identity
-from specc.kinds import function_rules
+from specc.kinds import body_rules, function_rules
 from specc.kinds.function_page import page
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, SpecModel, Sql
@@ -117,7 +117,7 @@ KIND = Kind(
     about="A SQL file with a YAML header: what it does, who may call it, what it drives.",
     model=FunctionSpec,
     lower=_lower,
-    rules=function_rules.RULES,
+    rules=(*function_rules.RULES, *body_rules.RULES),
     page=page,
     in_schema=True,
 )

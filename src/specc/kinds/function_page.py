@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.access import roles
+from specc.analysis.bodies import bodies
 from specc.analysis.routines import BoundRoutine, routines
 from specc.ir.model import Ir
-from specc.ir.page import Block, Bullets, Code, Grid, Heading, Line, Link, Mono, Page, Paragraph, Text
+from specc.ir.page import (
+    Block,
+    Bullets,
+    Code,
+    Grid,
+    Heading,
+    Line,
+    Link,
+    Mono,
+    Page,
+    Paragraph,
+    Text,
+    function_path,
+    machine_path,
+)
 from specc.lang.project import Entry, Project
 from specc.pg.routine import Routine
 
@@ -19,18 +34,13 @@ def page(entry: Entry, project: Project, _: Ir) -> Iterator[Page]:
         Code("sql", _call(one)),
         *_properties(one.routine),
         *_callers(one, project),
-        *_moves(entry),
+        *_moves(one, project),
         *_errors(entry),
         Heading("Source"),
         Code("sql", entry.spec.sql.replace("\r\n", "\n")),
     )
     title = project.short_name(one.full_name)
-    yield Page(path(one.full_name), title, "Functions", entry.spec.about, entry.file, blocks)
-
-
-def path(full_name: str) -> str:
-    """Return the path of a function's page."""
-    return f"functions/{full_name}.md"
+    yield Page(function_path(one.full_name), title, "Functions", entry.spec.about, entry.file, blocks)
 
 
 def _call(one: BoundRoutine) -> str:
@@ -64,16 +74,39 @@ def _caller(name: str, project: Project) -> Line:
     return (Mono(name), Text(", as "), Mono(role.database_role))
 
 
-def _moves(entry: Entry) -> Iterator[Block]:
+def _moves(one: BoundRoutine, project: Project) -> Iterator[Block]:
+    """What the header declares, how far the body shows it, and what of the body cannot be decided."""
+    body = bodies(project)[one.full_name]
+    shown = {
+        (move.machine, source, target)
+        for move in body.moves
+        for source in move.sources
+        for target in move.targets
+    }
     rows = tuple(
-        ((Link(machine, page=f"machines/{machine}.md"),), (Mono(source),), (Mono(target),))
-        for machine, moves in entry.spec.drives.items()
+        (
+            (Link(machine, page=machine_path(machine)),),
+            (Mono(source),),
+            (Mono(target),),
+            (Text("its body" if (machine, source, target) in shown else "its header alone"),),
+        )
+        for machine, moves in one.entry.spec.drives.items()
         for source, targets in moves.items()
         for target in targets
     )
     if rows:
         yield Heading("What it moves")
-        yield Grid(("Machine", "From", "To"), rows)
+        yield Grid(("Machine", "From", "To", "Known from"), rows)
+    if body.undecided:
+        yield Heading("What its body leaves open")
+        yield Bullets(
+            tuple(_open(each) for each in dict.fromkeys((u.machine, u.reason) for u in body.undecided))
+        )
+
+
+def _open(undecided: tuple[str, str]) -> Line:
+    machine, reason = undecided
+    return (Mono(machine), Text(f": {reason}.")) if machine else (Text(f"{reason[:1].upper()}{reason[1:]}."),)
 
 
 def _errors(entry: Entry) -> Iterator[Block]:
