@@ -112,7 +112,7 @@ def _test(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator
     tests = [(path, text) for path, text in sorted(files.items()) if path.startswith("tests/")]
     reports = list(run_all(owner, tests))
     failures = tuple(line for report in reports for line in _failures(report))
-    attacks = sum(report.passed for report in reports if "/access_" in report.name)
+    attacks = sum(report.passed for report in reports if "/access" in report.name)
     moves = sum(report.passed for report in reports if "/machine_" in report.name)
     seen = f"{attacks:,} attempts at access, {moves:,} moves of machines, as foreseen (by {framework})"
     yield Finding("tested", seen, watch.read(), failures)

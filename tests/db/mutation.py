@@ -59,7 +59,7 @@ def mutants(ir: Ir) -> Iterator[Mutant]:
 
 def _file(fact: Fact) -> tuple[str, ...]:
     schema, table = getattr(fact, "schema", ""), getattr(fact, "table", "") or getattr(fact, "name", "")
-    return (f"access_{table if schema == 'public' else f'{schema}_{table}'}.sql",)
+    return (f"access_{table if schema == 'public' else f'{schema}.{table}'}.sql",)
 
 
 def _policies(ir: Ir) -> Iterator[Mutant]:
@@ -77,13 +77,13 @@ def _policies(ir: Ir) -> Iterator[Mutant]:
 def _grants(ir: Ir) -> Iterator[Mutant]:
     views = _tables_of_views(ir)
     for one in ir.all(Grant):
-        files = ("access_functions.sql",) if one.object_kind == "function" else _file(one)
+        files = ("access.sql",) if one.object_kind == "function" else _file(one)
         files = views.get((one.schema, one.name), files)
         yield Mutant("grant", ddl.drop(one), ddl.drop(one), files)
     for schema in ir.all(Schema):
         for role in schema.usage:
             order = f"revoke usage on schema {ident(schema.name)} from {ident(role)}"
-            yield Mutant("grant", order, order, ("access_functions.sql",))
+            yield Mutant("grant", order, order, ("access.sql",))
 
 
 def _tables_of_views(ir: Ir) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -108,7 +108,7 @@ def _extra_grants(ir: Ir) -> Iterator[Mutant]:
         *(("table", one, "", TABLE_PRIVILEGES, _file(one)) for one in ir.all(Table)),
         *(("view", one, "", TABLE_PRIVILEGES, views[one.schema, one.name]) for one in ir.all(View)),
         *(
-            ("function", one, one.signature, ("execute",), ("access_functions.sql",))
+            ("function", one, one.signature, ("execute",), ("access.sql",))
             for one in ir.all(Function)
         ),
     ]
@@ -120,7 +120,7 @@ def _extra_grants(ir: Ir) -> Iterator[Mutant]:
     for schema, role in product(ir.all(Schema), API_ROLES):
         if role not in schema.usage:
             order = f"grant usage on schema {ident(schema.name)} to {ident(role)}"
-            yield Mutant("extra grant", order, order, ("access_functions.sql",))
+            yield Mutant("extra grant", order, order, ("access.sql",))
 
 
 def _keys(ir: Ir) -> Iterator[Mutant]:

@@ -57,6 +57,19 @@ class Lifecycle:
         """The terminal states."""
         return self.terminal
 
+    def spending(self) -> dict[str, int]:
+        """Return for each state that rows reach the fewest recoveries on a way there."""
+        spent = dict.fromkeys(self.initial, 0)
+        queue = list(self.initial)
+        for state in queue:
+            ways = [(target, spent[state]) for target in self.following[state]]
+            ways += [(target, spent[state] + 1) for target in self.recovering[state]]
+            for target, count in ways:
+                if target not in spent or count < spent[target]:
+                    spent[target] = count
+                    queue.append(target)
+        return spent
+
     def path_to(self, state: str) -> tuple[str, ...]:
         """Return the shortest way by steps from an initial state to `state`, both included; () if none."""
         ways: dict[str, tuple[str, ...]] = {one: (one,) for one in self.initial}

@@ -43,6 +43,15 @@ class BoundTable:
             return ""
         return "id" if self.is_root else fit(f"{self.tenant.split('.', 1)[1]}_id")
 
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """The declared columns that take a value, for an INSERT and an UPDATE alike."""
+        return tuple(
+            name
+            for name, read in self.columns.items()
+            if not read.generated and read.identity_form != "always"
+        )
+
 
 @lru_cache(maxsize=8)
 def tables(project: Project) -> Mapping[str, BoundTable]:

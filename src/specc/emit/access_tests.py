@@ -82,12 +82,13 @@ def access_tests(ir: Ir) -> dict[str, str]:
     """Return the test files of all tables, and of schemas and functions, by file name."""
     world = World(ir)
     files = {f"access_{_stem(place)}.sql": _Table(world, place).text() for place in world.places}
-    files["access_functions.sql"] = _functions(ir)
+    files["access.sql"] = _functions(ir)
     return files
 
 
 def _stem(place: Place) -> str:
-    return place[1] if place[0] == "public" else f"{place[0]}_{place[1]}"
+    """Return a name that is a table's alone: names hold no dots."""
+    return place[1] if place[0] == "public" else ".".join(place)
 
 
 class _Table:

@@ -59,7 +59,10 @@ class Table(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Column(Fact):
-    """A column; `position` orders the columns of a table that is created whole."""
+    """A column; `position` orders the columns of a table that is created whole.
+
+    `identity_options` are those of the sequence, without their parentheses.
+    """
 
     KIND: ClassVar[str] = "column"
     NAMES: ClassVar[int] = 3
@@ -74,6 +77,7 @@ class Column(Fact):
     generated: str = ""
     identity_form: str = ""
     collation: str = ""
+    identity_options: str = ""
     needs: tuple[Identity, ...] = ()
 
     @property

@@ -17,6 +17,7 @@ from specc.ir.database import Comment, Function, Grant, Index, Policy
 from specc.ir.fact import Identity
 from specc.kinds import access_rules
 from specc.kinds.access_page import page
+from specc.kinds.table_rules import in_full
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -91,7 +92,7 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
         tenant=membership.tenant_column,
         table=(membership.schema, membership.name),
         user=role.user,
-        when=tidy(role.when) if role.when else "",
+        when=in_full(tidy(role.when), project) if role.when else "",
     )
     name = role.helper()
     yield Function(
@@ -152,14 +153,7 @@ def _columns(table: BoundTable, one: Permission) -> tuple[str, ...]:
         return ()
     # An insert says whose row it is; on the tenants' own table that is the id, which the database makes.
     own = (table.tenant_column,) if one.command == "insert" and table.tenant and not table.is_root else ()
-    return tuple(dict.fromkeys((*own, *(one.columns or _declared(table)))))
-
-
-def _declared(table: BoundTable) -> list[str]:
-    """Return the columns that `insert` or `update` without a list means: the declared ones that take a value."""
-    return [
-        name for name, read in table.columns.items() if not read.generated and read.identity_form != "always"
-    ]
+    return tuple(dict.fromkeys((*own, *(one.columns or table.writable))))
 
 
 def _condition(

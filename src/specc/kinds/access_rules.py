@@ -139,6 +139,14 @@ UNDECIDED = Code(
     wrong=_GOOD.replace("user: user_id}", 'user: user_id, when: "length(id::text) > 1"}'),
     right=_GOOD,
 )
+IN_VAIN = Code(
+    "S612",
+    "permission-in-vain",
+    "The permission allows nothing: there is no column that it could be about, or nobody can ever use it. A "
+    "member of a tenant cannot insert that tenant, which has to be there before it has members.",
+    wrong=_GOOD.replace("  member: [select]", "  member: [select, insert]"),
+    right=_GOOD,
+)
 
 
 def _every_table(project: Project) -> Iterator[Diagnostic]:
@@ -189,9 +197,11 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             columns = all_columns(table, project)
             where = f"table `{spec.through}`"
             yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where, project)
-            if decide(spec.when) is None:
+            made = {column for column, read in table.columns.items() if read.generated}
+            decided = decide(spec.when)
+            if decided is None or any(column in made for column, _ in decided):
                 span = entry.at("roles", name, "when")
-                help = "columns compared with literals by `=` or `in`, joined by `and`"
+                help = "columns that take values, compared with literals by `=` or `in`, joined by `and`"
                 yield UNDECIDED.at(span, "this condition cannot be tried out by generated tests", help=help)
 
 
@@ -228,7 +238,12 @@ def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             continue
         for one in permissions(project).get(table.full_name, ()):
             if one.entry is entry and one.role in roles(project):
-                for fault in (*_columns(one, table, project), *_rows(one, table, project)):
+                found = (
+                    *_columns(one, table, project),
+                    *_rows(one, table, project),
+                    *_vain(one, table, project),
+                )
+                for fault in found:
                     faults.setdefault(fault, {})[project.short_name(table.full_name)] = fault.help
     for fault, helps in faults.items():
         listed = ", ".join(f"`{name}`" for name in helps)
@@ -268,6 +283,15 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
         yield _Fault(SHARED_WRITE, place, would, " for everybody")
 
 
+def _vain(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fault]:
+    place = one.entry.at(*one.path)
+    says_owner = one.command == "insert" and table.tenant and not table.is_root
+    if one.command == "insert" and table.is_root and roles(project)[one.role].through:
+        yield _Fault(IN_VAIN, place, "who is a member already could never insert rows of", "")
+    elif one.command in ("insert", "update") and not (one.columns or says_owner or table.writable):
+        yield _Fault(IN_VAIN, place, f"there is no column to {one.command} in", "")
+
+
 RULES = (
     ProjectRule((NO_RULE,), _every_table),
     Rule((ROLE_TWICE,), _declared_once),
@@ -275,5 +299,5 @@ RULES = (
         (BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION, UNDECIDED), _memberships
     ),
     Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
-    Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT), _permitted),
+    Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT, IN_VAIN), _permitted),
 )

@@ -60,6 +60,11 @@ _TABLE = (
 _GOOD = (
     _LIFE + _TABLE + "---\nmachine: ticket\nfollows: order\nundriven: {open: People close tickets by hand.}\n"
 )
+_RECOVERED = (
+    _GOOD.replace("closed: {is", "again: {}, closed: {is")
+    .replace("{open: [closed]}", "{open: [closed], again: [closed]}\nrecovery: {open: again}")
+    .replace("by hand.}", "by hand., again: The same.}")
+)
 
 NO_TABLE = Code(
     "S310",
@@ -89,6 +94,15 @@ NOT_UNDRIVEN = Code(
     "The move under `undriven` is no transition of the lifecycle, or functions do take it.",
     wrong=_GOOD.replace("{open: People close tickets by hand.}", "{open: By hand., closed: Never.}"),
     right=_GOOD,
+)
+
+TOO_FEW_ATTEMPTS = Code(
+    "S314",
+    "too-few-attempts",
+    "Rows come into this state by recovery only, and this machine's rows recover less often than the way there "
+    "takes, so none ever does. The lifecycle is fine for machines with more `attempts`.",
+    wrong=_RECOVERED,
+    right=_RECOVERED.replace("follows: order\n", "follows: order\nattempts: 1\n"),
 )
 
 
@@ -169,6 +183,19 @@ def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                 what = "has a driver" if target in targets else "is no transition"
                 span = entry.key("undriven", source, "to", target)
                 yield NOT_UNDRIVEN.at(span, f"`{source} → {target}` {what}", help="remove it")
+
+
+def _attempts(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    machine = _bound(entry, project)
+    if machine is None or machine.entry is not entry or not machine.lifecycle.is_complete:
+        return
+    for state, spent in machine.lifecycle.spending().items():
+        if spent > machine.attempts:
+            times = "one recovery" if spent == 1 else f"{spent} recoveries"
+            message = f"no row comes into `{state}`, which takes {times}"
+            help = f"write `attempts: {spent}`, or a lifecycle without this state"
+            place = entry.at("attempts") if entry.spec.attempts else entry.title
+            yield TOO_FEW_ATTEMPTS.at(place, message, help=help)
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:
@@ -284,7 +311,7 @@ def _values(machine: BoundMachine) -> dict[str, object]:
         "recoveries": machine.recoveries,
         "attempts": machine.attempts,
         "substates": {state: known for state, known in life.substates.items() if known},
-        "labels": "{" + ",".join(states) + "}",
+        "labels": "{" + ",".join('"null"' if state == "null" else state for state in states) + "}",
         "mask": "{" + ",".join(rows) + "}",
         "may_move": (machine.schema, machine.may_move),
         "may_move_name": f"{machine.schema}.{machine.may_move}",
@@ -323,6 +350,7 @@ KIND = Kind(
         ProjectRule((TWO_MACHINES,), _alone),
         Rule((UNDRIVEN,), _driven),
         Rule((NOT_UNDRIVEN,), _needless),
+        Rule((TOO_FEW_ATTEMPTS,), _attempts),
     ),
     page=page,
 )

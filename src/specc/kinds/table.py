@@ -127,13 +127,15 @@ def _columns(table: BoundTable, project: Project) -> Lowered:
         read = table.columns[column]
         yield (
             Column(
-                schema, name, column, 100 + at, read.type, read.not_null, read.default, read.generated,
-                read.identity_form, read.collation, needs=table_rules.needs(read, project),
+                schema, name, column, 100 + at, table_rules.type_in_full(read, project), read.not_null,
+                table_rules.in_full(read.default, project), table_rules.in_full(read.generated, project),
+                read.identity_form, read.collation, read.identity_options,
+                needs=table_rules.needs(read, project),
             ),
             span,
         )  # fmt: skip
         if spec.example:
-            yield Example(schema, name, column, spec.example), span
+            yield Example(schema, name, column, table_rules.in_full(spec.example, project)), span
         if spec.about:
             yield Comment(f"column {schema} {name} {column}", spec.about), span
         for number, check in enumerate(read.checks):
@@ -143,7 +145,7 @@ def _columns(table: BoundTable, project: Project) -> Lowered:
                     schema,
                     name,
                     fit(f"{name}_{column}_check{suffix}"),
-                    check,
+                    table_rules.in_full(check, project),
                     table_rules.named(check, project),
                 ),
                 span,
@@ -199,7 +201,8 @@ def _declared_keys(table: BoundTable, project: Project) -> Lowered:
     for name, expression in entry.spec.checks.items():
         key = fit(f"{table.name}_{name}_check")
         needs = table_rules.named(expression, project)
-        yield Check(table.schema, table.name, key, tidy(expression), needs), entry.key("checks", name)
+        text = table_rules.in_full(tidy(expression), project)
+        yield Check(table.schema, table.name, key, text, needs), entry.key("checks", name)
 
 
 def _declared_indexes(table: BoundTable, project: Project) -> Lowered:
@@ -209,6 +212,7 @@ def _declared_indexes(table: BoundTable, project: Project) -> Lowered:
         columns = _unique(table, tuple(index.columns)).columns if index.unique else tuple(index.columns)
         name = index.name or fit(f"{table.name}_{'_'.join(columns)}_{'where_' if where else ''}{suffix}")
         needs = table_rules.named(where, project) if where else ()
+        where = table_rules.in_full(where, project)
         made = Index(table.schema, table.name, name, columns, index.unique, where=where, needs=needs)
         yield made, table.entry.at("indexes", at)
 

@@ -21,6 +21,7 @@ from specc.lang.kind import Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, check_name
 from specc.pg.column import Definition, read_column
+from specc.pg.names import ident
 from specc.pg.parsing import SqlError, Used, expression, place_in, subqueries
 from specc.pg.typename import CATALOG
 from specc.pg.types import AFFINITY, BUILT_IN
@@ -276,6 +277,23 @@ def needs(read: Definition, project: Project) -> tuple[Identity, ...]:
         if text:
             found += named(text, project)
     return tuple(sorted(set(found)))
+
+
+def in_full(text: str, project: Project) -> str:
+    """Return an expression with the project's types named with their schemas: no search path finds them."""
+    schema = project.default_schema
+    uses = expression(text).types if text else ()
+    for owner, name, offset in sorted(uses, key=lambda use: -use[2]):
+        if not owner and (schema, name) in types(project):
+            text = f"{text[:offset]}{ident(schema)}.{text[offset:]}"
+    return text
+
+
+def type_in_full(read: Definition, project: Project) -> str:
+    """Return a column's type, one of the project's with its schema."""
+    schema, name = read.type_name
+    is_ours = not schema and name not in BUILT_IN and (project.default_schema, name) in types(project)
+    return f"{ident(project.default_schema)}.{read.type}" if is_ours else read.type
 
 
 def named(text: str, project: Project) -> tuple[Identity, ...]:

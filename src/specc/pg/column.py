@@ -49,6 +49,7 @@ class Definition:
     reference: Reference | None
     generated: str
     identity_form: str
+    identity_options: str
     collation: str
 
 
@@ -76,6 +77,7 @@ def read_column(text: str) -> Definition:
         reference=parts.reference(),
         generated=parts.bracketed("CONSTR_GENERATED"),
         identity_form=parts.identity(),
+        identity_options=parts.bracketed("CONSTR_IDENTITY"),
         collation=parts.collation(),
     )
 

@@ -112,6 +112,8 @@ def column_text(column: Column) -> str:
         parts.append(f"generated always as ({column.generated}) stored")
     if column.identity_form:
         parts.append(f"generated {column.identity_form} as identity")
+    if column.identity_options:
+        parts.append(f"({column.identity_options})")
     return " ".join(parts)
 
 
