@@ -120,7 +120,8 @@ def analyse(read: files.Sources) -> Checked:
 def _load(read: files.Sources, sink: Sink) -> Project:
     empty = Project(read.settings, {}, frozenset(kind.key for kind in KINDS if kind.in_schema))
     bound: list[Entry] = []
-    unnamed: set[str] = set()
+    # A file that could not be read may declare anything.
+    unnamed: set[str] = set(BY_KEY) if read.found else set()
     texts = []
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from specc.analysis.machines import Lifecycle
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.database import Table
 from specc.ir.model import Ir
 from specc.pg.apply import ApplyError, apply
 from specc.pg.names import lit, qualified
@@ -47,14 +48,19 @@ class _Watch:
         return passed
 
 
+class NotAllowedError(Exception):
+    """The role of the connection may not make databases and roles; the message is the server's."""
+
+
 def verify(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]:
     """Prove a build on the server of `conninfo` (a superuser's); stop at the first step that fails.
 
     Applies bootstrap and migrations as a non-superuser owner, runs the generated tests, walks a row of each
-    machine through its life, and goes the way back and forth once more.
+    machine through its life, and goes the way back and forth once more. Raises `NotAllowedError` for a role
+    that may not make a database of its own.
     """
     with _scratch(conninfo) as (admin, owner):
-        for step in (_apply, _test, _walk, _return):
+        for step in (_apply, _sample, _test, _walk, _return):
             for finding in step(ir, files, admin, owner):
                 yield finding
                 if finding.failures:
@@ -78,7 +84,10 @@ def _scratch(conninfo: str) -> Iterator[tuple[str, str]]:
     identifier = sql.Identifier(name)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         role = sql.SQL("create role {} login password {}").format(identifier, sql.Literal(password))
-        connection.execute(role)
+        try:
+            connection.execute(role)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise NotAllowedError(str(error.diag.message_primary)) from None
         connection.execute(sql.SQL("grant {} to current_user").format(identifier))
         try:
             connection.execute(sql.SQL("create database {} owner {}").format(identifier, identifier))
@@ -104,6 +113,37 @@ def _apply(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterato
     count = len(_migrations(files))
     seen = f"bootstrap.sql and {count} migration{'s' if count != 1 else ''}, as an owner who is no superuser"
     yield Finding("applied", seen, watch.read())
+
+
+def _sample(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+    """Try the rows that tests are made of; says nothing where each table takes its own."""
+    watch = _Watch()
+    samples = Samples(ir)
+    failures: list[str] = []
+    with psycopg.connect(owner) as connection:
+        for table in ir.all(Table):
+            place = (table.schema, table.name)
+            for statement in samples.seed([*samples.parents(place), place]):
+                try:
+                    connection.execute(statement.encode())
+                except psycopg.errors.CheckViolation as error:
+                    failures.append(_unmet(ir.file_of(table), error))
+                    break
+                except psycopg.Error:
+                    # Keys and the like are for the tests to judge.
+                    break
+            connection.rollback()
+    if failures:
+        seen = "the sample rows of generated tests, which checks refuse"
+        yield Finding("sampled", seen, watch.read(), tuple(dict.fromkeys(failures)))
+
+
+def _unmet(file: str, error: psycopg.Error) -> str:
+    place = f"{error.diag.schema_name}.{error.diag.table_name}"
+    return (
+        f"{file}: no sample row of {place} meets the check {error.diag.constraint_name}; give the columns it "
+        "reads an `example`"
+    )
 
 
 def _test(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ def command(
     if has_errors(result):
         return 1
     found = _write(result, only_check=only_check)
+    for path in found.foreign:
+        tell(f"{_folder(result)}{path}: not made by specc, left as it is")
     if not only_check:
         tell(_written(result, found))
         return 0

@@ -35,7 +35,7 @@ format_option = click.option(
 color_option = click.option(
     "--color", type=click.Choice(COLORS), default="auto", show_default=True, help="When to use colour."
 )
-_project_option = click.option(
+project_option = click.option(
     "--project",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the project; by default the nearest one upwards with a specc.yaml.",
@@ -44,7 +44,7 @@ _project_option = click.option(
 
 def project_options(command: F) -> F:
     """Give a command `--project`, `--format` and `--color`."""
-    return _project_option(format_option(color_option(command)))
+    return project_option(format_option(color_option(command)))
 
 
 @dataclass(frozen=True, slots=True)

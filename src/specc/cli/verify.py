@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from specc.cli.project import Report, fail, has_errors, project_options, run
+from specc.cli.project import Report, color_option, fail, has_errors, project_option, run
 from specc.cli.streams import out, progress
 
 if TYPE_CHECKING:
     from specc.driver import Result
+    from specc.ir.model import Ir
+    from specc.verify import Finding
 
 
 @click.command("verify")
@@ -24,20 +26,17 @@ if TYPE_CHECKING:
     "done in a database that is made for it and dropped afterwards; the API's roles stay.",
 )
 @click.option("--pg", "version", type=int, metavar="VERSION", help="An installed PostgreSQL's major version.")
-@project_options
+@project_option
+@color_option
 def command(
-    project: Path | None,
-    format_: str,
-    color: Literal["auto", "always", "never"],
-    dsn: str | None,
-    version: int | None,
+    project: Path | None, color: Literal["auto", "always", "never"], dsn: str | None, version: int | None
 ) -> int:
     """Apply the specs' database to a real PostgreSQL and prove it.
 
     Applies bootstrap and migrations as an owner who is no superuser, runs the generated tests, walks a row
     of each machine through its life, and goes the way back.
     """
-    result = run("build", project, Report(format_, color))
+    result = run("build", project, Report("text", color))
     if has_errors(result):
         return 1
     with _server(dsn, version) as (conninfo, name):
@@ -68,24 +67,36 @@ def _server(dsn: str | None, version: int | None) -> Iterator[tuple[str, str]]:
         server.__exit__(None, None, None)
 
 
+def _findings(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]:
+    from specc.verify import NotAllowedError, verify
+
+    try:
+        yield from verify(ir, files, conninfo)
+    except NotAllowedError as error:
+        fail(f"verifying needs a superuser, who makes a role and a database for it: {error}")
+
+
 def _report(result: Result, conninfo: str, name: str) -> int:
-    from specc.verify import server_version, verify
+    from specc.verify import server_version
 
     assert result.ir is not None, "a build without errors has facts"
     try:
         number = server_version(conninfo)
     except ConnectionError as error:
         fail(f"cannot connect: {error}")
-    out(f"verified on PostgreSQL {number} ({name})\n")
+    out(f"PostgreSQL {number} ({name})\n")
     failed = False
     with progress("verifying …"):
-        for finding in verify(result.ir, result.files, conninfo):
+        for finding in _findings(result.ir, result.files, conninfo):
             failed = failed or bool(finding.failures)
             first, *more = finding.seen.splitlines()
             mark = "FAILED" if finding.failures else f"{finding.seconds:.1f} s"
             out(f"  {finding.title:<8} {first}  ({mark})\n")
             for line in (*more, *finding.failures):
                 out(f"           {line}\n")
-    if not failed:
+    if failed:
+        out("not verified\n")
+    else:
+        out("verified\n")
         out(f"read next: {result.output.name}/docs/README.md\n")
     return int(failed)

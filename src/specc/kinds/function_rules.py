@@ -250,7 +250,7 @@ def _callers(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     known = roles(project)
     listed = ", ".join(f"`{role}`" for role in known)
     for at, name in enumerate(entry.spec.callable_by):
-        if name not in known:
+        if name not in known and not project.has_unread("access"):
             hint = suggest(name, known) or (
                 f"known roles: {listed}" if known else "declare it in an access document"
             )

@@ -128,7 +128,8 @@ def _circles(project: Project) -> Iterator[Diagnostic]:
 
 
 def _needed(table: BoundTable, project: Project) -> dict[str, str]:
-    found = {}
+    """Return the tables that a row needs a row of, each with the column that points there; "" is the tenant's."""
+    found = {table.tenant: ""} if table.tenant and not table.is_root else {}
     for name, read in table.columns.items():
         if read.reference and read.not_null and "initially deferred" not in read.reference.deferrable:
             found[project.full_name("table", read.reference.table)] = name
@@ -149,7 +150,8 @@ def _way_back(start: str, needs: dict[str, dict[str, str]]) -> tuple[str, ...]:
 
 
 def _span_of_need(table: BoundTable, needs: dict[str, str], target: str) -> Span:
-    return table.entry.at("columns", needs.get(target, next(iter(needs.values()))), "sql")
+    column = needs.get(target) or next((name for name in needs.values() if name), "")
+    return table.entry.at("columns", column, "sql") if column else table.entry.at("tenant")
 
 
 RULES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from specc.analysis.machines import machines
 from specc.analysis.tables import (
     BoundTable,
     all_columns,
@@ -19,12 +20,13 @@ from specc.kinds import key_rules
 from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION, faults
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Path, Project
-from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, check_name
+from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
 from specc.pg.column import Definition, read_column
 from specc.pg.names import ident
 from specc.pg.parsing import SqlError, Used, expression, place_in, subqueries
 from specc.pg.typename import CATALOG
 from specc.pg.types import AFFINITY, BUILT_IN
+from specc.pg.writes import compared_texts
 
 
 def _sample(columns: str, extra: str = "", owner: str = "shared: true") -> str:
@@ -261,6 +263,29 @@ def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             yield from check_expression(entry, path, column.example, (), "an example", project)
 
 
+def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    """Check that texts compared with `state`, in checks and indexes, are states of the table's machine."""
+    table = _table(entry, project)
+    machine = machines(project).get(table.full_name)
+    if machine is None:
+        return
+    texts: list[tuple[Path, str]] = [(("checks", name), text) for name, text in entry.spec.checks.items()]
+    texts += [(("indexes", at, "where"), one.where) for at, one in enumerate(entry.spec.indexes) if one.where]
+    for path, text in texts:
+        for value, offset in _compared(text):
+            if value not in machine.lifecycle.states and "'" + value + "'" in text:
+                span = entry.places.inside(path, offset, offset + len(value) + 2)
+                message = f"`{value}` is no state of machine `{machine.name}`"
+                yield UNKNOWN.at(span, message, help=suggest(value, machine.lifecycle.states))
+
+
+def _compared(text: str) -> list[tuple[str, int]]:
+    try:
+        return compared_texts(text, "state")
+    except SqlError:
+        return []
+
+
 def _index_names(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for at, index in enumerate(entry.spec.indexes):
         if index.name:
@@ -315,6 +340,7 @@ RULES = (
     Rule((UNKNOWN_SCHEMA,), _schema),
     Rule((BAD_SQL, UNKNOWN_TYPE, TAKEN, OWN_KEY), _columns),
     Rule((BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION), _expressions),
+    Rule((UNKNOWN,), _states),
     *key_rules.RULES,
     Rule((NAME_FORM, NAME_LENGTH, RESERVED_WORD), _index_names),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
@@ -76,7 +76,6 @@ class Settings(SpecModel):
 
     project: str = Field(description="The project's name, in titles.")
     about: str = Field("", description="One sentence for the docs' first page.")
-    target: Literal["supabase", "postgres"] = Field("supabase", description="What the SQL is meant for.")
     released: bool = Field(False, description="Unreleased: one initial migration, always rewritten.")
     start: str = Field("20260101000000", description="Stamp (YYYYMMDDHHMMSS) of the initial migration.")
     specs: str = Field("specs", description="Folder of the specs.")

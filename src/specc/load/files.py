@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,12 @@ from specc.load.normalise import normalise
 from specc.load.yaml import inner, read
 
 PROJECT_FILE = "specc.yaml"
+_TAKEN_SCHEMAS = frozenset(
+    [
+        *("auth", "cron", "extensions", "graphql", "graphql_public", "information_schema", "net"),
+        *("realtime", "storage", "supabase_functions", "supabase_migrations", "vault"),
+    ]
+)
 SUFFIXES = (".yaml", ".yml", ".sql")
 
 NOT_UTF8 = Code(
@@ -79,29 +86,41 @@ def read_project(root: Path) -> Sources:
     folder = root / settings.specs
     if not folder.is_dir():
         raise ProjectError(f"{PROJECT_FILE} says the specs are in `{settings.specs}`, which is no folder")
-    files, found = [], []
-    for path in sorted(_spec_files(folder), key=lambda one: one.relative_to(root).as_posix()):
+    files: list[SourceFile] = []
+    found: list[Diagnostic] = []
+    paths = _spec_files(folder, root, found)
+    if not paths and not found:
+        raise ProjectError(f"there is no spec file ({', '.join(SUFFIXES)}) under `{settings.specs}`")
+    for path in sorted(paths, key=lambda one: one.relative_to(root).as_posix()):
         source, problem = _read(path, path.relative_to(root).as_posix())
-        files.append(source)
-        found += [problem] if problem else []
+        if problem is not None:
+            found.append(problem)
+        else:
+            files.append(source)
     return Sources(root, settings, tuple(files), tuple(found))
 
 
-def _spec_files(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+def _spec_files(folder: Path, root: Path, found: list[Diagnostic]) -> list[Path]:
+    """Return the spec files of a folder and those below it; what starts with a dot is left out."""
+
+    def unreadable(error: OSError) -> None:
+        name = Path(error.filename).relative_to(root).as_posix()
+        found.append(UNREADABLE.at(Span(name, 0, 0), f"cannot read this folder: {error.strerror}"))
+
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(parent, name) for name in names if not name.startswith(".")]
+        files += [path for path in paths if path.suffix in SUFFIXES and path.is_file()]
+    return files
 
 
 def _read(path: Path, name: str) -> tuple[SourceFile, Diagnostic | None]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"byte {error.start + 1} is no UTF-8"
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"line {line} holds a byte that is no UTF-8"
         return SourceFile(name, ""), NOT_UTF8.at(Span(name, 0, 0), message, help="save the file as UTF-8")
     except OSError as error:
         return SourceFile(name, ""), UNREADABLE.at(Span(name, 0, 0), f"cannot read it: {error.strerror}")
@@ -153,6 +172,7 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
     for name in settings.schemas:
         for found in check_name(name, "schema", places.key(("schemas", name))):
             yield BAD_SETTING.at(found.span, found.message, help=found.help)
-        if name.startswith("pg_"):
-            message = f"`{name}`: PostgreSQL keeps names with `pg_` for itself"
+        if name.startswith("pg_") or name in _TAKEN_SCHEMAS:
+            owner = "Supabase" if name in _TAKEN_SCHEMAS else "PostgreSQL"
+            message = f"`{name}` is a schema of {owner}'s own"
             yield BAD_SETTING.at(places.key(("schemas", name)), message)

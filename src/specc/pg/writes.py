@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from specc.pg.parsing import parse_inside
 from specc.pg.tree import Fields, Node, named, nodes, texts
 
 Place = tuple[str, str]
@@ -391,3 +392,14 @@ def _comparison(fields: Fields, scope: _Scope) -> list[Compared]:
                 if kind == "A_Const" and "sval" in value
             ]
     return []
+
+
+def compared_texts(expression: str, column: str) -> list[tuple[str, int]]:
+    """Return the texts that an expression over one table compares with a column, each with its offset.
+
+    Raises `SqlError` where it is no expression.
+    """
+    before = "select 1 from public.t where ("
+    tree = parse_inside(before, expression, ")")
+    found = column_writes([tree], column, lambda place: ("",) if place == ("public", "t") else (), "public")
+    return [(one.value, one.offset - len(before)) for one in found.compared]
