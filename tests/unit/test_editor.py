@@ -181,10 +181,10 @@ def test_an_editor_can_say_what_a_key_is_for() -> None:
     ("data", "expected"),
     [
         ({"project": "shop"}, []),
-        ({"project": "shop", "schemas": ["public", "etl"], "target": "postgres"}, []),
+        ({"project": "shop", "schemas": ["public", "etl"]}, []),
         ({"project": "shop", "schemas": {"public": {"exposed": True}, "etl": "What runs.", "x": None}}, []),
         ({}, [" required"]),
-        ({"project": "shop", "target": "oracle"}, ["target enum"]),
+        ({"project": "shop", "released": "no"}, ["released type"]),
         ({"project": "shop", "colour": "red"}, [" additionalProperties"]),
         ({"project": "shop", "schemas": {"public": {"exposed": "yes"}}}, ["schemas anyOf"]),
     ],

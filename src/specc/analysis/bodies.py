@@ -130,6 +130,7 @@ def _pieces(bound: BoundRoutine, project: Project) -> Iterator[_Piece]:
     try:
         function = tree(routine, row_types(project))
     except SqlError:
+        yield _Piece("", routine.body_start, "the body cannot be read")
         return
     if function is None:
         yield _Piece("", routine.body_start, "the body needs knowledge of a server's types")

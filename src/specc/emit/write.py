@@ -46,7 +46,11 @@ def compare(files: Mapping[str, str], output: Path) -> Comparison:
     _check_folder(output)
     there = dict(_entries(output, ""))
     others = sorted(there.keys() - files.keys())
-    extra = tuple(path for path in others if _is_ours(path, there[path]))
+    folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+    for path in others:
+        if path in folders and not there[path].is_symlink() and not _is_ours(path, there[path]):
+            raise WriteError(f"{output / path} is not specc's and stands where a folder is to be; move it away")
+    extra = tuple(path for path in others if path in folders or _is_ours(path, there[path]))
     remains = [path for path in others if not path.endswith(_TEMPORARY)]
     if remains and LOCK not in there:
         raise WriteError(
