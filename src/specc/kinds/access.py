@@ -55,7 +55,8 @@ class AccessSpec(SpecModel):
     )
     allow: dict[str, list[str]] = Field(
         default_factory=dict,
-        description="For each role what it may do: `select`, `insert (column, …)`, `update (column, …)`, `delete`.",
+        description="For each role what it may do: `select`, `insert (column, …)`, `update (column, …)`, `delete`. "
+        "Without columns `insert` and `update` mean the declared ones, not `state` and `state_substate`.",
     )
 
 
@@ -108,9 +109,10 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
 
 def _table(table: BoundTable, allowed: tuple[Permission, ...], project: Project) -> Lowered:
     schema, name = table.schema, table.name
-    for one in allowed:
-        rule = AccessRule(schema, name, one.role, one.command, _columns(table, one))
-        yield rule, one.entry.at(*one.path)
+    for first in {(one.role, one.command): one for one in reversed(allowed)}.values():
+        same = [one for one in allowed if (one.role, one.command) == (first.role, first.command)]
+        columns = _merged([_columns(table, one) for one in same])
+        yield AccessRule(schema, name, first.role, first.command, columns), first.entry.at(*first.path)
     for command in COMMANDS:
         for database_role in ("anon", "authenticated", "service_role"):
             mine = [
