@@ -70,7 +70,7 @@ def _read(routine: BoundRoutine, project: Project) -> Body:
     moves: list[Move] = []
     undecided: list[Undecided] = []
     unknown: list[Unknown] = []
-    for piece in _pieces(routine, project):
+    for piece in pieces(routine, project):
         if piece.reason:
             undecided.append(Undecided("", piece.reason, piece.offset))
             continue
@@ -114,7 +114,7 @@ def _unknown(
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
     """A statement of a body with its offset in the function's SQL, or the reason why it cannot be read."""
 
     text: str
@@ -122,25 +122,26 @@ class _Piece:
     reason: str = ""
 
 
-def _pieces(bound: BoundRoutine, project: Project) -> Iterator[_Piece]:
+def pieces(bound: BoundRoutine, project: Project) -> Iterator[Piece]:
+    """Yield the SQL statements of a function's body in their order."""
     routine = bound.routine
     if routine.language == "sql":
-        yield _Piece(routine.body, routine.body_start)
+        yield Piece(routine.body, routine.body_start)
         return
     try:
         function = tree(routine, row_types(project))
     except SqlError:
-        yield _Piece("", routine.body_start, "the body cannot be read")
+        yield Piece("", routine.body_start, "the body cannot be read")
         return
     if function is None:
-        yield _Piece("", routine.body_start, "the body needs knowledge of a server's types")
+        yield Piece("", routine.body_start, "the body needs knowledge of a server's types")
         return
     starts = _line_starts(routine.body)
     for name, fields in _statements(function.get("action", {})):
         for query, reason in _queries(name, fields):
             line = starts[min(fields.get("lineno", 1), len(starts)) - 1]
             at = max(routine.body.find(query, line), line)
-            yield _Piece(query, routine.body_start + at, reason)
+            yield Piece(query, routine.body_start + at, reason)
 
 
 def _line_starts(body: str) -> list[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.bodies import Body, Move, bodies
+from specc.analysis.body_names import missing, relations
 from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.tables import all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Rule
@@ -83,6 +85,26 @@ ILLEGAL_BIRTH = Code(
         "    update public.ticket",
         "    insert into public.ticket (title, state) values ('x', 'held');\n    update public.ticket",
     ),
+    right=_PROJECT,
+)
+UNKNOWN_TABLE = Code(
+    "S545",
+    "unknown-table-in-body",
+    "A body names a table that the project does not have. PostgreSQL finds that out when the function is called; "
+    "and since every function has an empty `search_path`, a table without its schema is not found either.",
+    wrong=_PROJECT.replace("update public.ticket", "update public.tickt")
+    .replace("drives: {ticket: {open: [closed]}}\n", "")
+    .replace(
+        "undriven: {open: {to: {held: By hand.}}, held: By hand.}",
+        "undriven: {open: By hand., held: By hand.}",
+    ),
+    right=_PROJECT,
+)
+UNKNOWN_COLUMN = Code(
+    "S546",
+    "unknown-column-in-body",
+    "A body writes a column that its table does not have; PostgreSQL finds that out when the function is called.",
+    wrong=_PROJECT.replace("set state = 'closed',", "set state = 'closed', titel = 'x',"),
     right=_PROJECT,
 )
 
@@ -202,7 +224,25 @@ def _untaken(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                     yield UNTAKEN_MOVE.at(span, message, help="remove it, or take the move")
 
 
+def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    for one in missing(project.full_name("function", entry.name), project):
+        span = _at(entry, one.offset, len(one.name))
+        if one.table:
+            known = all_columns(tables(project)[one.table], project)
+            message = f"table `{project.short_name(one.table)}` has no column `{one.name}`"
+            yield UNKNOWN_COLUMN.at(span, message, help=suggest(one.name, known))
+            continue
+        full_name = project.full_name("table", one.name)
+        if full_name in relations(project):
+            message = f"`{one.name}` has no schema, and `search_path` is empty"
+            yield UNKNOWN_TABLE.at(span, message, help=f"write `{full_name}`")
+        else:
+            hint = suggest(one.name, [*relations(project), *map(project.short_name, relations(project))])
+            yield UNKNOWN_TABLE.at(span, f"there is no table `{one.name}`", help=hint)
+
+
 RULES = (
+    Rule((UNKNOWN_TABLE, UNKNOWN_COLUMN), _names),
     Rule((UNKNOWN_STATE,), _states),
     Rule((ILLEGAL_MOVE, ILLEGAL_BIRTH, UNDECLARED_MOVE), _moves),
     Rule((UNTAKEN_MOVE,), _untaken),
