@@ -5,18 +5,18 @@ begin;
 set local search_path = extensions, public;
 select plan(71);
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
+insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
+insert into auth.users (id) values ('5c346c9f-266b-466e-8480-64fd6b21e701') on conflict do nothing;
+insert into auth.users (id) values ('0f147e6a-bb79-4a8a-8dcb-fa94172f8722') on conflict do nothing;
+insert into auth.users (id) values ('ed11e884-2212-4437-8afd-8801b3409aa4') on conflict do nothing;
 insert into public.source (id, name, base_url, run_request_template, external_id_path, status_path, records_path) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}', '["id"]', '["id"]', '["id"]');
 insert into public.object_type (id, name, label) values ('f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa');
 insert into public.datapoint (id, object_type_id, name, label, factor_type, value_type) values ('1320a35d-6137-4906-8a79-2b0a6bf88900', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa', 'option', 'text');
 insert into public.org (id, name, slug) values ('cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'xa', gen_random_uuid()::text);
 insert into public.org (id, name, slug) values ('fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb', gen_random_uuid()::text);
-insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id, role) values ('adc51855-d797-4cbe-8f4f-204f66ed9266', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'owner');
-insert into auth.users (id) values ('5c346c9f-266b-466e-8480-64fd6b21e701') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id, role) values ('8f03daf0-1706-4122-80c4-e1888ccaf233', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '5c346c9f-266b-466e-8480-64fd6b21e701', 'owner');
-insert into auth.users (id) values ('0f147e6a-bb79-4a8a-8dcb-fa94172f8722') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('cb6316d4-092b-43ba-8f6f-e983402b7a92', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722');
-insert into auth.users (id) values ('ed11e884-2212-4437-8afd-8801b3409aa4') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('3f18c24f-090c-428c-817f-e8a5edf8d432', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'ed11e884-2212-4437-8afd-8801b3409aa4');
 -- Runs a statement as a role and a user, as a request over the API would, and says how many rows it met
 -- or with which SQLSTATE it was refused. Nothing of it stays.

@@ -5,17 +5,17 @@ begin;
 set local search_path = extensions, public;
 select plan(228);
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
+insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
+insert into auth.users (id) values ('5c346c9f-266b-466e-8480-64fd6b21e701') on conflict do nothing;
+insert into auth.users (id) values ('0f147e6a-bb79-4a8a-8dcb-fa94172f8722') on conflict do nothing;
+insert into auth.users (id) values ('ed11e884-2212-4437-8afd-8801b3409aa4') on conflict do nothing;
 insert into public.org (id, name, slug) values ('cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'xa', gen_random_uuid()::text);
 insert into public.org (id, name, slug) values ('fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb', gen_random_uuid()::text);
 insert into public.workflow (id, org_id, name) values ('c3e200b5-5a6d-44eb-8a1f-0d8b4364d457', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'xa');
 insert into public.workflow (id, org_id, name) values ('e7a570fa-dd7c-43d4-8936-5168e0646884', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb');
-insert into auth.users (id) values ('180904e5-4622-4538-895f-17dc5dcbb2d3') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id, role) values ('adc51855-d797-4cbe-8f4f-204f66ed9266', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'owner');
-insert into auth.users (id) values ('5c346c9f-266b-466e-8480-64fd6b21e701') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id, role) values ('8f03daf0-1706-4122-80c4-e1888ccaf233', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '5c346c9f-266b-466e-8480-64fd6b21e701', 'owner');
-insert into auth.users (id) values ('0f147e6a-bb79-4a8a-8dcb-fa94172f8722') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('cb6316d4-092b-43ba-8f6f-e983402b7a92', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722');
-insert into auth.users (id) values ('ed11e884-2212-4437-8afd-8801b3409aa4') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('3f18c24f-090c-428c-817f-e8a5edf8d432', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'ed11e884-2212-4437-8afd-8801b3409aa4');
 -- Runs a statement as a role and a user, as a request over the API would, and says how many rows it met
 -- or with which SQLSTATE it was refused. Nothing of it stays.
@@ -90,10 +90,10 @@ select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow_
 select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow_request (errors) values (default)'), '^(42501)$', 'service_role: insert with errors');
 select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow_request (created_at) values (default)'), '^(42501)$', 'service_role: insert with created_at');
 select matches(pg_temp.attempt('', '', 'insert into public.workflow_request (id, org_id, payload, webhook_url) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''{"n": 3}'', ''https://example.com/hook'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.workflow_request (id, org_id, payload, webhook_url, workflow_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''{"n": 3}'', ''https://example.com/hook'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'')'), '^(23503)$', 'owner: workflow_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow_request (org_id, payload, webhook_url, workflow_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''{"n": 3}'', ''https://example.com/hook'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'')'), '^(23502|23503)$', 'admin: workflow_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow_request (org_id, payload, webhook_url, workflow_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''{"n": 3}'', ''https://example.com/hook'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'')'), '^(23502|23503)$', 'member: workflow_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow_request (org_id, payload, webhook_url, workflow_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''{"n": 3}'', ''https://example.com/hook'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'')'), '^(23502|23503)$', 'service_role: workflow_id points at another tenant''s row');
+select matches(pg_temp.attempt('', '', 'insert into public.workflow_request (id, org_id, workflow_id, payload, webhook_url) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''{"n": 3}'', ''https://example.com/hook'')'), '^(23503)$', 'owner: workflow_id points at another tenant''s row');
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow_request (org_id, workflow_id, payload, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''{"n": 3}'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'admin: workflow_id points at another tenant''s row');
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow_request (org_id, workflow_id, payload, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''{"n": 3}'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'member: workflow_id points at another tenant''s row');
+select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow_request (org_id, workflow_id, payload, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''{"n": 3}'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'service_role: workflow_id points at another tenant''s row');
 insert into public.workflow_request (id, org_id, payload, webhook_url) values ('9fa7cb75-9f94-4fd9-85fd-d5eb8371c5bb', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '{}', 'https://example.com/hook');
 insert into public.workflow_request (id, org_id, payload, webhook_url) values ('28bd8cfc-ac7a-4837-8f97-bf0f252576ff', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '{"n": 2}', 'https://example.com/hook');
 select matches(pg_temp.attempt('anon', '', 'select id from public.workflow_request'), '^(42501)$', 'anon: select id of a row of the own tenant');

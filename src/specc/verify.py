@@ -16,9 +16,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from specc.analysis.machines import Lifecycle
+from specc.analysis.machines import Lifecycle, lifecycle_of_facts
 from specc.emit.sample import Samples
-from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.behaviour import Machine
 from specc.ir.database import Table
 from specc.ir.model import Ir
 from specc.pg.apply import ApplyError, apply
@@ -180,7 +180,7 @@ def _life(
     ir: Ir, machine: Machine, samples: Samples, connection: psycopg.Connection[Any], watch: _Watch
 ) -> Finding:
     place = (machine.schema, machine.table)
-    life = lifecycle(ir, machine)
+    life = lifecycle_of_facts(ir, machine)
     way = _longest(life)
     values = samples.fresh(place)
     born = {"state": lit(way[0])}
@@ -194,22 +194,6 @@ def _life(
     except psycopg.Error as error:
         return Finding("walked", title, watch.read(), (str(error),))
     return Finding("walked", f"{title}{refused}", watch.read())
-
-
-def lifecycle(ir: Ir, machine: Machine) -> Lifecycle:
-    """Return a machine's lifecycle, put together from its facts."""
-    states = sorted(
-        (one for one in ir.all(State) if one.machine == machine.name), key=lambda one: one.position
-    )
-    moves = [one for one in ir.all(Transition) if one.machine == machine.name]
-    return Lifecycle(
-        states=tuple(one.name for one in states),
-        initial=tuple(one.name for one in states if one.role == "initial"),
-        terminal=tuple(one.name for one in states if one.role == "terminal"),
-        substates={one.name: one.substates for one in states},
-        steps=tuple((one.source, one.target) for one in moves if one.form == "step"),
-        recoveries=tuple((one.source, one.target) for one in moves if one.form == "recovery"),
-    )
 
 
 def _longest(life: Lifecycle) -> tuple[str, ...]:

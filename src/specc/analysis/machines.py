@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
+from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.model import Ir
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit
 
@@ -57,29 +60,25 @@ class Lifecycle:
         """The terminal states."""
         return self.terminal
 
-    def spending(self) -> dict[str, int]:
-        """Return for each state that rows reach the fewest recoveries on a way there."""
-        spent = dict.fromkeys(self.initial, 0)
-        queue = list(self.initial)
-        for state in queue:
-            ways = [(target, spent[state]) for target in self.following[state]]
-            ways += [(target, spent[state] + 1) for target in self.recovering[state]]
-            for target, count in ways:
-                if target not in spent or count < spent[target]:
-                    spent[target] = count
-                    queue.append(target)
-        return spent
+    def ways(self) -> dict[str, tuple[str, ...]]:
+        """Return for each state that rows reach the way there, both ends included, that takes the fewest
+        recoveries, and of such the fewest moves.
+        """
+        queue: list[tuple[int, tuple[str, ...]]] = [(0, (state,)) for state in self.initial]
+        ways: dict[str, tuple[str, ...]] = {}
+        while queue:
+            spent, way = queue.pop(0)
+            if way[-1] in ways:
+                continue
+            ways[way[-1]] = way
+            queue += [(spent, (*way, target)) for target in self.following[way[-1]]]
+            queue += [(spent + 1, (*way, target)) for target in self.recovering[way[-1]]]
+            queue.sort(key=lambda one: (one[0], len(one[1])))
+        return ways
 
-    def path_to(self, state: str) -> tuple[str, ...]:
-        """Return the shortest way by steps from an initial state to `state`, both included; () if none."""
-        ways: dict[str, tuple[str, ...]] = {one: (one,) for one in self.initial}
-        queue = list(self.initial)
-        for current in queue:
-            for following in self.following[current]:
-                if following not in ways:
-                    ways[following] = (*ways[current], following)
-                    queue.append(following)
-        return ways.get(state, ())
+    def spent(self, way: tuple[str, ...]) -> int:
+        """Return how many recoveries a way takes."""
+        return sum(move in self.recoveries for move in pairwise(way))
 
 
 def _following(states: Iterable[str], edges: Iterable[Edge]) -> dict[str, tuple[str, ...]]:
@@ -126,6 +125,22 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
             if source in spec.states and target in spec.states
         ),
         is_complete=named <= spec.states.keys(),
+    )
+
+
+def lifecycle_of_facts(ir: Ir, machine: Machine) -> Lifecycle:
+    """Return a machine's lifecycle, put together from its facts."""
+    states = sorted(
+        (one for one in ir.all(State) if one.machine == machine.name), key=lambda one: one.position
+    )
+    moves = [one for one in ir.all(Transition) if one.machine == machine.name]
+    return Lifecycle(
+        states=tuple(one.name for one in states),
+        initial=tuple(one.name for one in states if one.role == "initial"),
+        terminal=tuple(one.name for one in states if one.role == "terminal"),
+        substates={one.name: one.substates for one in states},
+        steps=tuple((one.source, one.target) for one in moves if one.form == "step"),
+        recoveries=tuple((one.source, one.target) for one in moves if one.form == "recovery"),
     )
 
 

@@ -7,8 +7,9 @@ nothing behind.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count, pairwise, repeat
+from itertools import count, repeat
 
+from specc.analysis.machines import lifecycle_of_facts
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.model import Ir
@@ -40,7 +41,8 @@ class _Matrix:
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))
         self.table = qualified(*self.place)
         self.row = self.samples.fresh(self.place)
-        self.ways = self._ways()
+        self.life = lifecycle_of_facts(ir, machine)
+        self.ways = self.life.ways()
         known = {substate for one in states for substate in one.substates}
         self.unknown_substate = next(
             name for name in map(_NO_SUBSTATE.ljust, count(), repeat("_")) if name not in known
@@ -66,25 +68,9 @@ class _Matrix:
             + "\n"
         )
 
-    def _ways(self) -> dict[str, tuple[str, ...]]:
-        """For each state that rows reach, the way there that takes fewest recoveries, then fewest moves."""
-        queue: list[tuple[int, tuple[str, ...]]] = [
-            (0, (one.name,)) for one in self.states if one.role == "initial"
-        ]
-        ways: dict[str, tuple[str, ...]] = {}
-        while queue:
-            spent, way = queue.pop(0)
-            if way[-1] in ways:
-                continue
-            ways[way[-1]] = way
-            queue += [(spent, (*way, target)) for source, target in self.steps if source == way[-1]]
-            queue += [(spent + 1, (*way, target)) for source, target in self.recoveries if source == way[-1]]
-            queue.sort(key=lambda one: (one[0], len(one[1])))
-        return ways
-
     def _spent(self, state: str) -> int:
         """How many recoveries the way to a state takes."""
-        return sum(move in self.recoveries for move in pairwise(self.ways.get(state, ())))
+        return self.life.spent(self.ways.get(state, ()))
 
     def _worn(self) -> dict[str, tuple[str, ...]]:
         """For each state that recovers, the ways there with all attempts spent but one, and with all."""

@@ -11,13 +11,17 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
+from specc.analysis.machines import Lifecycle, lifecycle_of_facts
+from specc.analysis.tables import STATE_COLUMNS
 from specc.emit.literals import literal, read
-from specc.ir.behaviour import Example, Role, Tenancy
+from specc.ir.behaviour import Example, Machine, Role, Tenancy
 from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Unique
 from specc.ir.model import Ir
 from specc.pg.conditions import constant
 from specc.pg.names import idents, lit, qualified
+from specc.pg.nulls import filled
 from specc.pg.parsing import expression
 
 Place = tuple[str, str]
@@ -118,11 +122,26 @@ class Samples:
         """Return the columns a row cannot do without: not null, no default, nothing that makes them."""
         return [one for one in self.columns(place) if one.not_null and not one.default and not _is_made(one)]
 
-    def needed(self, place: Place) -> list[Column]:
-        """Return the columns that a sample row says: those it cannot do without, and those for which nothing,
-        or one value for all rows, would not do.
+    def needed(self, place: Place, names: Iterable[str] = ()) -> list[Column]:
+        """Return the columns that a sample row says: those it cannot do without, those for which nothing, or
+        one value for all rows, would not do, those named, and what checks want besides.
         """
-        return [one for one in self.columns(place) if one.name == "id" or self._is_said(one)]
+        asked = (place, frozenset(names))
+        if asked not in self._answered:
+            self._answered[asked] = self._said(*asked)
+        return self._answered[asked]
+
+    @cached_property
+    def _answered(self) -> dict[tuple[Place, frozenset[str]], list[Column]]:
+        return {}
+
+    def _said(self, place: Place, names: frozenset[str]) -> list[Column]:
+        columns = self.columns(place)
+        said = {one.name for one in columns if one.name in {"id", *names} or self._is_said(one)}
+        checks = [one.expression for one in self.ir.of_table(Check, *place)]
+        given = said | {one.name for one in columns if one.not_null or one.default or _is_made(one)}
+        said.update(filled(checks, [one.name for one in columns], given, STATE_COLUMNS))
+        return [one for one in columns if one.name in said]
 
     def _is_said(self, column: Column) -> bool:
         place = (column.schema, column.table)
@@ -225,14 +244,35 @@ class Samples:
         """Return the rows of a table: one for each tenant, one in all of a shared table."""
         return [self.values(place, tenant) for tenant in (("a", "b") if place in self.tenancy else ("a",))]
 
-    def insert_all(self, rows: Iterable[tuple[Place, Row]]) -> Iterator[str]:
-        """Yield the INSERTs of rows in their order, each after the users it points at."""
-        made: set[str] = set()
+    def insert_all(self, rows: Iterable[tuple[Place, Row]], users: Iterable[str] = ()) -> Iterator[str]:
+        """Yield the INSERTs of users, then of rows in their order, each after the users it points at."""
+        made = dict.fromkeys(users)
+        yield from map(user_row, made)
         for place, row in rows:
-            users = [user for user in self._users(place, row) if user not in made]
-            made.update(users)
-            yield from map(user_row, users)
-            yield self.insert(place, row)
+            more = [user for user in self._users(place, row) if user not in made]
+            made |= dict.fromkeys(more)
+            yield from map(user_row, more)
+            yield from self._insert_and_move(place, row)
+
+    def _insert_and_move(self, place: Place, row: Row) -> Iterator[str]:
+        """Yield the INSERT of a row, and the UPDATEs that bring it into its state."""
+        way = self._ways.get(place, {}).get(row.get("state", ""), ())
+        yield self.insert(place, row | {"state": lit(way[0])} if way else row)
+        for move in pairwise(way):
+            again = ", attempt = attempt + 1" if move in self._lives[place].recoveries else ""
+            yield f"update {qualified(*place)} set state = {lit(move[1])}{again} where id = {row['id']}"
+
+    @cached_property
+    def _lives(self) -> dict[Place, Lifecycle]:
+        return {(one.schema, one.table): lifecycle_of_facts(self.ir, one) for one in self.ir.all(Machine)}
+
+    @cached_property
+    def _ways(self) -> dict[Place, dict[str, tuple[str, ...]]]:
+        """For each table with a machine, the ways into its states, by the literals of these."""
+        return {
+            place: {lit(state): way for state, way in life.ways().items()}
+            for place, life in self._lives.items()
+        }
 
     def before(self, place: Place, row: Row) -> Iterator[str]:
         """Yield the INSERTs of all that a row points at."""

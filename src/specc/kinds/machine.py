@@ -189,7 +189,8 @@ def _attempts(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = _bound(entry, project)
     if machine is None or machine.entry is not entry or not machine.lifecycle.is_complete:
         return
-    for state, spent in machine.lifecycle.spending().items():
+    for state, way in machine.lifecycle.ways().items():
+        spent = machine.lifecycle.spent(way)
         if spent > machine.attempts:
             times = "one recovery" if spent == 1 else f"{spent} recoveries"
             message = f"no row comes into `{state}`, which takes {times}"

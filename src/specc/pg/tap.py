@@ -116,8 +116,11 @@ def _open_to_all(connection: psycopg.Connection[Any], schema: str, names: list[s
         connection.execute(statement.encode())
 
 
-def run_all(conninfo: str, files: Iterable[tuple[str, str]], workers: int = 2) -> Iterator[TapReport]:
-    """Run `(name, sql)` files, `workers` at a time, each on its own connection; yield reports in order."""
+def run_all(conninfo: str, files: Iterable[tuple[str, str]], workers: int = 1) -> Iterator[TapReport]:
+    """Run `(name, sql)` files, `workers` at a time, each on its own connection; yield reports in order.
+
+    Files that make the same rows wait for each other, or are stopped as a deadlock: run those one at a time.
+    """
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(lambda file: run(conninfo, file[1], file[0]), files)
 

@@ -5,15 +5,15 @@ begin;
 set local search_path = extensions, public;
 select plan(103);
 insert into auth.users (id) values ('69c5d047-f6cf-4328-8f4f-b6f979ffd7c7') on conflict do nothing;
+insert into auth.users (id) values ('e36ac3bb-d740-4114-8a15-3e06329e3bc5') on conflict do nothing;
+insert into auth.users (id) values ('99b4d86b-7ad8-4bee-8714-edc18ec67dee') on conflict do nothing;
+insert into auth.users (id) values ('ba0787db-d4d4-4a6d-888d-a60f8958cfe4') on conflict do nothing;
+insert into auth.users (id) values ('dd2d4415-ce0a-4cbc-81ad-3345fd2c42ae') on conflict do nothing;
 insert into public.club (id, name) values ('50b8db56-dd5d-40a2-8486-938535d8505e', 'xa');
 insert into public.club (id, name) values ('de5417b4-cc95-4791-8be6-8abd932fdbf9', 'xb');
-insert into auth.users (id) values ('e36ac3bb-d740-4114-8a15-3e06329e3bc5') on conflict do nothing;
 insert into public.membership (id, club_id, user_id, leads) values ('f081948c-56cd-4717-833c-5877b44faf3e', '50b8db56-dd5d-40a2-8486-938535d8505e', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', true);
-insert into auth.users (id) values ('99b4d86b-7ad8-4bee-8714-edc18ec67dee') on conflict do nothing;
 insert into public.membership (id, club_id, user_id, leads) values ('5fa24c77-c71d-4a43-85de-3d90317ed55b', 'de5417b4-cc95-4791-8be6-8abd932fdbf9', '99b4d86b-7ad8-4bee-8714-edc18ec67dee', true);
-insert into auth.users (id) values ('ba0787db-d4d4-4a6d-888d-a60f8958cfe4') on conflict do nothing;
 insert into public.membership (id, club_id, user_id) values ('cb51ec69-9495-4ef7-8794-f811693c0cd7', '50b8db56-dd5d-40a2-8486-938535d8505e', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4');
-insert into auth.users (id) values ('dd2d4415-ce0a-4cbc-81ad-3345fd2c42ae') on conflict do nothing;
 insert into public.membership (id, club_id, user_id) values ('81224f23-f647-41d5-859c-44d33e385f01', 'de5417b4-cc95-4791-8be6-8abd932fdbf9', 'dd2d4415-ce0a-4cbc-81ad-3345fd2c42ae');
 -- Runs a statement as a role and a user, as a request over the API would, and says how many rows it met
 -- or with which SQLSTATE it was refused. Nothing of it stays.
