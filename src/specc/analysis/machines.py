@@ -130,10 +130,8 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
 
 def lifecycle_of_facts(ir: Ir, machine: Machine) -> Lifecycle:
     """Return a machine's lifecycle, put together from its facts."""
-    states = sorted(
-        (one for one in ir.all(State) if one.machine == machine.name), key=lambda one: one.position
-    )
-    moves = [one for one in ir.all(Transition) if one.machine == machine.name]
+    states = sorted(ir.of_machine(State, machine.name), key=lambda one: one.position)
+    moves = ir.of_machine(Transition, machine.name)
     return Lifecycle(
         states=tuple(one.name for one in states),
         initial=tuple(one.name for one in states if one.role == "initial"),

@@ -23,19 +23,21 @@ _NO_SUBSTATE = "no_such_substate"
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
-def machine_test(ir: Ir, machine: Machine) -> str:
-    """Return the test file of one machine."""
-    return _Matrix(ir, machine).text()
+def machine_tests(ir: Ir) -> dict[str, str]:
+    """Return the test files of all machines, by file name."""
+    samples = Samples(ir)
+    return {f"machine_{one.name}.sql": _Matrix(samples, one).text() for one in ir.all(Machine)}
 
 
 class _Matrix:
-    def __init__(self, ir: Ir, machine: Machine) -> None:
+    def __init__(self, samples: Samples, machine: Machine) -> None:
+        ir = samples.ir
         self.machine = machine
         self.place = (machine.schema, machine.table)
-        self.samples = Samples(ir)
-        states = [one for one in ir.all(State) if one.machine == machine.name]
+        self.samples = samples
+        states = ir.of_machine(State, machine.name)
         self.states = sorted(states, key=lambda one: one.position)
-        moves = [one for one in ir.all(Transition) if one.machine == machine.name]
+        moves = ir.of_machine(Transition, machine.name)
         self.steps = [(one.source, one.target) for one in moves if one.form == "step"]
         self.recoveries = [(one.source, one.target) for one in moves if one.form == "recovery"]
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))

@@ -8,10 +8,9 @@ from importlib.resources import files as package_files
 from specc.emit import editor, schema
 from specc.emit.access_tests import access_tests
 from specc.emit.docs import docs_files
-from specc.emit.machine_tests import machine_test
+from specc.emit.machine_tests import machine_tests
 from specc.emit.pages import overview, pages
 from specc.ir import lock
-from specc.ir.behaviour import Machine
 from specc.ir.model import Ir
 from specc.ir.step import Step
 from specc.lang.kind import Kind
@@ -44,5 +43,4 @@ def docs(project: Project, ir: Ir, kinds: Sequence[Kind]) -> dict[str, str]:
 
 def tests(ir: Ir) -> dict[str, str]:
     """Return the generated pgTAP files by path."""
-    files = {f"tests/machine_{machine.name}.sql": machine_test(ir, machine) for machine in ir.all(Machine)}
-    return files | {f"tests/{name}": text for name, text in access_tests(ir).items()}
+    return {f"tests/{name}": text for name, text in (machine_tests(ir) | access_tests(ir)).items()}

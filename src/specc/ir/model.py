@@ -58,6 +58,19 @@ class Ir:
         return self._by_owner.get((kind, schema, table), [])  # type: ignore[return-value]
 
     @cached_property
+    def _by_machine(self) -> dict[tuple[type[Fact], str], list[Fact]]:
+        found: dict[tuple[type[Fact], str], list[Fact]] = {}
+        for fact in self.facts:
+            machine = getattr(fact, "machine", None)
+            if machine is not None:
+                found.setdefault((type(fact), machine), []).append(fact)
+        return found
+
+    def of_machine(self, kind: type[F], machine: str) -> list[F]:
+        """Return the facts of one class that belong to one machine."""
+        return self._by_machine.get((kind, machine), [])  # type: ignore[return-value]
+
+    @cached_property
     def _by_target(self) -> dict[tuple[str, str], list[ForeignKey]]:
         found: dict[tuple[str, str], list[ForeignKey]] = {}
         for key in self.all(ForeignKey):
