@@ -1,49 +1,78 @@
 """Function bodies against the machines: which moves each function makes, and which cannot be decided.
 
 Reads the SQL of every function and says what it does to the states of the project's machines. What a body
-does through dynamic SQL, whole-row assignments or other functions is not seen here; it is listed as undecided
+does through dynamic SQL, whole-row assignments or triggers is not seen here; it is listed as undecided
 where it may concern a state, and the guard refuses what is illegal anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.routines import BoundRoutine, routines, row_types
+from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
 from specc.pg.parsing import SqlError, parse
-from specc.pg.plpgsql import tree
-from specc.pg.writes import BIRTH, Compared, Found, Place, Write, column_writes
+from specc.pg.pieces import FIELD, UNREADABLE, Piece, pieces
+from specc.pg.scopes import Known, Place, Relation, Scope, Table
+from specc.pg.tree import Fields, nodes, texts
+from specc.pg.writes import BIRTH, Found, Write, column_writes, written
+
+STATE = "state"
+GUARDS_OFF = "it turns triggers off, and the guards with them"
+_MATTERS = (STATE, "insert", "merge", "session_replication_role", "trigger")
+_TRIGGERS_OFF = ("AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser")
+_ROWS_OF_TRIGGERS: Place = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A write of a state, read: `sources` and `targets` are empty where they cannot be decided."""
+    """A constant that a statement writes into a state, and the states it may leave; () if they are not known.
+
+    `form` is birth or move. `offset` is where the constant stands, `source_offsets` what names each source.
+    Moves with one `statement` are written by one SET: which of them a row takes may not be known. `raises`
+    says whether it spends an attempt, None if that is not known.
+    """
 
     machine: str
     form: str
     sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    raises: bool
+    target: str
+    raises: bool | None
     offset: int
+    source_offsets: tuple[int, ...]
+    statement: int
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Something in a body that may move a row, and why it cannot be said how; `machine` is "" for any."""
+    """Something in a body that may move a row, and why it cannot be said how; `machine` is "" for any.
+
+    `sources` and `targets` are the states it can leave and enter at most; None for all.
+    """
 
     machine: str
     reason: str
     offset: int
+    sources: tuple[str, ...] | None = None
+    targets: tuple[str, ...] | None = None
+
+    def may_take(self, machine: str, source: str, target: str) -> bool:
+        """Whether it may take a move, for all that is known."""
+        return (
+            self.machine in ("", machine)
+            and (self.sources is None or source in self.sources)
+            and (self.targets is None or target in self.targets)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A text compared with, or written into, a state column that is no state of its machine."""
+    """A text compared with, or written into, a state that is none of its machine; "" for the row of a trigger."""
 
     machine: str
     value: str
@@ -65,134 +94,156 @@ def bodies(project: Project) -> Mapping[str, Body]:
     return {name: _read(routine, project) for name, routine in routines(project).items()}
 
 
-def _read(routine: BoundRoutine, project: Project) -> Body:
-    by_place = {(one.schema, one.table): one for one in machines(project).values()}
-    moves: list[Move] = []
-    undecided: list[Undecided] = []
-    unknown: list[Unknown] = []
-    for piece in pieces(routine, project):
+@lru_cache(maxsize=4096)
+def body_pieces(bound: BoundRoutine, project: Project) -> tuple[frozenset[str], tuple[Piece, ...]]:
+    """Return the names of variables of a function, and the SQL of its body, piece by piece."""
+    return pieces(bound.routine, row_types(project), STATE)
+
+
+def _read(bound: BoundRoutine, project: Project) -> Body:
+    variables, found = body_pieces(bound, project)
+    frame = _trigger_rows(project) if bound.is_trigger else {}
+    scope = Scope(STATE, _known(project), project.default_schema, variables, (frame,))
+    reader = _Reader(bound, project, scope)
+    for piece in found:
+        reader.read(piece)
+    unknown = tuple(dict.fromkeys(reader.unknown))
+    return Body(tuple(reader.moves), tuple(dict.fromkeys(reader.undecided)), unknown)
+
+
+@lru_cache(maxsize=8)
+def _known(project: Project) -> Known:
+    """Return what tells tables of the project, other schemas' relations, and perhaps views of ours apart."""
+    bound, schemas = machines(project), {*project.settings.schemas, "private", "monitor"}
+    found: dict[Place, Table] = {}
+    for full_name, table in tables(project).items():
+        machine = bound.get(full_name)
+        life = machine.lifecycle if machine and machine.lifecycle.is_complete else None
+        labels, born = (life.states, life.initial[:1]) if life else ((), ())
+        columns = frozenset(all_columns(table, project))
+        found[table.schema, table.name] = Table(columns, labels, "".join(born))
+    return lambda place: found.get(place, None if place[0] in schemas else Table())
+
+
+@lru_cache(maxsize=8)
+def _trigger_rows(project: Project) -> Mapping[str, Relation]:
+    """Return what `new` and `old` are, on whichever table a trigger is: some machine's state, if all are."""
+    states = dict.fromkeys(state for one in machines(project).values() for state in one.lifecycle.states)
+    is_sure = all(
+        name in machines(project) or STATE not in all_columns(table, project)
+        for name, table in tables(project).items()
+    )
+    row = Relation(_ROWS_OF_TRIGGERS, Table(None, tuple(states) if is_sure else ()))
+    return {"new": row, "old": row}
+
+
+class _Reader:
+    """Gathers what the pieces of one body do to states."""
+
+    def __init__(self, bound: BoundRoutine, project: Project, scope: Scope) -> None:
+        self.routine = bound.routine
+        self.default_schema = project.default_schema
+        self.machines = machines(project)
+        self.scope = scope
+        self.moves: list[Move] = []
+        self.undecided: list[Undecided] = []
+        self.unknown: list[Unknown] = []
+
+    def read(self, piece: Piece) -> None:
+        """Read one piece: what it writes, what it compares, and what cannot be said of it."""
         if piece.reason:
-            undecided.append(Undecided("", piece.reason, piece.offset))
-            continue
-        found = _found(piece.text, by_place, project)
+            self._leave_open("", piece.reason, self._place(piece, 0))
+            return
+        lowered = piece.text.lower()
+        if not piece.assigned and not any(word in lowered for word in _MATTERS):
+            return
+        try:
+            statements = parse(piece.text)
+            found = column_writes(statements, self.scope)
+        except (SqlError, RecursionError):
+            self._leave_open("", UNREADABLE, self._place(piece, 0))
+            return
+        if piece.assigned:
+            self._assigned(statements, piece)
         for write in found.writes:
-            machine = by_place[write.table]
-            if write.reason:
-                undecided.append(Undecided(machine.name, write.reason, piece.offset + write.offset))
-            moves += _move(write, machine, piece.offset)
-        unknown += _unknown(found.compared, by_place, piece.offset)
-    return Body(tuple(moves), tuple(undecided), tuple(unknown))
+            self._write(write, piece)
+        self._compared(found, piece)
+        self._others(statements, lowered, piece)
+
+    def _place(self, piece: Piece, offset: int) -> int:
+        return self.routine.in_text(piece.place(offset))
+
+    def _leave_open(self, machine: str, reason: str, offset: int, **bounds: tuple[str, ...] | None) -> None:
+        self.undecided.append(Undecided(machine, reason, offset, **bounds))
+
+    def _machine(self, place: Place | None) -> BoundMachine | None:
+        return self.machines.get(".".join(place)) if place else None
+
+    def _write(self, write: Write, piece: Piece) -> None:
+        machine = self._machine(write.table)
+        at = self._place(piece, write.offset)
+        if machine is None:
+            self._leave_open("", write.reason, at)
+            return
+        states = machine.lifecycle.states
+        sources = tuple(one for one in states if one in write.sources) if write.sources is not None else ()
+        if write.reason:
+            left = None if write.sources is None or write.form == BIRTH else sources
+            entered = None if write.value is None else (write.value,)
+            self._leave_open(machine.name, write.reason, at, sources=left, targets=entered)
+        if write.value is not None and write.value not in states:
+            self.unknown.append(Unknown(machine.name, write.value, at))
+        elif write.value is not None:
+            places = tuple(self._place(piece, (write.sources or {})[one]) for one in sources)
+            statement = self._place(piece, write.statement)
+            move = Move(machine.name, write.form, sources, write.value, write.raises, at, places, statement)
+            self.moves.append(move)
+
+    def _assigned(self, statements: list[Any], piece: Piece) -> None:
+        value = statements[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
+        targets = written(value, self.scope)
+        at = self._place(piece, len(piece.text) - len(piece.text.removeprefix("select ").lstrip()))
+        known = None if targets is None else tuple(sorted(targets))
+        self._leave_open("", FIELD.format(STATE), at, targets=known)
+        row = self.scope.frames[-1]["new"].table
+        if row is not None and row.labels:
+            self.unknown += [Unknown("", one, at) for one in known or () if one not in row.labels]
+
+    def _compared(self, found: Found, piece: Piece) -> None:
+        for one in found.compared:
+            machine = self._machine(one.table)
+            row = self.scope.frames[-1].get("new", Relation()).table or Table()
+            if one.value not in (machine.lifecycle.states if machine else row.labels):
+                name = machine.name if machine else ""
+                self.unknown.append(Unknown(name, one.value, self._place(piece, one.offset)))
+
+    def _others(self, statements: list[Any], lowered: str, piece: Piece) -> None:
+        """Find casts to a machine's enum, and what turns guards off."""
+        for kind, fields in nodes(statements) if "_state" in lowered or "tri" in lowered else ():
+            if kind == "TypeCast":
+                self._cast(fields, piece)
+            elif _turns_off(kind, fields):
+                self._leave_open("", GUARDS_OFF, self._place(piece, 0))
+
+    def _cast(self, fields: Fields, piece: Piece) -> None:
+        """Report a text that is cast to the enum of a machine and is no state of it."""
+        names = texts(fields["typeName"].get("names", ()))
+        schema = names[-2] if len(names) > 1 else self.default_schema
+        value = fields["arg"].get("A_Const", {}).get("sval", {}).get("sval")
+        is_array = "arrayBounds" in fields["typeName"]
+        for machine in self.machines.values() if value is not None and not is_array else ():
+            is_its = (machine.schema, machine.enum) == (schema, names[-1]) and machine.lifecycle.is_complete
+            if is_its and value not in machine.lifecycle.states:
+                at = self._place(piece, fields["arg"]["A_Const"].get("location", 0))
+                self.unknown.append(Unknown(machine.name, str(value), at))
 
 
-def _found(text: str, by_place: Mapping[Place, BoundMachine], project: Project) -> Found:
-    def labels(place: Place) -> tuple[str, ...]:
-        machine = by_place.get(place)
-        return machine.lifecycle.states if machine else ()
-
-    try:
-        return column_writes(parse(text), "state", labels, project.default_schema)
-    except SqlError:
-        return Found((), ())
-
-
-def _move(write: Write, machine: BoundMachine, offset: int) -> Iterator[Move]:
-    def in_order(values: frozenset[str] | None) -> tuple[str, ...]:
-        return tuple(one for one in machine.lifecycle.states if values and one in values)
-
-    if write.targets is not None or write.form == BIRTH:
-        sources, targets = in_order(write.sources), in_order(write.targets)
-        yield Move(machine.name, write.form, sources, targets, write.raises, offset + write.offset)
-
-
-def _unknown(
-    compared: tuple[Compared, ...], by_place: Mapping[Place, BoundMachine], offset: int
-) -> Iterator[Unknown]:
-    for one in compared:
-        machine = by_place[one.table]
-        if one.value not in machine.lifecycle.states:
-            yield Unknown(machine.name, one.value, offset + one.offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A statement of a body with its offset in the function's SQL, or the reason why it cannot be read."""
-
-    text: str
-    offset: int
-    reason: str = ""
-
-
-def pieces(bound: BoundRoutine, project: Project) -> Iterator[Piece]:
-    """Yield the SQL statements of a function's body in their order."""
-    routine = bound.routine
-    if routine.language == "sql":
-        yield Piece(routine.body, routine.body_start)
-        return
-    try:
-        function = tree(routine, row_types(project))
-    except SqlError:
-        yield Piece("", routine.body_start, "the body cannot be read")
-        return
-    if function is None:
-        yield Piece("", routine.body_start, "the body needs knowledge of a server's types")
-        return
-    starts = _line_starts(routine.body)
-    for name, fields in _statements(function.get("action", {})):
-        for query, reason in _queries(name, fields):
-            line = starts[min(fields.get("lineno", 1), len(starts)) - 1]
-            at = max(routine.body.find(query, line), line)
-            yield Piece(query, routine.body_start + at, reason)
-
-
-def _line_starts(body: str) -> list[int]:
-    starts = [0]
-    for at, letter in enumerate(body):
-        if letter == "\n":
-            starts.append(at + 1)
-    return starts
-
-
-def _statements(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the statements of a PL/pgSQL tree in their order."""
-    if isinstance(node, list):
-        for one in node:
-            yield from _statements(one)
-    elif isinstance(node, dict):
-        for name, value in node.items():
-            if name.startswith("PLpgSQL_stmt_"):
-                yield name.removeprefix("PLpgSQL_stmt_"), value
-            if isinstance(value, dict | list):
-                yield from _statements(value)
-
-
-def _queries(name: str, fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the SQL texts of one statement, each with the reason why it cannot be read, if so."""
-    match name:
-        case "execsql":
-            yield fields["sqlstmt"]["PLpgSQL_expr"]["query"], ""
-            yield from _into(fields)
-        case "fors" | "return_query" | "open" | "perform" | "dynexecute" | "dynfors" | "assign":
-            yield from _expressions(name, fields)
-
-
-def _into(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for one in fields.get("target", {}).get("PLpgSQL_row", {}).get("fields", ()):
-        if one["name"].lower() == "new.state":
-            yield fields["sqlstmt"]["PLpgSQL_expr"]["query"], "a query's result becomes `new.state`"
-
-
-def _expressions(name: str, fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    if name in ("dynexecute", "dynfors") or "dynquery" in fields:
-        query = fields.get("query") or fields.get("dynquery") or {}
-        yield query.get("PLpgSQL_expr", {}).get("query", ""), "it runs SQL that is put together while it runs"
-    elif name == "assign":
-        query = fields["expr"]["PLpgSQL_expr"]["query"]
-        target = query.split(":=")[0].split("=")[0].strip().lower()
-        if target == "new.state":
-            yield query, "a trigger writes `new.state`, whichever table it is on"
-        elif target == "new":
-            yield query, "a trigger replaces the whole row"
-    else:
-        key = "expr" if name == "perform" else "query"
-        if key in fields:
-            yield fields[key]["PLpgSQL_expr"]["query"], ""
+def _turns_off(kind: str, fields: Fields) -> bool:
+    setting = ""
+    if kind == "VariableSetStmt":
+        setting = str(fields.get("name", ""))
+    elif kind == "AlterTableCmd":
+        return fields.get("subtype") in _TRIGGERS_OFF
+    elif kind == "FuncCall" and texts(fields["funcname"])[-1] == "set_config" and "args" in fields:
+        setting = str(fields["args"][0].get("A_Const", {}).get("sval", {}).get("sval", ""))
+    return setting == "session_replication_role"

@@ -7,16 +7,17 @@ Only what is certain: tables with a schema of this project, tables without any (
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from specc.analysis.bodies import pieces
+from specc.analysis.bodies import body_pieces
 from specc.analysis.machines import machines
-from specc.analysis.routines import BoundRoutine, routines
+from specc.analysis.routines import routines
 from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
 from specc.pg.names import fit
 from specc.pg.parsing import SqlError, parse
+from specc.pg.pieces import Piece
 from specc.pg.tree import Fields, nodes
 
 _MAKES_TABLES = ("CreateStmt", "CreateTableAsStmt", "IntoClause")
@@ -42,32 +43,41 @@ def missing(full_name: str, project: Project) -> Iterator[Missing]:
     """Yield the names in a function's body that are not there, as far as the project is known."""
     if "table" in project.unnamed:
         return
-    routine = routines(project).get(full_name)
-    for piece in pieces(routine, project) if routine else ():
-        if not piece.reason:
-            try:
-                statements = parse(piece.text)
-            except SqlError:
-                continue
-            yield from _missing(statements, piece.offset, routine, project)
+    bound = routines(project).get(full_name)
+    if bound is None:
+        return
+    found = [(piece, _parsed(piece)) for piece in body_pieces(bound, project)[1]]
+    is_loose = bound.is_trigger or any(
+        piece.reason or name in _MAKES_TABLES
+        for piece, statements in found
+        for name, _ in [("", {}), *nodes(statements)]
+    )
+    for piece, statements in found:
+        for one in _missing(statements, project, loose=is_loose):
+            yield replace(one, offset=bound.routine.in_text(piece.place(one.offset)))
 
 
-def _missing(
-    statements: list[Fields], shift: int, routine: BoundRoutine | None, project: Project
-) -> Iterator[Missing]:
+def _parsed(piece: Piece) -> list[Fields]:
+    try:
+        return [] if piece.reason else parse(piece.text)
+    except SqlError:
+        return []
+
+
+def _missing(statements: list[Fields], project: Project, *, loose: bool) -> Iterator[Missing]:
+    """Yield the missing names of one piece; `loose` says that it may see tables of the session."""
     found = list(nodes(statements))
     own = {fields["ctename"] for name, fields in found if name == "CommonTableExpr"}
-    loose = (routine is not None and routine.is_trigger) or any(name in _MAKES_TABLES for name, _ in found)
     for name, fields in found:
         if name == "RangeVar":
-            yield from _table(fields, own, shift, project, loose=loose)
+            yield from _table(fields, own, project, loose=loose)
         elif name in ("UpdateStmt", "InsertStmt"):
-            yield from _columns(fields, shift, project)
+            yield from _columns(fields, project)
 
 
-def _table(fields: Fields, own: set[str], shift: int, project: Project, *, loose: bool) -> Iterator[Missing]:
+def _table(fields: Fields, own: set[str], project: Project, *, loose: bool) -> Iterator[Missing]:
     schema, name = fields.get("schemaname", ""), fields["relname"]
-    offset = shift + fields.get("location", 0)
+    offset = fields.get("location", 0)
     if schema:
         if schema in (*project.settings.schemas, "private") and f"{schema}.{name}" not in relations(project):
             yield Missing("", f"{schema}.{name}", offset)
@@ -75,7 +85,7 @@ def _table(fields: Fields, own: set[str], shift: int, project: Project, *, loose
         yield Missing("", name, offset)
 
 
-def _columns(fields: Fields, shift: int, project: Project) -> Iterator[Missing]:
+def _columns(fields: Fields, project: Project) -> Iterator[Missing]:
     relation = fields["relation"]
     full_name = f"{relation.get('schemaname', '')}.{relation['relname']}"
     table = tables(project).get(full_name)
@@ -87,4 +97,4 @@ def _columns(fields: Fields, shift: int, project: Project) -> Iterator[Missing]:
     for one in written:
         target = one["ResTarget"]
         if target.get("name", "") not in known:
-            yield Missing(full_name, target.get("name", ""), shift + target.get("location", 0))
+            yield Missing(full_name, target.get("name", ""), target.get("location", 0))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from specc.analysis.bodies import Body, Move, bodies
 from specc.analysis.body_names import missing, relations
-from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.machines import BoundMachine, Edge, machines
 from specc.analysis.tables import all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Span
+from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
+from specc.pg.parsing import SqlError, tokens
+from specc.pg.routine import read_routine
 from specc.pg.writes import BIRTH
 
 _PROJECT = """\
@@ -113,73 +117,126 @@ def _body(entry: Entry, project: Project) -> Body | None:
     return bodies(project).get(project.full_name("function", entry.name))
 
 
-def _machine(name: str, project: Project) -> BoundMachine:
-    return next(one for one in machines(project).values() if one.name == name)
+@lru_cache(maxsize=8)
+def _machines(project: Project) -> Mapping[str, BoundMachine]:
+    return {one.name: one for one in machines(project).values()}
 
 
 def _at(entry: Entry, offset: int, length: int = 1) -> Span:
     return entry.places.inside(("sql",), offset, offset + length)
 
 
+def _token(entry: Entry, offset: int) -> Span:
+    """Return the span of the token of a body that begins at an offset."""
+    routine = read_routine(entry.spec.sql)
+    at = offset - routine.body_start
+    if not routine.is_verbatim:
+        return _at(entry, offset)
+    found = tokens(routine.body)
+    around = found[max(bisect_right(found, at, key=lambda one: one.start) - 1, 0)]
+    end = around.end if around.start == at else _inner_end(routine.body[: around.end - 1], at)
+    return _at(entry, offset, max(end - at, 1))
+
+
+def _inner_end(body: str, at: int) -> int:
+    """Return where a token ends that stands in a text, such as the one that EXECUTE runs."""
+    try:
+        return at + tokens(body[at:])[0].end
+    except (SqlError, IndexError):
+        return at + 1
+
+
 def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     body = _body(entry, project)
     for one in body.unknown if body else ():
-        states = _machine(one.machine, project).lifecycle.states
-        span = _at(entry, one.offset, len(one.value) + 2)
-        message = f"`{one.value}` is no state of machine `{one.machine}`"
-        yield UNKNOWN_STATE.at(span, message, help=suggest(one.value, states))
+        known = _machines(project).values() if not one.machine else (_machines(project)[one.machine],)
+        states = dict.fromkeys(state for machine in known for state in machine.lifecycle.states)
+        whose = f"machine `{one.machine}`" if one.machine else "any machine"
+        message = f"`{one.value}` is no state of {whose}"
+        yield UNKNOWN_STATE.at(_token(entry, one.offset), message, help=suggest(one.value, states))
 
 
 def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    """Check the moves of each statement together: which of its values a row gets may not be known."""
     body = _body(entry, project)
+    statements: dict[tuple[str, int], list[Move]] = {}
     for move in body.moves if body else ():
-        machine = _machine(move.machine, project)
         if move.form == BIRTH:
-            yield from _birth(entry, move, machine)
-            continue
-        illegal = _illegal(move, machine)
-        if illegal:
-            listed = ", ".join(f"`{source} → {target}`" for source, target in illegal)
-            message = f"machine `{machine.name}` has no move {listed}"
-            yield ILLEGAL_MOVE.at(
-                _at(entry, move.offset, 5), message, help=_legal_ways(illegal[0][0], machine)
-            )
+            yield from _birth(entry, move, _machines(project)[move.machine])
         else:
-            yield from _undeclared(entry, move, machine)
+            statements.setdefault((move.machine, move.statement), []).append(move)
+    for (name, _), moves in statements.items():
+        machine = _machines(project)[name]
+        illegal = list(_illegal(entry, moves, machine))
+        yield from illegal or _undeclared(entry, moves, machine)
 
 
 def _birth(entry: Entry, move: Move, machine: BoundMachine) -> Iterator[Diagnostic]:
-    wrong = [one for one in move.targets if one not in machine.lifecycle.initial]
-    if wrong:
+    if move.target not in machine.lifecycle.initial:
         initial = ", ".join(f"`{one}`" for one in machine.lifecycle.initial)
-        message = f"a row of `{machine.name}` cannot be born `{wrong[0]}`"
-        yield ILLEGAL_BIRTH.at(_at(entry, move.offset, 5), message, help=f"insert it as {initial}")
+        message = f"a row of `{machine.name}` cannot be born `{move.target}`"
+        yield ILLEGAL_BIRTH.at(_token(entry, move.offset), message, help=f"insert it as {initial}")
 
 
-def _edges(move: Move, machine: BoundMachine) -> set[tuple[str, str]]:
-    """Return the moves a write may make legally: recoveries only where it raises `attempt`."""
-    return set(machine.recoveries if move.raises else machine.lifecycle.steps)
+def _edges(move: Move, machine: BoundMachine) -> set[Edge]:
+    """Return the moves a write may make legally: a recovery spends an attempt, a step must not."""
+    recoveries = () if move.raises is False else machine.recoveries
+    return {*recoveries, *(() if move.raises else machine.lifecycle.steps)}
 
 
-def _pairs(move: Move) -> list[tuple[str, str]]:
-    return [(source, target) for source in move.sources for target in move.targets if source != target]
+def _pairs(move: Move) -> list[Edge]:
+    return [(source, move.target) for source in move.sources if source != move.target]
 
 
-def _illegal(move: Move, machine: BoundMachine) -> list[tuple[str, str]]:
-    """Return the moves that are illegal for certain.
+def _without(moves: list[Move], good: Callable[[Edge, Move], bool]) -> Iterator[tuple[Move, list[Edge]]]:
+    """Yield the moves of one statement, each with its pairs that are not good, for certain.
 
-    Of several states left and several entered, which goes with which is not known: then only a state without
-    any legal partner is certain.
+    Of several states left and several entered, which goes with which is not known: only a state that is left,
+    or entered, in no good way is certain. To stay in a state is good.
     """
-    edges, pairs = _edges(move, machine), _pairs(move)
-    if len(move.sources) <= 1 or len(move.targets) <= 1:
-        return [pair for pair in pairs if pair not in edges]
-    sources = {source for source, target in pairs if (source, target) in edges}
-    targets = {target for source, target in pairs if (source, target) in edges}
-    return [pair for pair in pairs if pair[0] not in sources or pair[1] not in targets]
+    left = {source for move in moves for source in move.sources if source == move.target}
+    entered = set(left)
+    for move in moves:
+        for pair in _pairs(move):
+            if good(pair, move):
+                left.add(pair[0])
+                entered.add(pair[1])
+    for move in moves:
+        bad = [pair for pair in _pairs(move) if not good(pair, move)]
+        yield move, [pair for pair in bad if pair[0] not in left or pair[1] not in entered]
 
 
-def _legal_ways(source: str, machine: BoundMachine) -> str:
+def _illegal(entry: Entry, moves: list[Move], machine: BoundMachine) -> Iterator[Diagnostic]:
+    for move, pairs in _without(moves, lambda pair, move: pair in _edges(move, machine)):
+        if pairs:
+            listed = ", ".join(f"`{source} → {target}`" for source, target in pairs)
+            message = f"machine `{machine.name}` has no move {listed}"
+            source = pairs[0][0]
+            place = move.source_offsets[move.sources.index(source)]
+            label = Label(_token(entry, place), f"this lets rows in `{source}` through")
+            help = _legal_ways(pairs[0], move, machine)
+            yield ILLEGAL_MOVE.at(_token(entry, move.offset), message, related=(label,), help=help)
+        elif not move.sources and not any(target == move.target for _, target in _edges(move, machine)):
+            how = (
+                "by spending an attempt"
+                if move.raises
+                else "but a recovery"
+                if _recovers(move, machine)
+                else ""
+            )
+            message = f"nothing leads `{machine.name}` to `{move.target}` {how}".rstrip()
+            help = "a recovery also sets attempt = attempt + 1" if _recovers(move, machine) else ""
+            yield ILLEGAL_MOVE.at(_token(entry, move.offset), message, help=help)
+
+
+def _recovers(move: Move, machine: BoundMachine) -> bool:
+    return any(target == move.target for _, target in machine.recoveries)
+
+
+def _legal_ways(pair: Edge, move: Move, machine: BoundMachine) -> str:
+    source = pair[0]
+    if move.raises and pair in machine.lifecycle.steps:
+        return f"only a recovery sets attempt = attempt + 1, and `{source} → {pair[1]}` is none"
     targets = ", ".join(f"`{one}`" for one in machine.lifecycle.following[source])
     recovered = [target for start, target in machine.recoveries if start == source]
     if recovered:
@@ -187,41 +244,56 @@ def _legal_ways(source: str, machine: BoundMachine) -> str:
     return f"from `{source}` a row may move to {targets}" if targets else f"nothing leads out of `{source}`"
 
 
-def _declared(entry: Entry, machine: BoundMachine) -> set[tuple[str, str]]:
+def _declared(entry: Entry, machine: BoundMachine) -> set[Edge]:
     moves = entry.spec.drives.get(machine.name, {})
     return {(source, target) for source, targets in moves.items() for target in targets}
 
 
-def _undeclared(entry: Entry, move: Move, machine: BoundMachine) -> Iterator[Diagnostic]:
-    declared, edges = _declared(entry, machine), _edges(move, machine)
+def _undeclared(entry: Entry, moves: list[Move], machine: BoundMachine) -> Iterator[Diagnostic]:
+    declared = _declared(entry, machine)
     entered = {target for _, target in declared}
-    missing = [pair for pair in _pairs(move) if pair in edges and pair not in declared]
-    if len(move.sources) > 1 and len(move.targets) > 1:
-        missing = [pair for pair in missing if pair[1] not in entered]
-    if not move.sources:
-        missing = [("…", target) for target in move.targets if target not in entered]
-    if missing:
-        listed = ", ".join(f"`{source} → {target}`" for source, target in missing)
-        message = f"this moves `{machine.name}` {listed}, which the header does not declare"
-        yield UNDECLARED_MOVE.at(_at(entry, move.offset, 5), message, help="add it under `drives`")
+
+    def is_declared(pair: Edge, move: Move) -> bool:
+        return pair in declared
+
+    for move, pairs in _without(moves, is_declared):
+        missing = [pair for pair in pairs if pair in _edges(move, machine)]
+        if not move.sources and move.target not in entered:
+            missing = [("…", move.target)]
+        if missing:
+            listed = ", ".join(f"`{source} → {target}`" for source, target in missing)
+            message = f"this moves `{machine.name}` {listed}, which the header does not declare"
+            yield UNDECLARED_MOVE.at(_token(entry, move.offset), message, help="add it under `drives`")
 
 
 def _untaken(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     body = _body(entry, project)
-    if body is None:
-        return
-    for name, moves in entry.spec.drives.items():
-        if any(one.machine in ("", name) for one in body.undecided):
+    for name, moves in entry.spec.drives.items() if body else ():
+        machine = _machines(project).get(name)
+        if body is None or machine is None or not machine.lifecycle.is_complete:
             continue
-        taken = {pair for move in body.moves if move.machine == name for pair in _pairs(move)}
+        legal = {*machine.lifecycle.steps, *machine.recoveries}
         for source, targets in moves.items():
             for at, target in enumerate(targets):
-                if (source, target) not in taken and any(
-                    one.name == name for one in machines(project).values()
-                ):
+                if (source, target) in legal and not _may_take(body, machine, (source, target)):
                     span = entry.at("drives", name, source, at)
                     message = f"the body never moves `{name}` from `{source}` to `{target}`"
                     yield UNTAKEN_MOVE.at(span, message, help="remove it, or take the move")
+
+
+def _may_take(body: Body, machine: BoundMachine, pair: Edge) -> bool:
+    """Whether a body takes a move, or may take it for all that is known of it.
+
+    A misspelt state, and a move to the same state from a wrong one, may be meant as this move.
+    """
+    moves = [one for one in body.moves if one.machine == machine.name and one.form != BIRTH]
+    taken = [(each, _edges(one, machine)) for one in moves for each in _pairs(one)]
+    return (
+        any(each == pair and pair in edges for each, edges in taken)
+        or any(each[1] == pair[1] and each not in edges for each, edges in taken)
+        or any(one.machine == machine.name for one in body.unknown)
+        or any(one.may_take(machine.name, *pair) for one in body.undecided)
+    )
 
 
 def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:

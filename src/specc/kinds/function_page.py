@@ -77,12 +77,7 @@ def _caller(name: str, project: Project) -> Line:
 def _moves(one: BoundRoutine, project: Project) -> Iterator[Block]:
     """What the header declares, how far the body shows it, and what of the body cannot be decided."""
     body = bodies(project)[one.full_name]
-    shown = {
-        (move.machine, source, target)
-        for move in body.moves
-        for source in move.sources
-        for target in move.targets
-    }
+    shown = {(move.machine, source, move.target) for move in body.moves for source in move.sources}
     rows = tuple(
         (
             (Link(machine, page=machine_path(machine)),),

@@ -1,4 +1,4 @@
-"""What SQL statements do to one column of a table: the constants they write into it, and those they compare.
+"""What SQL statements do to one column of some tables: the constants they write into it, and those they compare.
 
 Trees of statements come in, facts about the column go out, with offsets in the statement's text. What cannot
 be decided is said with the reason, never guessed.
@@ -6,44 +6,42 @@ be decided is said with the reason, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+from specc.pg.comparisons import Compared, comparisons
+from specc.pg.narrowing import allowed, conjunction, enter, meet, negation, opened
 from specc.pg.parsing import parse_inside
-from specc.pg.tree import Fields, Node, named, nodes, texts
-
-Place = tuple[str, str]
-Labels = Callable[[Place], tuple[str, ...]]
-"""The values that the column of a table can have; () for a table that is of no interest."""
+from specc.pg.scopes import Allowed, Place, Relation, Scope, Table, Values, alias_of, column_path
+from specc.pg.tree import Fields, Node, named, texts
 
 BIRTH, MOVE = "birth", "move"
+NO_CONDITION = "no condition says which `{}` is left"
+NO_CONSTANT = "the value it writes into `{}` is no constant"
+NO_COLUMNS = "it inserts without a list of columns"
+NO_TABLE = "it writes `{}` of `{}`, which is no table of the project"
 _STATEMENTS = ("SelectStmt", "UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A statement that sets the column: `targets` and `sources` are None where they cannot be decided.
+    """A constant that a statement may set the column to: `value` is None where it may be anything.
 
-    `raises` says that the same statement adds one to the column `attempt`.
+    `sources` are the values that the column may have before; None if they are not known, and for a birth.
+    `offset` is where the constant stands, or else the column's name; `statement` where the column's name does,
+    which is one place for all that one SET or column list writes. `raises` says whether the statement adds one
+    to the column `attempt`, None if it sets that in another way. `table` is None where it is not known.
     """
 
-    table: Place
+    table: Place | None
     form: str
+    value: str | None
+    sources: Values | None
     offset: int
-    targets: frozenset[str] | None
-    sources: frozenset[str] | None
-    raises: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A constant that is compared with, or written into, the column."""
-
-    table: Place
-    value: str
-    offset: int
+    statement: int
+    raises: bool | None = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,53 +52,16 @@ class Found:
     compared: tuple[Compared, ...]
 
 
-@dataclass(frozen=True)
-class _Query:
-    """A query that a name may stand for: the rows of one table it selects, and their values if it locks them."""
-
-    table: Place
-    sources: frozenset[str] | None
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """What names mean in a statement: aliases of tables, and queries under WITH."""
-
-    column: str
-    labels: Labels
-    default_schema: str
-    tables: Mapping[str, Place | None] = field(default_factory=dict)
-    queries: Mapping[str, _Query | None] = field(default_factory=dict)
-
-    def place(self, relation: Fields) -> Place | None:
-        """Return the table that a RangeVar names; None for a query under WITH."""
-        schema = relation.get("schemaname", "")
-        if not schema and relation["relname"] in self.queries:
-            return None
-        return (schema or self.default_schema, relation["relname"])
-
-    def owner(self, path: tuple[str, ...]) -> Place | None:
-        """Return the table whose column a path such as `t.state` names, if it is one of interest."""
-        if path[-1] != self.column:
-            return None
-        if len(path) > 1:
-            found = self.tables.get(path[-2])
-            return found if found and self.labels(found) else None
-        mine = [one for one in self.tables.values() if one and self.labels(one)]
-        return mine[0] if len(set(mine)) == 1 else None
-
-
-def column_writes(statements: Iterable[Any], column: str, labels: Labels, default_schema: str) -> Found:
-    """Return what statements, as `tree.read_tree` gives them, do to a column of the tables with labels."""
-    scope = _Scope(column, labels, default_schema)
+def column_writes(statements: Iterable[Any], scope: Scope) -> Found:
+    """Return what statements, as `tree.read_tree` gives them, do to the scope's column."""
     writes: list[Write] = []
     compared: list[Compared] = []
     for statement in statements:
         _visit(statement, scope, writes, compared)
-    return Found(tuple(writes), tuple(compared))
+    return Found(tuple(writes), tuple(dict.fromkeys(compared)))
 
 
-def _visit(tree: Any, scope: _Scope, writes: list[Write], compared: list[Compared]) -> None:
+def _visit(tree: Any, scope: Scope, writes: list[Write], compared: list[Compared]) -> None:
     """Go through a tree; each statement in it has names of its own, and those around it."""
     if isinstance(tree, list):
         for one in tree:
@@ -111,287 +72,286 @@ def _visit(tree: Any, scope: _Scope, writes: list[Write], compared: list[Compare
     for name, value in tree.items():
         if name in _STATEMENTS:
             _statement(name, value, scope, writes, compared)
-        elif name == "A_Expr":
-            compared += _comparison(value, scope)
-            _visit(value, scope, writes, compared)
         elif isinstance(value, dict | list):
+            compared += comparisons(name, value, scope)
             _visit(value, scope, writes, compared)
 
 
 def _statement(
-    name: str, fields: Fields, scope: _Scope, writes: list[Write], compared: list[Compared]
+    name: str, fields: Fields, scope: Scope, writes: list[Write], compared: list[Compared]
 ) -> None:
-    inner = _inside(fields, scope)
+    for body, names in opened(fields, scope)[0]:
+        _visit(body, names, writes, compared)
+    inner = enter(fields, scope)
     match name:
         case "UpdateStmt":
-            found = [_update(fields, fields["relation"], fields.get("whereClause"), inner)]
+            writes += _update(fields, fields["relation"], fields.get("whereClause"), inner)
         case "InsertStmt":
-            found = list(_insert(fields, inner))
+            writes += _insert(fields, inner)
+            _visit(fields.get("selectStmt", {}), enter(fields, scope, target=False), writes, compared)
         case "MergeStmt":
-            found = list(_merge(fields, inner))
-        case _:
-            found = []
-    for write in found:
-        if write is not None:
-            writes.append(write)
-            compared += [
-                Compared(write.table, value, write.offset)
-                for value in sorted(write.targets or ())
-                if value not in scope.labels(write.table)
-            ]
-    _visit(list(fields.values()), inner, writes, compared)
+            writes += _merge(fields, inner)
+    for part in ("larg", "rarg"):
+        if part in fields:
+            _statement("SelectStmt", fields[part], inner, writes, compared)
+    done = ("withClause", "larg", "rarg", *(("selectStmt",) if name == "InsertStmt" else ()))
+    _visit([value for part, value in fields.items() if part not in done], inner, writes, compared)
 
 
-def _inside(fields: Fields, scope: _Scope) -> _Scope:
-    """Return the names that hold inside a statement."""
-    for one in fields.get("withClause", {}).get("ctes", ()):
-        cte = one["CommonTableExpr"]
-        query = _locking(cte["ctequery"], scope)
-        scope = replace(scope, queries={**scope.queries, cte["ctename"]: query})
-    sources: list[Any] = [*fields.get("fromClause", ()), *fields.get("usingClause", ())]
-    if "sourceRelation" in fields:
-        sources.append(fields["sourceRelation"])
-    if "relation" in fields:
-        sources.append({"RangeVar": fields["relation"]})
-    return replace(scope, tables={**scope.tables, **dict(_relations(sources, scope))})
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What values are written into: the table, the alias it has, the names around, what an INSERT offers.
+
+    `is_new` says that there is no row before, or that the values come out of a query of their own.
+    """
+
+    relation: Relation
+    alias: str
+    scope: Scope
+    offered: tuple[_Result, ...] = ()
+    is_new: bool = False
+
+    @property
+    def table(self) -> Table:
+        """What is known of the table."""
+        return self.relation.table or Table()
 
 
-def _relations(sources: Iterable[Any], scope: _Scope) -> Iterator[tuple[str, Place | None]]:
-    for source in sources:
-        name, fields = named(source)
-        alias = fields.get("alias", {}).get("aliasname", "")
-        match name:
-            case "RangeVar":
-                yield alias or fields["relname"], scope.place(fields)
-            case "JoinExpr":
-                yield from _relations([fields["larg"], fields["rarg"]], scope)
-            case _ if alias:
-                yield alias, None
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """One value that an expression can have, where it says so, and the values the column then had before."""
+
+    value: str | None
+    offset: int
+    before: Allowed
 
 
-def _update(fields: Fields, relation: Fields, where: Any, scope: _Scope) -> Write | None:
+def _update(
+    fields: Fields, target: Fields, where: Any, scope: Scope, offered: tuple[_Result, ...] = ()
+) -> Iterator[Write]:
     """Read SET and WHERE of an UPDATE, or of the part of an INSERT or MERGE that is one."""
-    table = scope.place(relation)
-    if table is None or not scope.labels(table):
-        return None
     assigned = {one["ResTarget"]["name"]: one["ResTarget"] for one in fields.get("targetList", ())}
-    target = assigned.get(scope.column)
-    if target is None:
-        return None
-    alias = relation.get("alias", {}).get("aliasname") or relation["relname"]
-    targets = _constants(target.get("val", {}))
-    sources = _allowed(where, table, alias, scope) if where else None
-    reason = "" if targets else "it writes a value that is no constant"
-    if not reason and sources is None:
-        reason = "no condition says which state is left"
-    raises = _adds_one(assigned.get("attempt", {}).get("val", {}))
-    return Write(table, MOVE, target["location"], targets, sources, raises, reason)
-
-
-def _insert(fields: Fields, scope: _Scope) -> Iterator[Write | None]:
-    relation = fields["relation"]
-    table = scope.place(relation)
-    if table is None or not scope.labels(table):
+    column = assigned.get(scope.column)
+    relation = scope.target(target)
+    if column is None or _is_unknown(relation):
+        yield from _unknown(relation, MOVE, column, scope)
         return
-    columns = [one["ResTarget"]["name"] for one in fields.get("cols", ())]
-    if not columns and "selectStmt" in fields:
-        reason = "it inserts without a list of columns"
-        yield Write(table, BIRTH, relation["location"], None, None, raises=False, reason=reason)
-    elif scope.column in columns:
-        at = columns.index(scope.column)
-        rows = _rows(fields.get("selectStmt", {}), at)
-        values = [_constants(one) for one in rows]
-        known = frozenset().union(*(one for one in values if one)) if values and all(values) else None
-        reason = "" if known else "it writes a value that is no constant"
-        location = fields["cols"][at]["ResTarget"]["location"]
-        yield Write(table, BIRTH, location, known, None, raises=False, reason=reason)
+    if not relation.is_watched:
+        return
+    row = _Row(relation, alias_of(target), scope, offered)
+    before = allowed(where, row.alias, scope) if where else Allowed()
+    raises = _raises(assigned.get("attempt", {}).get("val"), row)
+    for one in _results(column.get("val", {}), before, row):
+        at = one.offset if one.offset >= 0 else column["location"]
+        reason = NO_CONSTANT.format(scope.column) if one.value is None else ""
+        if not reason and one.before.values is None:
+            reason = one.before.reason or NO_CONDITION.format(scope.column)
+        yield Write(
+            relation.place, MOVE, one.value, one.before.values, at, column["location"], raises, reason
+        )
+
+
+def _is_unknown(relation: Relation) -> bool:
+    return relation.table is None
+
+
+def _unknown(relation: Relation, form: str, column: Fields | None, scope: Scope) -> Iterator[Write]:
+    """Yield the write of a relation that may be a view of a watched table."""
+    if column is not None and relation.place is not None:
+        reason = NO_TABLE.format(scope.column, ".".join(relation.place))
+        yield Write(None, form, None, None, column["location"], column["location"], None, reason)
+
+
+def _results(node: Any, before: Allowed, row: _Row) -> Iterator[_Result]:
+    """Yield the values that an expression can have; none for null and for the column as it is.
+
+    Null is none, since the column cannot be null.
+    """
+    name, fields = named(node)
+    match name:
+        case "TypeCast":
+            yield from _results(fields["arg"], before, row)
+        case "CaseExpr":
+            yield from _cases(fields, before, row)
+        case "CoalesceExpr":
+            for one in fields["args"]:
+                yield from _results(one, before, row)
+        case "A_Expr" if fields["kind"] == "AEXPR_NULLIF":
+            yield from _results(fields["lexpr"], before, row)
+        case "MultiAssignRef":
+            yield from _results(_of_row(fields), before, _around(fields["source"], row))
+        case "SubLink" if fields["subLinkType"] == "EXPR_SUBLINK":
+            for one in _given(fields["subselect"], 0):
+                yield from _results(one, before, _around(node, row))
+        case _:
+            yield from _simple(node, before, row)
+
+
+def _simple(node: Any, before: Allowed, row: _Row) -> Iterator[_Result]:
+    name, fields = named(node)
+    offset = fields.get("location", -1)
+    if name == "A_Const" and "sval" in fields:
+        yield _Result(str(fields["sval"].get("sval", "")), max(offset, 0), before)
+    elif name == "SetToDefault":
+        yield _Result(row.table.default or None, offset, before)
+    elif column_path(node) == ("excluded", row.scope.column) and row.offered:
+        yield from (replace(one, before=before) for one in row.offered)
+    elif not fields.get("isnull") and (row.is_new or not _is_own(node, row)):
+        yield _Result(None, offset, before)
+
+
+def _around(source: Any, row: _Row) -> _Row:
+    """Return the row as an expression of a source sees it: in a query of its own the names are others."""
+    return replace(row, is_new=True, offered=()) if "SubLink" in source else row
+
+
+def _is_own(node: Any, row: _Row) -> bool:
+    return row.scope.resolve(node, row.scope.column) == (0, row.alias)
+
+
+def _cases(fields: Fields, before: Allowed, row: _Row) -> Iterator[_Result]:
+    """Read a CASE: what its conditions say of the column narrows what was before each result."""
+    for one in fields["args"]:
+        branch = one["CaseWhen"]
+        inside, rest = before, before
+        if not row.is_new:
+            condition = _condition(fields, branch)
+            inside = meet(before, allowed(condition, row.alias, row.scope))
+            rest = meet(before, allowed(condition, row.alias, row.scope, negated=True))
+        yield from _reachable(_results(branch["result"], inside, row))
+        before = rest
+    if "defresult" in fields:
+        yield from _reachable(_results(fields["defresult"], before, row))
+
+
+def _reachable(results: Iterable[_Result]) -> Iterator[_Result]:
+    return (one for one in results if one.before.values is None or one.before.values)
+
+
+def _condition(case: Fields, branch: Fields) -> Node:
+    if "arg" not in case:
+        condition: Node = branch["expr"]
+        return condition
+    equals = [{"String": {"sval": "="}}]
+    return {"A_Expr": {"kind": "AEXPR_OP", "name": equals, "lexpr": case["arg"], "rexpr": branch["expr"]}}
+
+
+def _of_row(fields: Fields) -> Any:
+    """Return the expression that one column of `(a, b) = …` is set to; {} where there is none to see."""
+    name, source = named(fields["source"])
+    at = fields["colno"] - 1
+    if name == "RowExpr":
+        return source["args"][at]
+    if name == "SubLink":
+        given = _given(source["subselect"], at)
+        return given[0] if len(given) == 1 else {}
+    return {}
+
+
+def _raises(node: Any, row: _Row) -> bool | None:
+    """Whether an assignment to `attempt` adds one to it; None where it does something else."""
+    if node is None:
+        return False
+    name, fields = named(node)
+    if name == "MultiAssignRef":
+        return _raises(_of_row(fields), row) if "RowExpr" in fields["source"] else None
+    if row.scope.resolve(node, "attempt") == (0, row.alias):
+        return False
+    if name != "A_Expr" or texts(fields["name"])[-1:] != ("+",):
+        return None
+    sides = (fields.get("lexpr", {}), fields["rexpr"])
+    for column, other in (sides, sides[::-1]):
+        one = other.get("A_Const", {}).get("ival", {}).get("ival")
+        if row.scope.resolve(column, "attempt") == (0, row.alias) and one == 1:
+            return True
+    return None
+
+
+def _insert(fields: Fields, scope: Scope) -> Iterator[Write]:
+    target = fields["relation"]
+    relation = scope.target(target)
+    names = [one["ResTarget"]["name"] for one in fields.get("cols", ())]
+    at = names.index(scope.column) if scope.column in names else -1
+    column = fields["cols"][at]["ResTarget"] if at >= 0 else None
+    if _is_unknown(relation):
+        yield from _unknown(relation, BIRTH, column, scope)
+    if not relation.is_watched:
+        return
+    row = _Row(relation, alias_of(target), scope, is_new=True)
+    results: tuple[_Result, ...] = (_Result(row.table.default or None, -1, Allowed()),)
+    if column is not None:
+        given = _given(fields.get("selectStmt", {}), at)
+        results = tuple(result for one in given for result in _results(one, Allowed(), row))
+        yield from _births(relation, results, column["location"], scope)
+    elif not names and "selectStmt" in fields:
+        results = (_Result(None, -1, Allowed()),)
+        place = target["location"]
+        yield Write(relation.place, BIRTH, None, None, place, place, None, NO_COLUMNS)
     conflict = fields.get("onConflictClause", {})
     if conflict.get("action") == "ONCONFLICT_UPDATE":
-        yield _update(conflict, relation, conflict.get("whereClause"), scope)
+        inner = scope.framed({**scope.frames[0], "excluded": Relation()})
+        yield from _update(conflict, target, conflict.get("whereClause"), inner, results)
 
 
-def _rows(select: Node, at: int) -> list[Node]:
-    """Return the expressions that a VALUES or SELECT gives its column number `at`."""
-    _, fields = named(select)
+def _births(relation: Relation, results: Iterable[_Result], place: int, scope: Scope) -> Iterator[Write]:
+    for one in results:
+        at = one.offset if one.offset >= 0 else place
+        reason = NO_CONSTANT.format(scope.column) if one.value is None else ""
+        yield Write(relation.place, BIRTH, one.value, None, at, place, None, reason)
+
+
+def _given(select: Any, at: int) -> list[Node]:
+    """Return the expressions that a query gives its column number `at`; {} for one that cannot be told."""
+    name, fields = named(select)
+    fields = fields if name == "SelectStmt" else select
     if "valuesLists" in fields:
         lists = [one["List"]["items"] for one in fields["valuesLists"]]
         return [items[at] for items in lists if at < len(items)]
-    targets = fields.get("targetList", ())
-    return [targets[at]["ResTarget"]["val"]] if at < len(targets) else [{}]
+    if "larg" in fields:
+        return [*_given(fields["larg"], at), *_given(fields["rarg"], at)]
+    targets = [one["ResTarget"]["val"] for one in fields.get("targetList", ())]
+    is_starred = any(
+        "A_Star" in one for each in targets for one in each.get("ColumnRef", {}).get("fields", ())
+    )
+    return [targets[at]] if at < len(targets) and not is_starred else [{}]
 
 
-def _merge(fields: Fields, scope: _Scope) -> Iterator[Write | None]:
-    relation = fields["relation"]
-    table = scope.place(relation)
-    if table is None or not scope.labels(table):
-        return
+def _merge(fields: Fields, scope: Scope) -> Iterator[Write]:
+    target = fields["relation"]
+    relation = scope.target(target)
+    before: dict[str, list[Any]] = {"MERGE_WHEN_MATCHED": [fields["joinCondition"]]}
     for one in fields["mergeWhenClauses"]:
         clause = one["MergeWhenClause"]
+        conditions = before.setdefault(clause["matchKind"], [])
+        condition = clause.get("condition")
         if clause["commandType"] == "CMD_UPDATE":
-            conditions = [part for part in (clause.get("condition"), fields["joinCondition"]) if part]
-            both = {"BoolExpr": {"boolop": "AND_EXPR", "args": conditions}}
-            yield _update(clause, relation, both, scope)
+            yield from _update(clause, target, conjunction([*conditions, condition]), scope)
         elif clause["commandType"] == "CMD_INSERT":
-            names = [each["ResTarget"]["name"] for each in clause.get("targetList", ())]
-            if scope.column in names:
-                at = names.index(scope.column)
-                known = _constants(clause["values"][at])
-                reason = "" if known else "it writes a value that is no constant"
-                place = clause["targetList"][at]["ResTarget"]["location"]
-                yield Write(table, BIRTH, place, known, None, raises=False, reason=reason)
+            yield from _merge_insert(clause, relation, target, scope)
+        conditions += [negation(condition)] if condition else []
 
 
-def _constants(node: Node) -> frozenset[str] | None:
-    """Return the texts that an expression can be; None where it may be anything."""
-    name, fields = named(node)
-    match name:
-        case "A_Const" if "sval" in fields:
-            return frozenset([str(fields["sval"].get("sval", ""))])
-        case "TypeCast":
-            return _constants(fields["arg"])
-        case "CaseExpr":
-            results = [one["CaseWhen"]["result"] for one in fields["args"]]
-            return _union([_constants(one) for one in [*results, fields.get("defresult", {})]])
-        case "CoalesceExpr":
-            return _union([_constants(one) for one in fields["args"]])
-        case "MultiAssignRef":
-            source, row = named(fields["source"])
-            return _constants(row["args"][fields["colno"] - 1]) if source == "RowExpr" else None
-    return None
+def _merge_insert(clause: Fields, relation: Relation, target: Fields, scope: Scope) -> Iterator[Write]:
+    targets = {one["ResTarget"]["name"]: one["ResTarget"] for one in clause.get("targetList", ())}
+    column = targets.get(scope.column)
+    if _is_unknown(relation):
+        yield from _unknown(relation, BIRTH, column, scope)
+    if not relation.is_watched:
+        return
+    if column is not None and "values" in clause:
+        value = clause["values"][list(targets).index(scope.column)]
+        row = _Row(relation, alias_of(target), scope, is_new=True)
+        yield from _births(relation, _results(value, Allowed(), row), column["location"], scope)
+    elif not targets and "values" in clause:
+        place = target["location"]
+        yield Write(relation.place, BIRTH, None, None, place, place, None, NO_COLUMNS)
 
 
-def _union(each: list[frozenset[str] | None]) -> frozenset[str] | None:
-    known = [one for one in each if one is not None]
-    return frozenset().union(*known) if len(known) == len(each) else None
-
-
-def _adds_one(node: Node) -> bool:
-    name, fields = named(node)
-    if name == "MultiAssignRef":
-        source, row = named(fields["source"])
-        return source == "RowExpr" and _adds_one(row["args"][fields["colno"] - 1])
-    if name != "A_Expr" or texts(fields["name"])[-1:] != ("+",):
-        return False
-    left, column = named(fields["lexpr"])
-    right, one = named(fields["rexpr"])
-    is_attempt = left == "ColumnRef" and texts(column["fields"])[-1] == "attempt"
-    return is_attempt and right == "A_Const" and one.get("ival", {}).get("ival") == 1
-
-
-def _allowed(where: Any, table: Place, alias: str, scope: _Scope) -> frozenset[str] | None:
-    """Return the values that rows of `alias` may have under a condition; None where it says nothing of them."""
-    name, fields = named(where)
-    match name:
-        case "BoolExpr" if fields["boolop"] == "AND_EXPR":
-            each = [_allowed(one, table, alias, scope) for one in fields["args"]]
-            known = [one for one in each if one is not None]
-            return frozenset.intersection(*known) if known else None
-        case "BoolExpr" if fields["boolop"] == "OR_EXPR":
-            return _union([_allowed(one, table, alias, scope) for one in fields["args"]])
-        case "BoolExpr" if fields["boolop"] == "NOT_EXPR":
-            inner = _allowed(fields["args"][0], table, alias, scope)
-            simple = named(fields["args"][0])[0] == "A_Expr"
-            return frozenset(scope.labels(table)) - inner if inner is not None and simple else None
-        case "A_Expr":
-            return _compared_with(fields, table, alias, scope)
-        case "SubLink":
-            return _selected(fields, table, alias, scope)
-    return None
-
-
-def _compared_with(fields: Fields, table: Place, alias: str, scope: _Scope) -> frozenset[str] | None:
-    operator = texts(fields["name"])[-1]
-    if operator not in ("=", "<>"):
-        return None
-    if _is_column(fields["lexpr"], scope.column, table, alias, scope):
-        values = _listed(fields["rexpr"])
-        if values is None:
-            return None
-        return values if operator == "=" else frozenset(scope.labels(table)) - values
-    if operator == "=" and _is_column(fields["lexpr"], "id", table, alias, scope):
-        return _by_id(fields["rexpr"], table, scope)
-    if operator == "=" and _is_column(fields["rexpr"], "id", table, alias, scope):
-        return _by_id(fields["lexpr"], table, scope)
-    return None
-
-
-def _is_column(node: Any, column: str, table: Place, alias: str, scope: _Scope) -> bool:
-    name, fields = named(node) if isinstance(node, dict) else ("", {})
-    if name != "ColumnRef" or any("String" not in one for one in fields["fields"]):
-        return False
-    path = texts(fields["fields"])
-    if path[-1] != column:
-        return False
-    return path[-2] == alias if len(path) > 1 else scope.tables.get(alias) == table
-
-
-def _listed(node: Any) -> frozenset[str] | None:
-    """Return the constants of one operand: a text, a list, or an array."""
-    name, fields = named(node)
-    if name == "List":
-        return _union([_constants(one) for one in fields["items"]])
-    if name in ("A_ArrayExpr", "ArrayExpr"):
-        return _union([_constants(one) for one in fields.get("elements", ())])
-    if name == "TypeCast":
-        return _listed(fields["arg"])
-    return _constants(node)
-
-
-def _by_id(node: Any, table: Place, scope: _Scope) -> frozenset[str] | None:
-    """Return the values of rows that are named by an id from a query which locks them."""
-    name, fields = named(node)
-    if name == "ColumnRef" and all("String" in one for one in fields["fields"]):
-        path = texts(fields["fields"])
-        query = scope.queries.get(path[-2]) if len(path) > 1 and path[-1] == "id" else None
-        return query.sources if query and query.table == table else None
-    if name == "SubLink":
-        query = _locking(fields["subselect"], scope)
-        return query.sources if query and query.table == table else None
-    return None
-
-
-def _selected(fields: Fields, table: Place, alias: str, scope: _Scope) -> frozenset[str] | None:
-    """Read `id in (select id from … for update)`."""
-    if fields.get("subLinkType") != "ANY_SUBLINK" or "testexpr" not in fields:
-        return None
-    if not _is_column(fields["testexpr"], "id", table, alias, scope):
-        return None
-    query = _locking(fields["subselect"], scope)
-    return query.sources if query and query.table == table else None
-
-
-def _locking(query: Any, scope: _Scope) -> _Query | None:
-    """Return the table whose ids a query selects and locks, and the values that its rows have."""
-    name, fields = named(query)
-    if name == "UpdateStmt":
-        write = _update(fields, fields["relation"], fields.get("whereClause"), _inside(fields, scope))
-        return _Query(write.table, write.targets) if write else None
-    if name != "SelectStmt" or "lockingClause" not in fields:
-        return None
-    inner = _inside(fields, scope)
-    found = [one for one in _relations(fields.get("fromClause", ()), inner) if one[1]]
-    for alias, place in found:
-        if place and scope.labels(place) and fields.get("whereClause"):
-            return _Query(place, _allowed(fields["whereClause"], place, alias, inner))
-    return None
-
-
-def _comparison(fields: Fields, scope: _Scope) -> list[Compared]:
-    """Return the constants that a comparison holds against the column."""
-    if texts(fields.get("name", ()))[-1:] not in (("=",), ("<>",)):
-        return []
-    for mine, other in (("lexpr", "rexpr"), ("rexpr", "lexpr")):
-        name, column = named(fields.get(mine) or {})
-        if name != "ColumnRef" or any("String" not in one for one in column["fields"]):
-            continue
-        table = scope.owner(texts(column["fields"]))
-        if table is not None:
-            return [
-                Compared(table, str(value["sval"].get("sval", "")), value["location"])
-                for kind, value in nodes(fields[other])
-                if kind == "A_Const" and "sval" in value
-            ]
-    return []
+def written(node: Node, scope: Scope) -> frozenset[str] | None:
+    """Return the texts that an expression without a row around it can be; None where it may be anything."""
+    row = _Row(Relation(), "", scope, is_new=True)
+    values = [one.value for one in _results(node, Allowed(), row)]
+    return None if None in values else frozenset(one for one in values if one is not None)
 
 
 def compared_texts(expression: str, column: str) -> list[tuple[str, int]]:
@@ -401,5 +361,5 @@ def compared_texts(expression: str, column: str) -> list[tuple[str, int]]:
     """
     before = "select 1 from public.t where ("
     tree = parse_inside(before, expression, ")")
-    found = column_writes([tree], column, lambda place: ("",) if place == ("public", "t") else (), "public")
-    return [(one.value, one.offset - len(before)) for one in found.compared]
+    scope = Scope(column, lambda place: Table(labels=("",)) if place == ("public", "t") else None, "public")
+    return [(one.value, one.offset - len(before)) for one in column_writes([tree], scope).compared]
