@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from specc.analysis.machines import Lifecycle, lifecycle_of_facts
@@ -38,6 +38,7 @@ FRESH = 3
 _NEVER_TWICE = ("random", "uuid", "nextval", "clock_timestamp")
 
 
+@lru_cache(maxsize=1 << 14)
 def identifier(*names: str) -> str:
     """Return a UUID that follows from names, as a literal."""
     digits = hashlib.sha256("/".join(names).encode()).hexdigest()
