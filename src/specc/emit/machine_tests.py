@@ -98,15 +98,17 @@ class _Matrix:
     def _attempt(self) -> str:
         values = dict(self.row)
         return (
-            render(
-                "attempt_move",
-                table=self.place,
-                enum=self.enum,
-                identifier=values.pop("id"),
-                names="".join(f", {ident(name)}" for name in values),
-                given="".join(f", {value}" for value in values.values()),
-                ways=tuple((self.ways | self._worn()).items()),
-                recoveries=self.recoveries,
+            str(
+                render(
+                    "attempt_move",
+                    table=self.place,
+                    enum=self.enum,
+                    identifier=values.pop("id"),
+                    names="".join(f", {ident(name)}" for name in values),
+                    given="".join(f", {value}" for value in values.values()),
+                    ways=tuple((self.ways | self._worn()).items()),
+                    recoveries=self.recoveries,
+                )
             ).strip()
             + ";"
         )

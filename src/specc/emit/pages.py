@@ -23,7 +23,7 @@ def pages(project: Project, ir: Ir, kinds: Iterable[Kind]) -> Iterator[Page]:
     """Yield every page in the order of the kinds, views last."""
     for kind in kinds:
         for entry in project.all(kind.key):
-            yield from kind.page(entry, project, ir)
+            yield from kind.pages(entry, project, ir)
     yield from view_pages(project, ir)
 
 

@@ -6,10 +6,18 @@ the identities hidden in such text, found with pglast when the fact was lowered.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
 from specc.ir.fact import Fact, Identity
+
+
+class Text(ABC):
+    """A text that is made when it is asked for, by `str`; it equals that text."""
+
+    @abstractmethod
+    def __str__(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +219,7 @@ class Function(Fact):
     arguments: str
     returns: str
     language: str
-    body: str
+    body: str | Text
     volatility: str = "volatile"
     security_definer: bool = False
     strict: bool = False

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from specc.ir.behaviour import BEHAVIOUR
-from specc.ir.database import DATABASE
+from specc.ir.database import DATABASE, Text
 from specc.ir.fact import Fact, details
 from specc.ir.model import Ir, gather
 
@@ -33,7 +33,15 @@ def _line(fact: Fact) -> str:
             value = getattr(fact, one.name)
             if value != one.default:
                 rest[one.name] = value
-    return json.dumps([*fact.identity, rest], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return json.dumps(
+        [*fact.identity, rest], ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_text
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Text):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is nothing that a fact holds")
 
 
 def load(text: str) -> Ir:

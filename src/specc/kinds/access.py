@@ -16,7 +16,6 @@ from specc.ir.behaviour import AccessRule, Role
 from specc.ir.database import Comment, Function, Grant, Index, Policy
 from specc.ir.fact import Identity
 from specc.kinds import access_rules
-from specc.kinds.access_page import page
 from specc.kinds.table_rules import in_full
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
@@ -182,5 +181,5 @@ KIND = Kind(
     model=AccessSpec,
     lower=_lower,
     rules=access_rules.RULES,
-    page=page,
+    pages_from="specc.kinds.access_page",
 )

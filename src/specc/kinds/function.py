@@ -16,7 +16,6 @@ from specc.analysis.tables import all_columns, tables, types
 from specc.ir.database import Comment, Function, Grant
 from specc.ir.fact import Identity
 from specc.kinds import body_rules, function_rules
-from specc.kinds.function_page import page
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -118,6 +117,6 @@ KIND = Kind(
     model=FunctionSpec,
     lower=_lower,
     rules=(*function_rules.RULES, *body_rules.RULES),
-    page=page,
+    pages_from="specc.kinds.function_page",
     in_schema=True,
 )

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from specc.analysis.machines import lifecycle_of
 from specc.diagnostics import Code, Diagnostic, Label
-from specc.kinds.lifecycle_page import page
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -183,5 +182,5 @@ KIND = Kind(
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
     ),
-    page=page,
+    pages_from="specc.kinds.lifecycle_page",
 )

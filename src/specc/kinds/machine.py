@@ -18,7 +18,6 @@ from specc.analysis.tables import tables
 from specc.diagnostics import Code, Diagnostic, Label
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger, View
-from specc.kinds.machine_page import page
 from specc.lang.kind import Kind, Lowered, ProjectRule, Rule
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -353,5 +352,5 @@ KIND = Kind(
         Rule((NOT_UNDRIVEN,), _needless),
         Rule((TOO_FEW_ATTEMPTS,), _attempts),
     ),
-    page=page,
+    pages_from="specc.kinds.machine_page",
 )

@@ -14,7 +14,6 @@ from pydantic import Field
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic
 from specc.ir.database import Row
-from specc.kinds.object_type_page import page
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, SpecModel
 from specc.lang.project import Entry, Project
@@ -182,5 +181,5 @@ KIND = Kind(
     model=ObjectTypeSpec,
     lower=_lower,
     rules=(Rule((NOWHERE,), _held), Rule((OPTIONS,), _options)),
-    page=page,
+    pages_from="specc.kinds.object_type_page",
 )

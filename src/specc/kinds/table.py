@@ -15,7 +15,6 @@ from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
 from specc.kinds import reference_rules, table_rules
-from specc.kinds.table_page import page
 from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -224,6 +223,6 @@ KIND = Kind(
     lower=_lower,
     rules=(*table_rules.RULES, *reference_rules.RULES),
     implied=_implied,
-    page=page,
+    pages_from="specc.kinds.table_page",
     in_schema=True,
 )

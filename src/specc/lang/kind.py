@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.ir.fact import Fact
 from specc.ir.model import Ir
-from specc.ir.page import Page
 from specc.lang.markers import SpecModel
 from specc.lang.project import Entry, Project
+
+if TYPE_CHECKING:
+    from specc.ir.page import Page
 
 Lowered = Iterator[Fact | tuple[Fact, Span]]
 """Facts, each alone (its origin is the entry) or with the span it comes from."""
@@ -59,6 +63,11 @@ class Kind:
     lower: Callable[[Entry, Project], Lowered]
     rules: tuple[Rule | ProjectRule, ...] = ()
     implied: Callable[[Entry, Project], Iterable[Implied]] = _nothing  # type: ignore[assignment]
-    page: Callable[[Entry, Project, Ir], Iterable[Page]] = _nothing  # type: ignore[assignment]
+    pages_from: str = ""
+    """The module whose `page` yields an entry's pages; imported by a build, the only one to write them."""
     in_schema: bool = False
     """Whether its names carry a schema."""
+
+    def pages(self, entry: Entry, project: Project, ir: Ir) -> Iterable[Page]:
+        """Return the pages of an entry."""
+        return import_module(self.pages_from).page(entry, project, ir) if self.pages_from else ()

@@ -1,18 +1,27 @@
-"""Function bodies from templates. Names and values reach a template only through the filters `ident` and `lit`."""
+"""Function bodies from templates. Names and values reach a template only through the filters `ident` and `lit`.
+
+A body is made when its text is asked for, which checking a project never does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
+from specc.ir.database import Text
 from specc.pg.names import ident, lit, qualified
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
@@ -43,6 +52,27 @@ def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.j2")
 
 
-def render(name: str, **values: object) -> str:
-    """Return the body that the template `name` makes, without line breaks around it, one before and after."""
-    return "\n" + _template(name).render(**values).strip("\n") + "\n"
+@dataclass(frozen=True, eq=False)
+class Body(Text):
+    """The body that a template makes of values."""
+
+    template: str
+    values: Mapping[str, object]
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n" + _template(self.template).render(self.values).strip("\n") + "\n"
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, str | Text) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def render(name: str, **values: object) -> Body:
+    """Return the body that the template `name` makes, with one line break before and after it."""
+    return Body(name, values)

@@ -210,7 +210,7 @@ def _(fact: Function) -> str:
     words += [f"set {setting} = {value}" for setting, value in fact.settings]
     routine = f"{'procedure' if fact.procedure else 'function'} {name}({fact.signature})"
     revoke = f"revoke all on {routine} from {_EVERYONE}"
-    return f"{head}\n{' '.join(words)}\nas {dollar(fact.body)};\n{revoke}"
+    return f"{head}\n{' '.join(words)}\nas {dollar(str(fact.body))};\n{revoke}"
 
 
 @drop.register
