@@ -51,8 +51,8 @@ def test_a_ticket_lives_its_life(database: str, files: dict[str, str]) -> None:
         with pytest.raises(psycopg.Error) as refused:
             run("select public.take_ticket(%s, null)", ticket)
         assert refused.value.sqlstate == "PT404"
-        for role, code in (("service_role", "42501"), ("none", "PT409")):
+        for role in ("service_role", "none"):
             run(f"set role {role}")
             with pytest.raises(psycopg.Error) as refused:
                 run("update ticket set state = 'open'")
-            assert refused.value.sqlstate == code
+            assert refused.value.sqlstate == "PT409"
