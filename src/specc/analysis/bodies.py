@@ -25,6 +25,7 @@ from specc.pg.writes import BIRTH, Found, Write, column_writes, written
 STATE = "state"
 GUARDS_OFF = "it turns triggers off, and the guards with them"
 _MATTERS = (STATE, "insert", "merge", "session_replication_role", "trigger")
+_OTHERS = ("_state", "session_replication_role", "trigger")
 _TRIGGERS_OFF = ("AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser")
 _ROWS_OF_TRIGGERS: Place = ("", "")
 
@@ -219,7 +220,7 @@ class _Reader:
 
     def _others(self, statements: list[Any], lowered: str, piece: Piece) -> None:
         """Find casts to a machine's enum, and what turns guards off."""
-        for kind, fields in nodes(statements) if "_state" in lowered or "tri" in lowered else ():
+        for kind, fields in nodes(statements) if any(word in lowered for word in _OTHERS) else ():
             if kind == "TypeCast":
                 self._cast(fields, piece)
             elif _turns_off(kind, fields):

@@ -68,8 +68,10 @@ def _missing(statements: list[Fields], project: Project, *, loose: bool) -> Iter
     """Yield the missing names of one piece; `loose` says that it may see tables of the session."""
     found = list(nodes(statements))
     own = {fields["ctename"] for name, fields in found if name == "CommonTableExpr"}
+    clauses = [fields for name, fields in found if name == "LockingClause"]
+    aliases = {one["RangeVar"]["location"] for fields in clauses for one in fields.get("lockedRels", ())}
     for name, fields in found:
-        if name == "RangeVar":
+        if name == "RangeVar" and fields.get("location", 0) not in aliases:
             yield from _table(fields, own, project, loose=loose)
         elif name in ("UpdateStmt", "InsertStmt"):
             yield from _columns(fields, project)

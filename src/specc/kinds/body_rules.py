@@ -140,6 +140,8 @@ def _token(entry: Entry, offset: int) -> Span:
 
 def _inner_end(body: str, at: int) -> int:
     """Return where a token ends that stands in a text, such as the one that EXECUTE runs."""
+    if body.startswith("''", at) and "''" in body[at + 2 :]:
+        return body.index("''", at + 2) + 2
     try:
         return at + tokens(body[at:])[0].end
     except (SqlError, IndexError):

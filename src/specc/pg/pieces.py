@@ -32,8 +32,9 @@ _SAME_ROW = frozenset(["coalesce", "(", ",", ")", "new", "old", "null"])
 class Piece:
     """SQL of a body: `text` parses as statements, its character 0 stands at `start` of the body.
 
-    Where places are not told apart (`is_exact` is False) all of it stands at `start`. `reason` says why a
-    piece cannot be read; `assigned` that it is a query whose one value becomes `new.` and the column.
+    Where places are not told apart (`is_exact` is False) all of it stands at `start`; in a text between quotes
+    (`is_quoted`) each quote stands twice. `reason` says why a piece cannot be read; `assigned` that it is a
+    query whose one value becomes `new.` and the column.
     """
 
     text: str
@@ -41,10 +42,14 @@ class Piece:
     is_exact: bool = True
     reason: str = ""
     assigned: bool = False
+    is_quoted: bool = False
 
     def place(self, offset: int) -> int:
         """Return where in the body a character of the text stands."""
-        return max(self.start + offset, 0) if self.is_exact else self.start
+        if not self.is_exact:
+            return self.start
+        doubled = self.text.count("'", 0, offset) if self.is_quoted else 0
+        return max(self.start + offset + doubled, 0)
 
 
 def pieces(routine: Routine, is_row: IsRow, column: str) -> tuple[frozenset[str], tuple[Piece, ...]]:
@@ -152,8 +157,10 @@ class _Reader:
         if text is None:
             return Piece("", start, at is not None, DYNAMIC)
         quote = self.body.find("$", start + 1) + 1 - start if query.startswith("$") else 1
-        is_exact = at is not None and self.body.startswith(text, start + quote)
-        return Piece(text, start + quote if is_exact else start, is_exact)
+        is_quoted = query.startswith("'")
+        written = text.replace("'", "''") if is_quoted else text
+        is_exact = at is not None and self.body.startswith(written, start + quote)
+        return Piece(text, start + quote if is_exact else start, is_exact, is_quoted=is_quoted)
 
     def returns(self) -> Iterator[Piece]:
         """Yield each RETURN of a trigger that returns another row than the one it was given."""
