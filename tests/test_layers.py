@@ -32,7 +32,14 @@ LAYERS = (
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 MODELS = ("specc.lang", "specc.kinds", "specc.load.bind")
-SERVERS = ("specc.pg.server", "specc.pg.apply", "specc.pg.introspect", "specc.pg.tap", "specc.verify", "specc.worker")
+SERVERS = (
+    "specc.pg.server",
+    "specc.pg.apply",
+    "specc.pg.introspect",
+    "specc.pg.tap",
+    "specc.verify",
+    "specc.worker",
+)
 
 THIRD_PARTY = {
     "click": ("specc.cli",),

@@ -107,10 +107,7 @@ def _extra_grants(ir: Ir) -> Iterator[Mutant]:
     objects = [
         *(("table", one, "", TABLE_PRIVILEGES, _file(one)) for one in ir.all(Table)),
         *(("view", one, "", TABLE_PRIVILEGES, views[one.schema, one.name]) for one in ir.all(View)),
-        *(
-            ("function", one, one.signature, ("execute",), ("access.sql",))
-            for one in ir.all(Function)
-        ),
+        *(("function", one, one.signature, ("execute",), ("access.sql",)) for one in ir.all(Function)),
     ]
     for kind, one, signature, privileges, files in objects:
         for role, privilege in product(API_ROLES, privileges):

@@ -49,7 +49,9 @@ def compare(files: Mapping[str, str], output: Path) -> Comparison:
     folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
     for path in others:
         if path in folders and not there[path].is_symlink() and not _is_ours(path, there[path]):
-            raise WriteError(f"{output / path} is not specc's and stands where a folder is to be; move it away")
+            raise WriteError(
+                f"{output / path} is not specc's and stands where a folder is to be; move it away"
+            )
     extra = tuple(path for path in others if path in folders or _is_ours(path, there[path]))
     remains = [path for path in others if not path.endswith(_TEMPORARY)]
     if remains and LOCK not in there:

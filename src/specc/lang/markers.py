@@ -50,5 +50,7 @@ class Short:
 class SpecModel(BaseModel):
     """What every model of specs shares: unknown keys are errors, no value is converted, nothing changes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, populate_by_name=False, defer_build=True
+    )
     short: ClassVar[Short | None] = None
