@@ -5,9 +5,8 @@ create function public.store_unit(p_org uuid, p_kind text) returns uuid language
 declare
   v_id uuid;
 begin
-  insert into public.run_queue (org_id, kind, state)
-  values (p_org, p_kind, 'new'), (p_org, p_kind, default)
-  returning id into v_id;
+  insert into public.run_queue (org_id, kind, state) values (p_org, p_kind, default), (p_org, p_kind, default);
+  insert into public.run_queue (org_id, kind, state) values (p_org, p_kind, 'new') returning id into v_id;
   return v_id;
 end
 $$;
