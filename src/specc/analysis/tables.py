@@ -44,6 +44,17 @@ class BoundTable:
         return "id" if self.is_root else fit(f"{self.tenant.split('.', 1)[1]}_id")
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """The columns besides `id` without which no row can be inserted."""
+        owner = (self.tenant_column,) if self.tenant and not self.is_root else ()
+        made = {name for name, read in self.columns.items() if read.generated or read.identity_form}
+        return owner + tuple(
+            name
+            for name, read in self.columns.items()
+            if read.not_null and not read.default and name not in made
+        )
+
+    @property
     def writable(self) -> tuple[str, ...]:
         """The declared columns that take a value, for an INSERT and an UPDATE alike."""
         return tuple(

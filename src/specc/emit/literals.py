@@ -52,7 +52,17 @@ def _integer(node: Node) -> int:
 def literal(type_text: TypeText, number: int) -> str:
     """Return the value of a built-in type with a number from 1."""
     made = _MAKERS.get(type_text.name, _word)(number, type_text.modifiers)
-    return f"array[{made}]::{type_text.text}" if type_text.is_array else made
+    return array_of(made) if type_text.is_array else made
+
+
+def array_of(element: str) -> str:
+    """Return an array of one element, given as a literal, without naming its type, which not every role may."""
+    text = element.removeprefix("B")
+    if text.startswith("E'"):
+        text = text.removeprefix("E").replace("\\\\", "\\")
+    if text.startswith("'"):
+        text = text[1:-1].replace("''", "'").replace("\\", "\\\\").replace('"', '\\"')
+    return lit(f'{{"{text}"}}')
 
 
 def letters(number: int) -> str:

@@ -15,13 +15,13 @@ from itertools import pairwise
 
 from specc.analysis.machines import Lifecycle, lifecycle_of_facts
 from specc.analysis.tables import STATE_COLUMNS
-from specc.emit.literals import literal, read
+from specc.emit.literals import array_of, literal, read
 from specc.ir.behaviour import Example, Machine, Role, Tenancy
 from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Unique
 from specc.ir.model import Ir
 from specc.pg.conditions import constant
 from specc.pg.names import idents, lit, qualified
-from specc.pg.nulls import filled
+from specc.pg.nulls import filled, truth
 from specc.pg.parsing import expression
 
 Place = tuple[str, str]
@@ -117,7 +117,7 @@ class Samples:
         label = self._enums.get((kind.schema, kind.name))
         if label is None:
             return literal(kind, number)
-        return f"array[{lit(label)}]::{column.type}" if kind.is_array else lit(label)
+        return array_of(lit(label)) if kind.is_array else lit(label)
 
     def required(self, place: Place) -> list[Column]:
         """Return the columns a row cannot do without: not null, no default, nothing that makes them."""
@@ -167,7 +167,10 @@ class Samples:
         }
 
     def _checked(self, place: Place) -> set[str]:
-        found = (expression(one.expression).columns for one in self.ir.of_table(Check, *place))
+        """Return the columns whose values checks look at; those that ask for nulls alone do not."""
+        every = {one.name for one in self.columns(place)}
+        checks = [one.expression for one in self.ir.of_table(Check, *place)]
+        found = (expression(one).columns for one in checks if truth(one, every) is None)
         return {path[-1] for each in found for path, _ in each}
 
     def keys(self, place: Place) -> list[tuple[tuple[str, ...], bool]]:

@@ -121,6 +121,11 @@ def _held(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if missing:
             listed = ", ".join(f"`{name}`" for name in missing)
             yield NOWHERE.at(entry.title, f"table `{table.name}` holds `{kind}` but has no column {listed}")
+        unsaid = [name for name in table.required if name not in fields]
+        if unsaid:
+            listed = ", ".join(f"`{name}`" for name in unsaid)
+            message = f"table `{table.name}` holds `{kind}`, which has no value for its column {listed}"
+            yield NOWHERE.at(entry.title, message, help="let it be `null`, or give it a default")
 
 
 def _options(entry: Entry, _: Project) -> Iterator[Diagnostic]:
