@@ -1,5 +1,6 @@
 """A small project with two machines, and what each function under `bodies/` does to them, read by hand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,6 @@ SAMPLES = tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
 STATES = (
     "new", "valid", "invalid", "waiting", "ready", "in_progress", "timedout", "failed", "done", "delivered",
 )  # fmt: skip
-STEPS = {
-    "new": ("valid", "invalid"),
-    "valid": ("ready", "waiting"),
-    "ready": ("in_progress",),
-    "in_progress": ("done", "failed", "timedout"),
-    "waiting": ("ready", "invalid", "timedout"),
-    "done": ("delivered",),
-}
 PROJECT = """\
 lifecycle: standard
 states:
@@ -70,11 +63,11 @@ columns:
 machine: run_request
 follows: standard
 attempts: 3
-UNDRIVEN run_request
+undriven: {new: By hand., valid: By hand., ready: By hand., in_progress: By hand., waiting: By hand., done: By hand.}
 ---
 machine: run_queue
 follows: standard
-UNDRIVEN run_queue
+undriven: {new: By hand., valid: By hand., ready: By hand., in_progress: By hand., waiting: By hand., done: By hand.}
 ---
 access: all
 tables: [org, source, run_request, run_queue]
@@ -96,31 +89,18 @@ class Expected:
     found: tuple[tuple[str, str], ...] = ()
 
 
-def undriven(machine: str, driven: set[tuple[str, str, str]]) -> str:
-    """Return the `undriven` of a machine whose other moves are driven."""
-    left = {
-        source: [one for one in targets if (machine, source, one) not in driven]
-        for source, targets in STEPS.items()
-    }
-    named = [
-        f"{source}: {{to: {{{', '.join(f'{one}: By hand.' for one in targets)}}}}}"
-        for source, targets in left.items()
-        if targets
-    ]
-    return f"undriven: {{{', '.join(named)}}}" if named else ""
+def write_samples(root: Path, names: tuple[str, ...]) -> Path:
+    """Write the project with some of the samples; what they leave undriven is reported in the project's file."""
+    return write_functions(root, {name: (FOLDER / f"{name}.sql").read_bytes() for name in names})
 
 
-def write_bodies(root: Path, names: tuple[str, ...], driven: set[tuple[str, str, str]]) -> Path:
-    """Write the project with some of the functions."""
-    text = PROJECT
-    for machine in ("run_request", "run_queue"):
-        text = text.replace(f"UNDRIVEN {machine}\n", undriven(machine, driven) + "\n")
+def write_functions(root: Path, functions: Mapping[str, bytes], project: str = PROJECT) -> Path:
+    """Write the project with function files by name."""
     (root / "specs" / "functions").mkdir(parents=True)
     (root / "specc.yaml").write_text("project: bodies\n", encoding="utf-8")
-    (root / "specs" / "all.yaml").write_text(text, encoding="utf-8")
-    for name in names:
-        body = (FOLDER / f"{name}.sql").read_bytes()
-        (root / "specs" / "functions" / f"{name}.sql").write_bytes(body)
+    (root / "specs" / "all.yaml").write_text(project, encoding="utf-8")
+    for name, text in functions.items():
+        (root / "specs" / "functions" / f"{name}.sql").write_bytes(text)
     return root
 
 
@@ -210,6 +190,26 @@ EXPECTED = {
             ("S541", "'new'"),
             ("S541", "'valid'"),
             ("S544", "'valid'"),
+        ),
+    ),
+    "wrong_variables": Expected(
+        unknown=(
+            ("run_request", "reddy"),
+            ("run_queue", "waitin"),
+            ("run_request", "readi"),
+            ("run_queue", "dun"),
+            ("run_request", "failt"),
+            ("run_queue", "nu"),
+            ("run_queue", "walid"),
+        ),
+        found=(
+            ("S540", "'reddy'"),
+            ("S540", "'waitin'"),
+            ("S540", "'readi'"),
+            ("S540", "'dun'"),
+            ("S540", "'failt'"),
+            ("S540", "'nu'"),
+            ("S540", "'walid'"),
         ),
     ),
     "wrong_states": Expected(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import psycopg
 import pytest
 
-from body_samples import EXPECTED, FOLDER, SAMPLES, STATES, listed, write_bodies
+from body_samples import EXPECTED, FOLDER, SAMPLES, STATES, listed, write_samples
 from specc import driver
 from specc.analysis.bodies import Body, bodies
 from specc.load.files import read_project
@@ -121,7 +121,7 @@ CALLS = {
 @pytest.fixture(scope="module")
 def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
     """A connection to a database with the samples' tables, rows in every state, and the functions as written."""
-    built = driver.build(write_bodies(tmp_path_factory.mktemp("bodies"), (), set()))
+    built = driver.build(write_samples(tmp_path_factory.mktemp("bodies"), ()))
     assert not built.diagnostics.has_errors
     server.create("bodies")
     for path in ("bootstrap.sql", "migrations/20260101000000_initial.sql"):
@@ -160,7 +160,7 @@ def test_a_decided_body_takes_every_move_of_its_table_and_no_other(
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Body]:
     """What the analysis says of each function."""
-    root = write_bodies(tmp_path_factory.mktemp("read"), SAMPLES, set())
+    root = write_samples(tmp_path_factory.mktemp("read"), SAMPLES)
     return bodies(driver.analyse(read_project(root)).project)
 
 

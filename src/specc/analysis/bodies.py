@@ -14,6 +14,7 @@ from typing import Any
 
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.routines import BoundRoutine, routines, row_types
+from specc.analysis.state_variables import STATE, variables
 from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
 from specc.pg.parsing import SqlError, parse
@@ -22,12 +23,10 @@ from specc.pg.scopes import Known, Place, Relation, Scope, Table
 from specc.pg.tree import Fields, nodes, texts
 from specc.pg.writes import BIRTH, Found, Write, column_writes, written
 
-STATE = "state"
 GUARDS_OFF = "it turns triggers off, and the guards with them"
 _MATTERS = (STATE, "insert", "merge", "session_replication_role", "trigger")
 _OTHERS = ("_state", "session_replication_role", "trigger")
 _TRIGGERS_OFF = ("AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser")
-_ROWS_OF_TRIGGERS: Place = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +101,9 @@ def body_pieces(bound: BoundRoutine, project: Project) -> tuple[frozenset[str], 
 
 
 def _read(bound: BoundRoutine, project: Project) -> Body:
-    variables, found = body_pieces(bound, project)
-    frame = _trigger_rows(project) if bound.is_trigger else {}
-    scope = Scope(STATE, _known(project), project.default_schema, variables, (frame,))
+    names, found = body_pieces(bound, project)
+    records, typed = variables(bound, _known(project), project)
+    scope = Scope(STATE, _known(project), project.default_schema, names, records=records, typed=typed)
     reader = _Reader(bound, project, scope)
     for piece in found:
         reader.read(piece)
@@ -126,18 +125,6 @@ def _known(project: Project) -> Known:
     return lambda place: found.get(place, None if place[0] in schemas else Table())
 
 
-@lru_cache(maxsize=8)
-def _trigger_rows(project: Project) -> Mapping[str, Relation]:
-    """Return what `new` and `old` are, on whichever table a trigger is: some machine's state, if all are."""
-    states = dict.fromkeys(state for one in machines(project).values() for state in one.lifecycle.states)
-    is_sure = all(
-        name in machines(project) or STATE not in all_columns(table, project)
-        for name, table in tables(project).items()
-    )
-    row = Relation(_ROWS_OF_TRIGGERS, Table(None, tuple(states) if is_sure else ()))
-    return {"new": row, "old": row}
-
-
 class _Reader:
     """Gathers what the pieces of one body do to states."""
 
@@ -156,7 +143,7 @@ class _Reader:
             self._leave_open("", piece.reason, self._place(piece, 0))
             return
         lowered = piece.text.lower()
-        if not piece.assigned and not any(word in lowered for word in _MATTERS):
+        if not piece.target and not any(word in lowered for word in _MATTERS):
             return
         try:
             statements = parse(piece.text)
@@ -164,7 +151,7 @@ class _Reader:
         except (SqlError, RecursionError):
             self._leave_open("", UNREADABLE, self._place(piece, 0))
             return
-        if piece.assigned:
+        if piece.target:
             self._assigned(statements, piece)
         for write in found.writes:
             self._write(write, piece)
@@ -189,7 +176,7 @@ class _Reader:
         states = machine.lifecycle.states
         sources = tuple(one for one in states if one in write.sources) if write.sources is not None else ()
         if write.reason:
-            left = None if write.sources is None or write.form == BIRTH else sources
+            left = None if write.sources is None and write.form != BIRTH else sources
             entered = None if write.value is None else (write.value,)
             self._leave_open(machine.name, write.reason, at, sources=left, targets=entered)
         if write.value is not None and write.value not in states:
@@ -201,22 +188,32 @@ class _Reader:
             self.moves.append(move)
 
     def _assigned(self, statements: list[Any], piece: Piece) -> None:
+        """Read what becomes the state of a trigger's row, or a variable that holds a state."""
+        record, _, field = piece.target.partition(".")
+        is_trigger_row = piece.target == f"new.{STATE}"
+        relation = self.scope.records.get(record) if field == STATE else self.scope.typed.get(piece.target)
+        if relation is None:
+            return
         value = statements[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
-        targets = written(value, self.scope)
-        at = self._place(piece, len(piece.text) - len(piece.text.removeprefix("select ").lstrip()))
-        known = None if targets is None else tuple(sorted(targets))
-        self._leave_open("", FIELD.format(STATE), at, targets=known)
-        row = self.scope.frames[-1]["new"].table
-        if row is not None and row.labels:
-            self.unknown += [Unknown("", one, at) for one in known or () if one not in row.labels]
+        targets, is_complete = written(value, self.scope)
+        if is_trigger_row:
+            at = self._place(piece, value[next(iter(value))].get("location", 0))
+            known = tuple(sorted(targets)) if is_complete else None
+            self._leave_open("", FIELD.format(STATE), at, targets=known)
+        for one, offset in targets.items():
+            self._check(one, relation.place, piece, offset)
 
     def _compared(self, found: Found, piece: Piece) -> None:
         for one in found.compared:
-            machine = self._machine(one.table)
-            row = self.scope.frames[-1].get("new", Relation()).table or Table()
-            if one.value not in (machine.lifecycle.states if machine else row.labels):
-                name = machine.name if machine else ""
-                self.unknown.append(Unknown(name, one.value, self._place(piece, one.offset)))
+            self._check(one.value, one.table, piece, one.offset)
+
+    def _check(self, value: str, place: Place | None, piece: Piece, offset: int) -> None:
+        """Report a text that is no state where one is meant."""
+        machine = self._machine(place)
+        row = self.scope.records.get("new", Relation()).table or Table()
+        known = machine.lifecycle.states if machine else row.labels
+        if known and value not in known:
+            self.unknown.append(Unknown(machine.name if machine else "", value, self._place(piece, offset)))
 
     def _others(self, statements: list[Any], lowered: str, piece: Piece) -> None:
         """Find casts to a machine's enum, and what turns guards off."""

@@ -153,8 +153,7 @@ def _by_id(node: Any, alias: str, scope: Scope) -> Allowed:
     path = column_path(node)
     if path is None or len(path) < 2:
         return Allowed()
-    found = scope.resolve(node, path[-1])
-    relation = scope.frames[found[0]][found[1]] if found else Relation()
+    relation = scope.find(node, path[-1]) or Relation()
     return _of_target((relation.outputs or {}).get(path[-1]), alias, scope)
 
 

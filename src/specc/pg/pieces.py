@@ -33,15 +33,15 @@ class Piece:
     """SQL of a body: `text` parses as statements, its character 0 stands at `start` of the body.
 
     Where places are not told apart (`is_exact` is False) all of it stands at `start`; in a text between quotes
-    (`is_quoted`) each quote stands twice. `reason` says why a piece cannot be read; `assigned` that it is a
-    query whose one value becomes `new.` and the column.
+    (`is_quoted`) each quote stands twice. `reason` says why a piece cannot be read. `target` is the variable
+    that the one value of the query becomes, such as `new.state`.
     """
 
     text: str
     start: int
     is_exact: bool = True
     reason: str = ""
-    assigned: bool = False
+    target: str = ""
     is_quoted: bool = False
 
     def place(self, offset: int) -> int:
@@ -88,7 +88,8 @@ class _Reader:
             fields = one.get("PLpgSQL_var", {})
             for key in ("default_val", "cursor_explicit_expr"):
                 if key in fields:
-                    yield from self._pieces(fields[key]["PLpgSQL_expr"], fields.get("lineno", 1))
+                    target = fields["refname"] if key == "default_val" else ""
+                    yield from self._pieces(fields[key]["PLpgSQL_expr"], fields.get("lineno", 1), target)
 
     def statements(self, node: Any, line: int = 1) -> Iterator[Piece]:
         """Yield the pieces of a tree, those of a statement before those of the statements in it."""
@@ -124,29 +125,29 @@ class _Reader:
             for reason in self._replaced(fields.get(key, {})):
                 yield Piece("", self._line(line), is_exact=False, reason=reason)
 
-    def _pieces(self, expression: Fields, line: int) -> Iterator[Piece]:
+    def _pieces(self, expression: Fields, line: int, target: str = "") -> Iterator[Piece]:
         query = expression["query"]
         if query.startswith(_OWN_CASE):
             return
         before = _SELECT if expression.get("parseMode") else ""
         at = self._find(query, line)
         if at is not None:
-            yield Piece(before + query, at - len(before))
+            yield Piece(before + query, at - len(before), target=target)
         else:
-            yield Piece(before + query, self._line(line), is_exact=False)
+            yield Piece(before + query, self._line(line), is_exact=False, target=target)
 
     def _assigned(self, fields: Fields, line: int) -> Iterator[Piece]:
         """Yield the value of an assignment, and what it does where the row of a trigger is its target."""
         query = fields["expr"]["PLpgSQL_expr"]["query"]
         at = self._find(query, line)
         equals = next(one.end for one in tokens(query) if one.name in ("COLON_EQUALS", "ASCII_61"))
-        is_field = self._is_field(fields.get("varno", 0))
+        target = self._name(fields.get("varno", 0))
         text = _SELECT + query[equals:]
         if at is None:
-            yield Piece(text, self._line(line), is_exact=False, assigned=is_field)
+            yield Piece(text, self._line(line), is_exact=False, target=target)
         else:
-            yield Piece(text, at + equals - len(_SELECT), assigned=is_field)
-        if self._datum(fields.get("varno", 0)).get("PLpgSQL_rec", {}).get("refname") == "new":
+            yield Piece(text, at + equals - len(_SELECT), target=target)
+        if target == "new":
             yield Piece("", self._line(line) if at is None else at, reason=WHOLE_ROW)
 
     def _dynamic(self, query: str, line: int) -> Piece:
@@ -177,18 +178,20 @@ class _Reader:
         if target.get("PLpgSQL_rec", {}).get("refname") == "new":
             yield WHOLE_ROW
         for one in target.get("PLpgSQL_row", {}).get("fields", ()):
-            if self._is_field(one.get("varno", 0)):
+            if self._name(one.get("varno", 0)) == f"new.{self.column}":
                 yield FIELD.format(self.column)
 
     def _datum(self, number: int) -> Fields:
         found: Fields = self.datums[number] if number < len(self.datums) else {}
         return found
 
-    def _is_field(self, number: int) -> bool:
-        """Whether a variable is `new.` and the column."""
-        field = self._datum(number).get("PLpgSQL_recfield", {})
-        parent = self._datum(field.get("recparentno", 0)).get("PLpgSQL_rec", {})
-        return bool(field) and field["fieldname"] == self.column and parent.get("refname") == "new"
+    def _name(self, number: int) -> str:
+        """Return the name of a variable, or of a record's field."""
+        datum = self._datum(number)
+        field = datum.get("PLpgSQL_recfield")
+        if field:
+            return f"{self._name(field.get('recparentno', 0))}.{field['fieldname']}"
+        return next((str(fields.get("refname", "")) for fields in datum.values()), "")
 
     def _line(self, line: int) -> int:
         """Return where the first word of a line stands."""

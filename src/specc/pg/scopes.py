@@ -75,7 +75,10 @@ class Relation:
 
 @dataclass(frozen=True)
 class Scope:
-    """The names that hold at one point of a statement; the first frame is that of the innermost query."""
+    """The names that hold at one point of a statement; the first frame is that of the innermost query.
+
+    `records` are variables that hold a row, and `typed` those that hold a value of a table's watched column.
+    """
 
     column: str
     known: Known
@@ -84,6 +87,8 @@ class Scope:
     """Names that, without a table, may mean a variable as well."""
     frames: tuple[Mapping[str, Relation], ...] = ()
     queries: Mapping[str, Relation] = field(default_factory=dict)
+    records: Mapping[str, Relation] = field(default_factory=dict)
+    typed: Mapping[str, Relation] = field(default_factory=dict)
 
     def framed(self, relations: Mapping[str, Relation]) -> Scope:
         """Return the scope inside a query over some relations."""
@@ -114,9 +119,18 @@ class Scope:
         if path is None or path[-1] != column:
             return None
         if len(path) > 1:
-            at = next((at for at, frame in enumerate(self.frames) if path[-2] in frame), None)
+            at = next((at for at, frame in enumerate(self._all) if path[-2] in frame), None)
             return None if at is None else (at, path[-2])
         return None if column in self.variables else self._bare(column)
+
+    @property
+    def _all(self) -> tuple[Mapping[str, Relation], ...]:
+        return (*self.frames, self.records)
+
+    def find(self, node: Any, column: str) -> Relation | None:
+        """Return the relation that a node names a column of."""
+        found = self.resolve(node, column)
+        return self._all[found[0]][found[1]] if found else None
 
     def _bare(self, column: str) -> tuple[int, str] | None:
         for at, frame in enumerate(self.frames):
@@ -129,9 +143,9 @@ class Scope:
         return None
 
     def watched(self, node: Any) -> Relation | None:
-        """Return the table whose watched column a node names, if it is one."""
-        found = self.resolve(node, self.column)
-        relation = self.frames[found[0]][found[1]] if found else None
+        """Return the table whose watched column, or a variable for it, a node names."""
+        path = column_path(node) or ()
+        relation = self.find(node, self.column) or self.typed.get(path[0] if len(path) == 1 else "")
         return relation if relation and relation.is_watched else None
 
     def is_variable(self, node: Any) -> bool:

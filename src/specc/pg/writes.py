@@ -347,11 +347,12 @@ def _merge_insert(clause: Fields, relation: Relation, target: Fields, scope: Sco
         yield Write(relation.place, BIRTH, None, None, place, place, None, NO_COLUMNS)
 
 
-def written(node: Node, scope: Scope) -> frozenset[str] | None:
-    """Return the texts that an expression without a row around it can be; None where it may be anything."""
+def written(node: Node, scope: Scope) -> tuple[dict[str, int], bool]:
+    """Return the texts that an expression without a row around it can be, and whether it can be nothing else."""
     row = _Row(Relation(), "", scope, is_new=True)
-    values = [one.value for one in _results(node, Allowed(), row)]
-    return None if None in values else frozenset(one for one in values if one is not None)
+    results = list(_results(node, Allowed(), row))
+    values = {one.value: one.offset for one in results if one.value is not None}
+    return values, all(one.value is not None for one in results)
 
 
 def compared_texts(expression: str, column: str) -> list[tuple[str, int]]:
