@@ -97,11 +97,13 @@ def _of(entry: Entry, project: Project) -> Iterator[Permission]:
 
 
 @lru_cache(maxsize=8)
-def covered(project: Project) -> frozenset[str]:
-    """Return the full names of the tables that some access document lists."""
-    return frozenset(
-        project.full_name("table", table) for entry in project.all("access") for table in entry.spec.tables
-    )
+def covered(project: Project) -> Mapping[str, Entry]:
+    """Return the tables that access documents list, by full name, each with the first document to do so."""
+    found: dict[str, Entry] = {}
+    for entry in project.all("access"):
+        for table in entry.spec.tables:
+            found.setdefault(project.full_name("table", table), entry)
+    return found
 
 
 def readers(table: str, project: Project) -> tuple[str, ...]:

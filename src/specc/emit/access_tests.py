@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from specc.analysis.access import COMMANDS
 from specc.emit.access_world import Subject, World
 from specc.emit.catalogue_tests import catalogue_tests
 from specc.emit.sample import FRESH, Place, Row, identifier
@@ -171,25 +172,29 @@ class _Table:
 
     def _granted(self, subject: Subject, command: str) -> tuple[bool, set[str]]:
         """Whether the subject's role of the database may do this at all, and with which columns."""
-        if subject.database_role not in self.world.usage.get(self.place[0], ()):
+        return self._grants[subject.database_role, command]
+
+    @cached_property
+    def _grants(self) -> dict[tuple[str, str], tuple[bool, set[str]]]:
+        return {(role, command): self._grant(role, command) for role in API_ROLES for command in COMMANDS}
+
+    def _grant(self, database_role: str, command: str) -> tuple[bool, set[str]]:
+        if database_role not in self.world.usage.get(self.place[0], ()):
             return False, set()
         rules = [
             rule
             for rule in self.world.rules.get((self.place, command), ())
-            if self.world.database_roles.get(rule.role) == subject.database_role
+            if self.world.database_roles.get(rule.role) == database_role
         ]
-        every = {one.name for one in self.columns}
-        columns = (
-            every if any(not rule.columns for rule in rules) else {c for rule in rules for c in rule.columns}
-        )
-        return bool(rules), columns
+        if any(not rule.columns for rule in rules):
+            return True, {one.name for one in self.columns}
+        return bool(rules), {column for rule in rules for column in rule.columns}
 
     def _sees(self, subject: Subject, command: str, tenant: str) -> bool:
         """Whether rules let the subject do this with the row of a tenant."""
-        mine = [
-            rule for rule in self.world.rules.get((self.place, command), ()) if rule.role in subject.roles
-        ]
-        return bool(mine) and (subject.database_role == "service_role" or not self.tenancy or tenant == "a")
+        if self.tenancy and tenant != "a" and subject.database_role != "service_role":
+            return False
+        return any(rule.role in subject.roles for rule in self.world.rules.get((self.place, command), ()))
 
     def _tenants(self) -> tuple[tuple[str, str], ...]:
         if self.tenancy is None:

@@ -124,7 +124,7 @@ class _Place:
         return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def _relative(target: str, start: str) -> str:
     # Both absolute, or `relpath` would look at the folder that the process runs in.
     return posixpath.relpath(posixpath.join("/", target), posixpath.join("/", start))

@@ -63,12 +63,14 @@ def longest_run(text: str, char: str) -> int:
     return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)
 
 
+@lru_cache(maxsize=_KEPT)
 def link(label: str, path: str, anchor: str = "") -> str:
     """Return a link; `label` is Markdown already, `path` and `anchor` are not encoded yet."""
     fragment = f"#{quote(anchor)}" if anchor else ""
     return f"[{label}]({quote(path, safe='/._-')}{fragment})"
 
 
+@lru_cache(maxsize=_KEPT)
 def anchor_of(heading: str) -> str:
     """Return the anchor that GitHub gives a heading: small letters, hyphens for spaces, no punctuation."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")

@@ -80,7 +80,14 @@ class Samples:
 
     def columns(self, place: Place) -> list[Column]:
         """Return the columns of a table in their order."""
-        return sorted(self.ir.of_table(Column, *place), key=lambda one: (one.position, one.name))
+        return self._columns.get(place, [])
+
+    @cached_property
+    def _columns(self) -> dict[Place, list[Column]]:
+        found: dict[Place, list[Column]] = {}
+        for one in sorted(self.ir.all(Column), key=lambda one: (one.position, one.name)):
+            found.setdefault((one.schema, one.table), []).append(one)
+        return found
 
     @cached_property
     def _references(self) -> dict[tuple[str, str, str], ForeignKey]:
@@ -208,6 +215,16 @@ class Samples:
         The table itself is among them where one of the others needs its row; `optional` adds the targets of
         its references that may be null.
         """
+        asked = (place, optional)
+        if asked not in self._parents:
+            self._parents[asked] = self._ordered(place, optional=optional)
+        return list(self._parents[asked])
+
+    @cached_property
+    def _parents(self) -> dict[tuple[Place, bool], list[Place]]:
+        return {}
+
+    def _ordered(self, place: Place, *, optional: bool) -> list[Place]:
         wanted: dict[Place, None] = {}
         queue = self._targets(place, optional=optional)
         for target in queue:

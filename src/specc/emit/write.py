@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 LOCK = "specc.lock"
 """The file by which a folder is known as ours."""
@@ -46,7 +46,7 @@ def compare(files: Mapping[str, str], output: Path) -> Comparison:
     _check_folder(output)
     there = dict(_entries(output, ""))
     others = sorted(there.keys() - files.keys())
-    folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+    folders = _folders(files)
     for path in others:
         if path in folders and not there[path].is_symlink() and not _is_ours(path, there[path]):
             raise WriteError(
@@ -78,9 +78,17 @@ def write(files: Mapping[str, str], output: Path) -> Comparison:
     for path in found.extra:
         (output / path).unlink()
     _remove_empty_folders(output)
-    for path in sorted((*found.stale, *found.missing), key=lambda path: (path == LOCK, path)):
-        _replace(output / path, files[path].encode())
+    wanted = sorted((*found.stale, *found.missing), key=lambda path: (path == LOCK, path))
+    for folder in sorted({"", *_folders(wanted)}):
+        (output / folder).mkdir(parents=True, exist_ok=True)
+    for path in wanted:
+        _replace(f"{output}/{path}", files[path].encode())
     return found
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Return all folders that paths lead through."""
+    return {path[:at] for path in paths for at, char in enumerate(path) if char == "/"}
 
 
 def _is_ours(path: str, entry: os.DirEntry[str]) -> bool:
@@ -95,8 +103,7 @@ def _is_ours(path: str, entry: os.DirEntry[str]) -> bool:
 
 def _check_paths(paths: Iterable[str]) -> None:
     for path in paths:
-        parts = PurePosixPath(path).parts
-        if not parts or ".." in parts or path != "/".join(parts) or path.startswith("/") or "\\" in path:
+        if "\\" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
             raise WriteError(f"`{path}` is no path below the output folder")
 
 
@@ -135,16 +142,15 @@ def _remove_empty_folders(output: Path) -> None:
             Path(folder).rmdir()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: str, content: bytes) -> None:
     """Write a file whole or not at all; a link in its place is replaced, not followed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Short, so that a name that fits still does; the process's number keeps two builds apart.
-    temporary = path.with_name(f"{os.getpid()}{_TEMPORARY}")
+    temporary = f"{path.rpartition('/')[0]}/{os.getpid()}{_TEMPORARY}"
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        temporary.replace(path)
+        os.replace(temporary, path)  # noqa: PTH105 - a Path for each file takes longer than the writing
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise

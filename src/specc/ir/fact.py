@@ -26,7 +26,7 @@ class Fact:
     def identity(self) -> Identity:
         """The class word and the values of the identifying fields."""
         kind: Any = type(self)
-        return (self.KIND, *[str(getattr(self, name)) for name in _names(kind)])
+        return (self.KIND, *[getattr(self, name) for name in _names(kind)])
 
     @property
     def requires(self) -> tuple[Identity, ...]:
@@ -40,6 +40,6 @@ def _names(kind: type[Fact]) -> tuple[str, ...]:
 
 
 @cache
-def details(kind: type[Fact]) -> tuple[str, ...]:
-    """Return the names of the fields that are not part of the identity."""
-    return tuple(one.name for one in fields(kind))[kind.NAMES :]
+def details(kind: type[Fact]) -> tuple[tuple[str, Any], ...]:
+    """Return the names and defaults of the fields that are not part of the identity."""
+    return tuple((one.name, one.default) for one in fields(kind))[kind.NAMES :]

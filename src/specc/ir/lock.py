@@ -27,21 +27,18 @@ def dump(ir: Ir) -> str:
 
 def _line(fact: Fact) -> str:
     kind: Any = type(fact)
-    rest = {}
-    for one in fields(kind):
-        if one.name in details(kind):
-            value = getattr(fact, one.name)
-            if value != one.default:
-                rest[one.name] = value
-    return json.dumps(
-        [*fact.identity, rest], ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_text
-    )
+    values = ((name, getattr(fact, name), default) for name, default in details(kind))
+    rest = {name: value for name, value, default in values if value != default}
+    return _ENCODER.encode([*fact.identity, rest])
 
 
 def _text(value: object) -> str:
     if isinstance(value, Text):
         return str(value)
     raise TypeError(f"{type(value).__name__} is nothing that a fact holds")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_text)
 
 
 def load(text: str) -> Ir:

@@ -111,7 +111,7 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
         identity = fact.identity
         known = facts.setdefault(identity, fact)
         first = origins.setdefault(identity, origin)
-        if known != fact:
+        if known is not fact and known != fact:
             clashes.append(Clash(identity, identity, first, origin))
     ordered = tuple(facts[identity] for identity in sorted(facts))
     clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ordered)]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from specc.analysis.access import COMMANDS, BoundRole, Permission, permissions, roles
+from specc.analysis.access import COMMANDS, BoundRole, Permission, covered, permissions, roles
 from specc.analysis.tables import BoundTable, tables
 from specc.ir.behaviour import AccessRule, Role
 from specc.ir.database import Comment, Function, Grant, Index, Policy
@@ -68,16 +68,9 @@ def _lower(entry: Entry, project: Project) -> Lowered:
                 yield from _helper(role, project)
     for table in entry.spec.tables:
         bound = tables(project).get(project.full_name("table", table))
-        if bound is not None and _first_to_list(bound, project) is entry:
+        # Permissions of several documents on one table make one set of policies, lowered with the first.
+        if bound is not None and covered(project)[bound.full_name] is entry:
             yield from _table(bound, permissions(project).get(bound.full_name, ()), project)
-
-
-def _first_to_list(table: BoundTable, project: Project) -> Entry | None:
-    """Permissions of several documents on one table make one set of policies, lowered with the first."""
-    for entry in project.all("access"):
-        if any(project.full_name("table", one) == table.full_name for one in entry.spec.tables):
-            return entry
-    return None
 
 
 def _role(role: BoundRole) -> Role:

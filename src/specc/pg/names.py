@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 MAX_BYTES = 63
 """NAMEDATALEN - 1: what PostgreSQL keeps of an identifier."""
@@ -45,6 +46,7 @@ _QUOTED = RESERVED | frozenset(
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
+@lru_cache(maxsize=1 << 16)
 def ident(name: str) -> str:
     """Return a name as an identifier in SQL, quoted where it has to be."""
     if _PLAIN.match(name) and name not in _QUOTED:
@@ -57,6 +59,7 @@ def idents(names: tuple[str, ...]) -> str:
     return ", ".join(ident(name) for name in names)
 
 
+@lru_cache(maxsize=1 << 16)
 def qualified(schema: str, name: str) -> str:
     """Return a name with its schema."""
     return f"{ident(schema)}.{ident(name)}"
@@ -64,16 +67,12 @@ def qualified(schema: str, name: str) -> str:
 
 def lit(value: str | int | bool | None) -> str:
     """Return a value as a literal that means the same under any setting of the server."""
+    if isinstance(value, str):
+        text = value.replace("'", "''")
+        return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"
     if value is None:
         return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    text = value.replace("'", "''")
-    if "\\" in text:
-        return "E'" + text.replace("\\", "\\\\") + "'"
-    return f"'{text}'"
+    return str(value).lower()
 
 
 def fit(name: str) -> str:
