@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from body_samples import EXPECTED, PROJECT, SAMPLES, listed, write_functions, write_samples
+from body_samples import EXPECTED, FOLDER, PROJECT, SAMPLES, listed, write_functions, write_samples
 from specc import driver
 from specc.analysis.bodies import Body, bodies
 from specc.driver import Checked
 from specc.load.files import read_project
+from specc.pg.parsing import tokens
+from specc.pg.pieces import pieces
+from specc.pg.routine import read_routine
 
 F = "specs/functions/f.sql"
 
@@ -156,3 +159,27 @@ def test_a_state_that_is_none_is_pointed_at(tmp_path: Path, case: str) -> None:
     text = function(PLACES[case], returns="boolean" if "returned" in case else "void")
     (found,) = (one for one in check(tmp_path, text).diagnostics if one.code.id == "S540")
     assert (found.span.start, found.span.end) == (text.rindex("'lost'"), text.rindex("'lost'") + 6)
+
+
+def routine_texts() -> list[str]:
+    """Return all functions that tests hold, those that only servers see included."""
+    parts = (Path(__file__).parent / "db" / "routines" / "sound.sql").read_text(encoding="utf-8")
+    texts = [(FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in SAMPLES]
+    return [*texts, *(part.partition("\n")[2] for part in parts.split("-- sample: ")[1:])]
+
+
+def test_every_word_of_a_piece_stands_where_it_is_said_to() -> None:
+    words = 0
+    for text in routine_texts():
+        routine = read_routine(text)
+        for piece in pieces(routine, lambda schema, name: None, "state")[1]:
+            if piece.reason or not piece.is_exact:
+                continue
+            for token in tokens(piece.text):
+                word = piece.text[token.start : token.end]
+                at = piece.place(token.start)
+                # The first word is ours where an expression was made a query, or SELECT was PERFORM.
+                if token.start and not piece.is_quoted:
+                    assert routine.body[at : at + len(word)] == word, piece.text
+                    words += 1
+    assert words > 1500

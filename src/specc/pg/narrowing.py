@@ -215,6 +215,8 @@ def _relations(sources: Iterable[Any], scope: Scope) -> Iterator[tuple[str, Rela
             yield alias_of(fields), scope.relation(fields)
         elif name == "JoinExpr" and not alias:
             yield from _relations([fields["larg"], fields["rarg"]], scope)
+        elif name == "RangeTableSample":
+            yield from _relations([fields["relation"]], scope)
         elif name == "RangeSubselect":
             yield alias or f"({at})", query(fields["subquery"], scope)
         else:

@@ -122,7 +122,8 @@ class _Reader:
         for one in expressions:
             yield from self._pieces(one, line)
         for key in ("target", "var"):
-            for reason in self._replaced(fields.get(key, {})):
+            target = fields.get(key)
+            for reason in self._replaced(target) if isinstance(target, dict) else ():
                 yield Piece("", self._line(line), is_exact=False, reason=reason)
 
     def _pieces(self, expression: Fields, line: int, target: str = "") -> Iterator[Piece]:
