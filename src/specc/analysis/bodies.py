@@ -14,7 +14,7 @@ from typing import Any
 
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.routines import BoundRoutine, routines, row_types
-from specc.analysis.state_variables import STATE, variables
+from specc.analysis.state_variables import STATE, TRIGGER_ROW, enums, variables
 from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
 from specc.pg.parsing import SqlError, parse
@@ -132,6 +132,7 @@ class _Reader:
         self.routine = bound.routine
         self.default_schema = project.default_schema
         self.machines = machines(project)
+        self.enums = enums(project)
         self.scope = scope
         self.moves: list[Move] = []
         self.undecided: list[Undecided] = []
@@ -228,12 +229,11 @@ class _Reader:
         names = texts(fields["typeName"].get("names", ()))
         schema = names[-2] if len(names) > 1 else self.default_schema
         value = fields["arg"].get("A_Const", {}).get("sval", {}).get("sval")
-        is_array = "arrayBounds" in fields["typeName"]
-        for machine in self.machines.values() if value is not None and not is_array else ():
-            is_its = (machine.schema, machine.enum) == (schema, names[-1]) and machine.lifecycle.is_complete
-            if is_its and value not in machine.lifecycle.states:
-                at = self._place(piece, fields["arg"]["A_Const"].get("location", 0))
-                self.unknown.append(Unknown(machine.name, str(value), at))
+        table = self.scope.known(self.enums.get((schema, names[-1]), TRIGGER_ROW))
+        is_its = table is not None and bool(table.labels) and "arrayBounds" not in fields["typeName"]
+        if value is not None and is_its:
+            at = fields["arg"]["A_Const"].get("location", 0)
+            self._check(str(value), self.enums[schema, names[-1]], piece, at)
 
 
 def _turns_off(kind: str, fields: Fields) -> bool:

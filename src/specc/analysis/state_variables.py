@@ -66,12 +66,13 @@ def _of_type(
         return
     if f"{schema}.{name}" in tables(project):
         yield variable, (schema, name), True
-    elif (schema, name) in _enums(project):
-        yield variable, _enums(project)[schema, name], False
+    elif (schema, name) in enums(project):
+        yield variable, enums(project)[schema, name], False
 
 
 @lru_cache(maxsize=8)
-def _enums(project: Project) -> Mapping[Place, Place]:
+def enums(project: Project) -> Mapping[Place, Place]:
+    """Return the tables of machines by their state types."""
     return {(one.schema, one.enum): (one.schema, one.table) for one in machines(project).values()}
 
 
