@@ -99,7 +99,7 @@ MISTAKES = (
     one("id_again", VALUE, "  raw:\n", "  id: uuid\n  raw:\n", "S505", "id"),
     one("state_again", "tables/run_queue.yaml", "columns:\n", "columns:\n  state: text\n", "S505", "state"),
     one("shared_points_at_tenant", SOURCE, "columns:\n", "columns:\n  org_object_id: uuid references object\n", "S506", "uuid references object"),
-    one("circle_of_references", "tables/object_type.yaml", "columns:\n", "columns:\n  main_id: uuid references datapoint\n", "S507", "uuid references object_type on delete cascade"),
+    one("circle_of_references", "tables/activity.yaml", "columns:\n", "columns:\n  last_id: uuid references activity_request\n", "S507", "uuid references activity_request"),
     one("primary_key", SOURCE, "sql: text unique check", "sql: text primary key check", "S508", "text primary key check (name <> '')"),
     one("unknown_schema", "tables/etl_log.yaml", "table: etl_api.etl_log", "table: etl_apy.etl_log", "S509", "etl_apy.etl_log"),
     one("name_of_an_index", NEW, "", "table: source_name_key\nabout: T.\nshared: true\ncolumns: {a: integer}\n---\naccess: t\ntables: [source_name_key]\nallow: {}\n", "S801", "name"),
