@@ -77,7 +77,7 @@ class RandomProject(Draft):
             "label": self.pick(ABOUTS),
             "factor_type": "option",
             "value_type": "option",
-            "options": OPTIONS,
+            "options": list(OPTIONS),
         }
         points = {f"point_{at}": point for at in range(self.random.randint(1, 3))}
         return {

@@ -241,7 +241,7 @@ class _Table:
         unsaid = [one for one in self.samples.needed(self.place) if one.name not in values]
         if not subject.user and any("auth." in one.default for one in unsaid if one.not_null):
             return "23502"
-        expected = "1 rows"
+        expected = "23503" if self._points_inside(values) else "1 rows"
         if self.samples.may_clash(self.place, values, self._rows_before):
             expected += "|23505"
         if any(not one.not_null for one in unsaid):
@@ -251,6 +251,11 @@ class _Table:
             # Its default may point at a row that only the project's own data has.
             expected += "|23503"
         return expected
+
+    def _points_inside(self, values: Row) -> bool:
+        """Whether a row of a tenants' table says which row of its own is so and so, before it can have any."""
+        found = (self.samples.reference(one) for one in self.columns if one.name in values)
+        return any(key is not None and key.columns[1:] == ("id",) for key in found)
 
     def _insertable(self, columns: set[str], tenant: str) -> Row:
         wanted = self.samples.needed(self.place)
