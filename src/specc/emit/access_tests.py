@@ -7,8 +7,8 @@ policies and keys. So a policy, grant or key that is lost or added shows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from specc.analysis.access import COMMANDS
 from specc.emit.access_world import Subject, World
@@ -57,8 +57,7 @@ end
 $$"""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One statement of one subject and what should come of it; `late` ones need the table's own rows."""
 
     subject: Subject
@@ -69,8 +68,7 @@ class Attempt:
 
     def query(self) -> str:
         """Return the test as a query."""
-        user = self.subject.user or "''"
-        call = f"pg_temp.attempt({lit(self.subject.database_role)}, {user}, {lit(self.statement)})"
+        call = f"pg_temp.attempt({self.subject.arguments}, {lit(self.statement)})"
         return f"select matches({call}, {lit(f'^({self.expected})$')}, {lit(f'{self.subject.title}: {self.what}')})"
 
 
@@ -119,7 +117,7 @@ class _Table:
             "rollback",
         ]
         title = f"-- {self.place[0]}.{self.place[1]}: {len(attempts)} attempts to read, write and point.\n\n"
-        return HEAD + title + "".join(f"{part};\n" for part in parts)
+        return HEAD + title + ";\n".join(parts) + ";\n"
 
     def _catalogue(self) -> list[str]:
         table = self.world.ir.by_identity["table", *self.place]
@@ -203,16 +201,16 @@ class _Table:
 
     def _selects(self, subject: Subject) -> Iterator[Attempt]:
         granted, columns = self._granted(subject, "select")
+        sights = []
+        for tenant, whose in self._tenants():
+            where = f" where id = {self.samples.row_id(self.place, tenant)}" if "id" in columns else ""
+            rows = int(self._sees(subject, "select", tenant))
+            sights.append(
+                (whose, where, f"{rows} rows" if where else f"{'[1-9]' if rows else ''}[0-9]* rows")
+            )
         for column in self.columns if granted else self.columns[:1]:
-            allowed = granted and column.name in columns
-            for tenant, whose in self._tenants():
-                where = f" where id = {self.samples.row_id(self.place, tenant)}" if "id" in columns else ""
-                rows = int(self._sees(subject, "select", tenant))
-                expected = (
-                    (f"{rows} rows" if where else f"{'[1-9]' if rows else ''}[0-9]* rows")
-                    if allowed
-                    else DENIED
-                )
+            for whose, where, seen in sights:
+                expected = seen if granted and column.name in columns else DENIED
                 statement = f"select {ident(column.name)} from {self.name}{where}"
                 yield Attempt(subject, statement, expected, f"select {column.name} of {whose}", late=True)
 

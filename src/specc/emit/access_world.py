@@ -13,9 +13,10 @@ from specc.ir.behaviour import AccessRule, Role
 from specc.ir.database import ForeignKey, Grant, Schema, Table, View
 from specc.ir.database import Row as ReferenceRow
 from specc.ir.model import Ir
+from specc.pg.names import lit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """Who tries: a role of the database and, for members, the project's role and its user in tenant `a`."""
 
@@ -23,6 +24,11 @@ class Subject:
     database_role: str
     user: str
     roles: tuple[str, ...]
+
+    @cached_property
+    def arguments(self) -> str:
+        """The role of the database and the user as arguments of a call."""
+        return f"{lit(self.database_role)}, {self.user or lit('')}"
 
 
 @dataclass(frozen=True)

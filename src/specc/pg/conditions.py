@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.pg.names import lit
-from specc.pg.parsing import SqlError, parse_inside
+from specc.pg.parsing import SqlError, expression_node
 from specc.pg.tree import Fields, Node, named, texts
 
 Values = tuple[tuple[str, tuple[str, ...]], ...]
@@ -22,17 +22,10 @@ def decide(text: str) -> Values | None:
     if not text:
         return ()
     try:
-        pairs = _decide(_expression(text))
+        pairs = _decide(expression_node(text))
     except SqlError:
         return None
     return None if pairs is None else _merged(pairs)
-
-
-def _expression(text: str) -> Node:
-    _, query = named(parse_inside("select (", text, ")"))
-    _, target = named(query["targetList"][0])
-    expression: Node = target["val"]
-    return expression
 
 
 def _merged(pairs: Values) -> Values | None:
@@ -48,7 +41,7 @@ def constant(text: str) -> str:
     """Return the literal that an expression is, casts left out; "" for any other expression."""
     if not text:
         return ""
-    node = _expression(text)
+    node = expression_node(text)
     while "TypeCast" in node:
         node = node["TypeCast"]["arg"]
     return _literal(node)

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
-from specc.pg.parsing import expression, parse_inside
+from specc.pg.parsing import expression, expression_node
 from specc.pg.tree import Node, named, texts
 
 MOST = 10
@@ -52,9 +52,7 @@ def _columns(text: str) -> Iterable[str]:
 
 def truth(text: str, present: Collection[str]) -> bool | None:
     """Return whether a condition holds when just these columns are not null; None if that does not decide."""
-    _, query = named(parse_inside("select (", text, ")"))
-    _, target = named(query["targetList"][0])
-    found = _value(target["val"], present)
+    found = _value(expression_node(text), present)
     return None if found is None else bool(found)
 
 

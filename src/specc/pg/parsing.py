@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pglast.parser import ParseError, scan, split
 
-from specc.pg.tree import Fields, Node, nodes, read_tree, texts
+from specc.pg.tree import Fields, Node, named, nodes, read_tree, texts
 
 REMEMBERED = 1 << 14
 """How many texts are remembered: rules, lowering and tests ask about the same ones."""
@@ -165,15 +165,23 @@ _BEFORE = "select ("
 
 
 @lru_cache(maxsize=REMEMBERED)
-def expression(text: str) -> Used:
-    """Parse an expression and return what it names. Raises `SqlError`."""
-    return used(parse_inside(_BEFORE, text, ")"), len(_BEFORE))
+def expression_node(text: str) -> Node:
+    """Parse an expression and return its node, locations counted from some way before it. Raises `SqlError`."""
+    _, query = named(parse_inside(_BEFORE, text, ")"))
+    _, target = named(query["targetList"][0])
+    node: Node = target["val"]
+    return node
 
 
 @lru_cache(maxsize=REMEMBERED)
+def expression(text: str) -> Used:
+    """Parse an expression and return what it names. Raises `SqlError`."""
+    return used(expression_node(text), len(_BEFORE))
+
+
 def subqueries(text: str) -> bool:
     """Whether an expression contains a query, which constraints and indexes cannot. Raises `SqlError`."""
-    return any(name == "SubLink" for name, _ in nodes(parse_inside(_BEFORE, text, ")")))
+    return any(name == "SubLink" for name, _ in nodes(expression_node(text)))
 
 
 def place_in(whole: str, part: str, offset: int) -> int:
