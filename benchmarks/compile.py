@@ -27,6 +27,9 @@ LARGEST_BUDGET = 15.0
 PER_ENTITY_BUDGET = 1.3
 """How much more one table and its machine may cost in the largest project than in the smallest."""
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""That of a user: Python keeps what it compiled, so that only the first run of a process compiles modules."""
+
 SPECC = "from specc.cli import main; main()"
 PACKAGES = "import click, pglast.parser, pydantic.main, yaml"
 """What a check imports of others: it cannot take less than this."""
@@ -146,7 +149,7 @@ def run(code: str, *arguments: str) -> Run:
     command = [sys.executable, "-c", code, *arguments]
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     start = time.perf_counter()
-    process = os.posix_spawn(command[0], command, os.environ, file_actions=quiet)
+    process = os.posix_spawn(command[0], command, ENVIRONMENT, file_actions=quiet)
     _, status, used = os.wait4(process, 0)
     wall = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status):

@@ -40,234 +40,273 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.activity default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.activity default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity (id) values (default)'), '^(42501)$', 'outsider: insert with id');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity (created_at) values (default)'), '^(42501)$', 'outsider: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(1 rows)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity (id) values (default)'), '^(42501)$', 'admin: insert with id');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity (created_at) values (default)'), '^(42501)$', 'admin: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity (id) values (default)'), '^(42501)$', 'member: insert with id');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity (created_at) values (default)'), '^(42501)$', 'member: insert with created_at');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.activity (id, org_id, key, name, type, object_type_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')'), '^(23503)$', 'owner: object_type_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.activity (id, org_id, key, name, type, object_type_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.activity (id, org_id, workflow_id, key, name, type, object_type_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(23503)$', 'owner: workflow_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity (org_id, workflow_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(23502|23514|23503)$', 'admin: workflow_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity (org_id, workflow_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')'), '^(23502|23514|23503)$', 'service_role: workflow_id points at another tenant''s row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.activity default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.activity default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.activity (org_id, key, name, type, object_type_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.activity (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.activity (id, org_id, key, name, type, object_type_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'', ''xc'', ''ENRICHMENT'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')', '^(23503)$', 'object_type_id points nowhere'),
+    ('insert into public.activity (id, org_id, key, name, type, object_type_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.activity (id, org_id, workflow_id, key, name, type, object_type_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(23503)$', 'workflow_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.activity (org_id, workflow_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(23502|23514|23503)$', 'workflow_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.activity (org_id, workflow_id, key, name, type, object_type_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''e7a570fa-dd7c-43d4-8936-5168e0646884'', ''xc'', ''xc'', ''ENRICHMENT'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'')', '^(23502|23514|23503)$', 'workflow_id points at another tenant''s row')
+) as attempts (statement, expected, what);
 insert into public.activity (id, org_id, key, name, type, object_type_id) values ('a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'xa', 'xa', 'ENRICHMENT', 'f74755cc-f311-4eb2-8735-eaa57b257fef');
 insert into public.activity (id, org_id, key, name, type, object_type_id) values ('835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb', 'xb', 'ENRICHMENT', 'f74755cc-f311-4eb2-8735-eaa57b257fef');
-select matches(pg_temp.attempt('anon', '', 'select id from public.activity'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.activity'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.activity set id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.activity'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'outsider: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'outsider: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: update destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: update destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'outsider: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'outsider: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'admin: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'admin: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'admin: update destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: update destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'admin: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'admin: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows|23001|23503)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'member: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'member: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update type of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update type of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: update destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: update destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'member: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'member: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(0 rows)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(0 rows)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select type of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select type of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select phase of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select setup of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(42501)$', 'service_role: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(42501)$', 'service_role: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update workflow_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update workflow_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update type of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update type of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update phase of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update phase of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update setup of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update setup of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update destinations of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update destinations of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows)$', 'service_role: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows)$', 'service_role: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.activity', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.activity set id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.activity', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select workflow_id of a row of the own tenant'),
+    ('select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select workflow_id of a row of another tenant'),
+    ('select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select key of a row of the own tenant'),
+    ('select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select key of a row of another tenant'),
+    ('select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select type of a row of the own tenant'),
+    ('select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select type of a row of another tenant'),
+    ('select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update workflow_id of a row of the own tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update workflow_id of a row of another tenant'),
+    ('update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update key of a row of the own tenant'),
+    ('update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update key of a row of another tenant'),
+    ('update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update type of a row of the own tenant'),
+    ('update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update type of a row of another tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update object_type_id of a row of the own tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update object_type_id of a row of another tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update datapoint_ids of a row of the own tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update datapoint_ids of a row of another tenant'),
+    ('update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update phase of a row of the own tenant'),
+    ('update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update phase of a row of another tenant'),
+    ('update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update setup of a row of the own tenant'),
+    ('update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update setup of a row of another tenant'),
+    ('update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update destinations of a row of the own tenant'),
+    ('update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update destinations of a row of another tenant'),
+    ('update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select workflow_id of a row of the own tenant'),
+    ('select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select workflow_id of a row of another tenant'),
+    ('select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select key of a row of the own tenant'),
+    ('select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select key of a row of another tenant'),
+    ('select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select type of a row of the own tenant'),
+    ('select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select type of a row of another tenant'),
+    ('select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update workflow_id of a row of the own tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update workflow_id of a row of another tenant'),
+    ('update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update key of a row of the own tenant'),
+    ('update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update key of a row of another tenant'),
+    ('update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update type of a row of the own tenant'),
+    ('update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update type of a row of another tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update object_type_id of a row of the own tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update object_type_id of a row of another tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update datapoint_ids of a row of the own tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update datapoint_ids of a row of another tenant'),
+    ('update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update phase of a row of the own tenant'),
+    ('update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update phase of a row of another tenant'),
+    ('update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update setup of a row of the own tenant'),
+    ('update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update setup of a row of another tenant'),
+    ('update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update destinations of a row of the own tenant'),
+    ('update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update destinations of a row of another tenant'),
+    ('update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows|23001|23503)$', 'delete a row of the own tenant'),
+    ('delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select workflow_id of a row of the own tenant'),
+    ('select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select workflow_id of a row of another tenant'),
+    ('select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select key of a row of the own tenant'),
+    ('select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select key of a row of another tenant'),
+    ('select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select type of a row of the own tenant'),
+    ('select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select type of a row of another tenant'),
+    ('select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update workflow_id of a row of the own tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update workflow_id of a row of another tenant'),
+    ('update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update key of a row of the own tenant'),
+    ('update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update key of a row of another tenant'),
+    ('update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update type of a row of the own tenant'),
+    ('update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update type of a row of another tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update object_type_id of a row of the own tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update object_type_id of a row of another tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update datapoint_ids of a row of the own tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update datapoint_ids of a row of another tenant'),
+    ('update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update phase of a row of the own tenant'),
+    ('update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update phase of a row of another tenant'),
+    ('update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update setup of a row of the own tenant'),
+    ('update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update setup of a row of another tenant'),
+    ('update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'update destinations of a row of the own tenant'),
+    ('update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'update destinations of a row of another tenant'),
+    ('update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select workflow_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select workflow_id of a row of the own tenant'),
+    ('select workflow_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select workflow_id of a row of another tenant'),
+    ('select key from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select key of a row of the own tenant'),
+    ('select key from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select key of a row of another tenant'),
+    ('select name from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select name of a row of another tenant'),
+    ('select type from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select type of a row of the own tenant'),
+    ('select type from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select type of a row of another tenant'),
+    ('select object_type_id from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select datapoint_ids from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select phase from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select destinations of a row of another tenant'),
+    ('select created_at from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity set id = id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity set id = id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.activity set org_id = org_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.activity set org_id = org_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update workflow_id of a row of the own tenant'),
+    ('update public.activity set workflow_id = workflow_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update workflow_id of a row of another tenant'),
+    ('update public.activity set key = key where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update key of a row of the own tenant'),
+    ('update public.activity set key = key where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update key of a row of another tenant'),
+    ('update public.activity set name = name where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.activity set name = name where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update name of a row of another tenant'),
+    ('update public.activity set type = type where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update type of a row of the own tenant'),
+    ('update public.activity set type = type where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update type of a row of another tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update object_type_id of a row of the own tenant'),
+    ('update public.activity set object_type_id = object_type_id where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update object_type_id of a row of another tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update datapoint_ids of a row of the own tenant'),
+    ('update public.activity set datapoint_ids = datapoint_ids where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update datapoint_ids of a row of another tenant'),
+    ('update public.activity set phase = phase where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update phase of a row of the own tenant'),
+    ('update public.activity set phase = phase where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update phase of a row of another tenant'),
+    ('update public.activity set setup = setup where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update setup of a row of the own tenant'),
+    ('update public.activity set setup = setup where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update setup of a row of another tenant'),
+    ('update public.activity set destinations = destinations where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update destinations of a row of the own tenant'),
+    ('update public.activity set destinations = destinations where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update destinations of a row of another tenant'),
+    ('update public.activity set created_at = created_at where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows)$', 'update created_at of a row of the own tenant'),
+    ('update public.activity set created_at = created_at where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows)$', 'update created_at of a row of another tenant'),
+    ('delete from public.activity where id = ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef''', '^(1 rows|23001|23503)$', 'delete a row of the own tenant'),
+    ('delete from public.activity where id = ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4''', '^(1 rows|23001|23503)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -42,249 +42,294 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.activity_request default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.activity_request default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (id) values (default)'), '^(42501)$', 'outsider: insert with id');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (state) values (default)'), '^(42501)$', 'outsider: insert with state');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (state_substate) values (default)'), '^(42501)$', 'outsider: insert with state_substate');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (state_since) values (default)'), '^(42501)$', 'outsider: insert with state_since');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (attempt) values (default)'), '^(42501)$', 'outsider: insert with attempt');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (workflow_request_id) values (default)'), '^(42501)$', 'outsider: insert with workflow_request_id');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (activity_key) values (default)'), '^(42501)$', 'outsider: insert with activity_key');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (phase) values (default)'), '^(42501)$', 'outsider: insert with phase');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (destinations) values (default)'), '^(42501)$', 'outsider: insert with destinations');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (result) values (default)'), '^(42501)$', 'outsider: insert with result');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (errors) values (default)'), '^(42501)$', 'outsider: insert with errors');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.activity_request (created_at) values (default)'), '^(42501)$', 'outsider: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(1 rows)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (id) values (default)'), '^(42501)$', 'admin: insert with id');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (state) values (default)'), '^(42501)$', 'admin: insert with state');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (state_substate) values (default)'), '^(42501)$', 'admin: insert with state_substate');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (state_since) values (default)'), '^(42501)$', 'admin: insert with state_since');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (attempt) values (default)'), '^(42501)$', 'admin: insert with attempt');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (workflow_request_id) values (default)'), '^(42501)$', 'admin: insert with workflow_request_id');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (activity_key) values (default)'), '^(42501)$', 'admin: insert with activity_key');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (phase) values (default)'), '^(42501)$', 'admin: insert with phase');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (destinations) values (default)'), '^(42501)$', 'admin: insert with destinations');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (result) values (default)'), '^(42501)$', 'admin: insert with result');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (errors) values (default)'), '^(42501)$', 'admin: insert with errors');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (created_at) values (default)'), '^(42501)$', 'admin: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(1 rows)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (id) values (default)'), '^(42501)$', 'member: insert with id');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (state) values (default)'), '^(42501)$', 'member: insert with state');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (state_substate) values (default)'), '^(42501)$', 'member: insert with state_substate');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (state_since) values (default)'), '^(42501)$', 'member: insert with state_since');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (attempt) values (default)'), '^(42501)$', 'member: insert with attempt');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (workflow_request_id) values (default)'), '^(42501)$', 'member: insert with workflow_request_id');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (activity_key) values (default)'), '^(42501)$', 'member: insert with activity_key');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (phase) values (default)'), '^(42501)$', 'member: insert with phase');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (destinations) values (default)'), '^(42501)$', 'member: insert with destinations');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (result) values (default)'), '^(42501)$', 'member: insert with result');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (errors) values (default)'), '^(42501)$', 'member: insert with errors');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (created_at) values (default)'), '^(42501)$', 'member: insert with created_at');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (state) values (default)'), '^(42501)$', 'service_role: insert with state');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (state_substate) values (default)'), '^(42501)$', 'service_role: insert with state_substate');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (state_since) values (default)'), '^(42501)$', 'service_role: insert with state_since');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (attempt) values (default)'), '^(42501)$', 'service_role: insert with attempt');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (workflow_request_id) values (default)'), '^(42501)$', 'service_role: insert with workflow_request_id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (activity_key) values (default)'), '^(42501)$', 'service_role: insert with activity_key');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (phase) values (default)'), '^(42501)$', 'service_role: insert with phase');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (destinations) values (default)'), '^(42501)$', 'service_role: insert with destinations');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (result) values (default)'), '^(42501)$', 'service_role: insert with result');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (errors) values (default)'), '^(42501)$', 'service_role: insert with errors');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (created_at) values (default)'), '^(42501)$', 'service_role: insert with created_at');
-select matches(pg_temp.attempt('', '', 'insert into public.activity_request (id, org_id, activity_id, webhook_url) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(23503)$', 'owner: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'admin: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'member: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')'), '^(23502|23514|23503)$', 'service_role: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.activity_request (id, org_id, activity_id, webhook_url) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.activity_request (id, org_id, workflow_request_id, activity_id, webhook_url) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''28bd8cfc-ac7a-4837-8f97-bf0f252576ff'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')'), '^(23503)$', 'owner: workflow_request_id points at another tenant''s row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.activity_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.activity_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity_request (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity_request (state) values (default)', '^(42501)$', 'insert with state'),
+    ('insert into public.activity_request (state_substate) values (default)', '^(42501)$', 'insert with state_substate'),
+    ('insert into public.activity_request (state_since) values (default)', '^(42501)$', 'insert with state_since'),
+    ('insert into public.activity_request (attempt) values (default)', '^(42501)$', 'insert with attempt'),
+    ('insert into public.activity_request (workflow_request_id) values (default)', '^(42501)$', 'insert with workflow_request_id'),
+    ('insert into public.activity_request (activity_key) values (default)', '^(42501)$', 'insert with activity_key'),
+    ('insert into public.activity_request (phase) values (default)', '^(42501)$', 'insert with phase'),
+    ('insert into public.activity_request (destinations) values (default)', '^(42501)$', 'insert with destinations'),
+    ('insert into public.activity_request (result) values (default)', '^(42501)$', 'insert with result'),
+    ('insert into public.activity_request (errors) values (default)', '^(42501)$', 'insert with errors'),
+    ('insert into public.activity_request (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity_request (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity_request (state) values (default)', '^(42501)$', 'insert with state'),
+    ('insert into public.activity_request (state_substate) values (default)', '^(42501)$', 'insert with state_substate'),
+    ('insert into public.activity_request (state_since) values (default)', '^(42501)$', 'insert with state_since'),
+    ('insert into public.activity_request (attempt) values (default)', '^(42501)$', 'insert with attempt'),
+    ('insert into public.activity_request (workflow_request_id) values (default)', '^(42501)$', 'insert with workflow_request_id'),
+    ('insert into public.activity_request (activity_key) values (default)', '^(42501)$', 'insert with activity_key'),
+    ('insert into public.activity_request (phase) values (default)', '^(42501)$', 'insert with phase'),
+    ('insert into public.activity_request (destinations) values (default)', '^(42501)$', 'insert with destinations'),
+    ('insert into public.activity_request (result) values (default)', '^(42501)$', 'insert with result'),
+    ('insert into public.activity_request (errors) values (default)', '^(42501)$', 'insert with errors'),
+    ('insert into public.activity_request (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.activity_request (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity_request (state) values (default)', '^(42501)$', 'insert with state'),
+    ('insert into public.activity_request (state_substate) values (default)', '^(42501)$', 'insert with state_substate'),
+    ('insert into public.activity_request (state_since) values (default)', '^(42501)$', 'insert with state_since'),
+    ('insert into public.activity_request (attempt) values (default)', '^(42501)$', 'insert with attempt'),
+    ('insert into public.activity_request (workflow_request_id) values (default)', '^(42501)$', 'insert with workflow_request_id'),
+    ('insert into public.activity_request (activity_key) values (default)', '^(42501)$', 'insert with activity_key'),
+    ('insert into public.activity_request (phase) values (default)', '^(42501)$', 'insert with phase'),
+    ('insert into public.activity_request (destinations) values (default)', '^(42501)$', 'insert with destinations'),
+    ('insert into public.activity_request (result) values (default)', '^(42501)$', 'insert with result'),
+    ('insert into public.activity_request (errors) values (default)', '^(42501)$', 'insert with errors'),
+    ('insert into public.activity_request (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.activity_request (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.activity_request (state) values (default)', '^(42501)$', 'insert with state'),
+    ('insert into public.activity_request (state_substate) values (default)', '^(42501)$', 'insert with state_substate'),
+    ('insert into public.activity_request (state_since) values (default)', '^(42501)$', 'insert with state_since'),
+    ('insert into public.activity_request (attempt) values (default)', '^(42501)$', 'insert with attempt'),
+    ('insert into public.activity_request (workflow_request_id) values (default)', '^(42501)$', 'insert with workflow_request_id'),
+    ('insert into public.activity_request (activity_key) values (default)', '^(42501)$', 'insert with activity_key'),
+    ('insert into public.activity_request (phase) values (default)', '^(42501)$', 'insert with phase'),
+    ('insert into public.activity_request (destinations) values (default)', '^(42501)$', 'insert with destinations'),
+    ('insert into public.activity_request (result) values (default)', '^(42501)$', 'insert with result'),
+    ('insert into public.activity_request (errors) values (default)', '^(42501)$', 'insert with errors'),
+    ('insert into public.activity_request (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.activity_request (id, org_id, activity_id, webhook_url) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(23502|23514|23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(23502|23514|23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.activity_request (org_id, activity_id, webhook_url) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''https://example.com/hook'')', '^(23502|23514|23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.activity_request (id, org_id, activity_id, webhook_url) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.activity_request (id, org_id, workflow_request_id, activity_id, webhook_url) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''28bd8cfc-ac7a-4837-8f97-bf0f252576ff'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''https://example.com/hook'')', '^(23503)$', 'workflow_request_id points at another tenant''s row')
+) as attempts (statement, expected, what);
 insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('3a2df23c-c5e2-49c9-8757-5fb793320a20', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', 'https://example.com/hook');
 insert into public.activity_request (id, org_id, activity_id, webhook_url) values ('fbccb064-04c3-473c-84ae-af602e5c9d3a', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4', 'https://example.com/hook');
-select matches(pg_temp.attempt('anon', '', 'select id from public.activity_request'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.activity_request'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.activity_request set id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.activity_request'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.activity_request_status'), '^(42501)$', 'anon: select through activity_request_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select workflow_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select workflow_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select activity_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select activity_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select input of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select input of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select webhook_url of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select webhook_url of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select webhook_secret_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select webhook_secret_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.activity_request_status'), '^(0 rows)$', 'outsider: select through activity_request_status');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select workflow_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select workflow_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select activity_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select activity_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select input of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select input of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select webhook_url of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select webhook_url of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select webhook_secret_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select webhook_secret_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select 1 from public.activity_request_status'), '^(1 rows)$', 'admin: select through activity_request_status');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select workflow_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select workflow_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select activity_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select activity_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select phase of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select setup of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select input of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select input of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select webhook_url of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select webhook_url of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select webhook_secret_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select webhook_secret_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select 1 from public.activity_request_status'), '^(1 rows)$', 'member: select through activity_request_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select state of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select state of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select workflow_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select workflow_request_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select activity_key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select activity_key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select phase of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select phase of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select setup of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select setup of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select destinations of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select destinations of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select input of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select input of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select result of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select result of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select errors of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select webhook_url of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select webhook_url of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select webhook_secret_name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select webhook_secret_name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a'''), '^(42501)$', 'service_role: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.activity_request_status'), '^(2 rows)$', 'service_role: select through activity_request_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.activity_request', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity_request', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.activity_request set id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'update id of every row'),
+    ('delete from public.activity_request', '^(42501)$', 'delete every row'),
+    ('select 1 from public.activity_request_status', '^(42501)$', 'select through activity_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select workflow_request_id of a row of the own tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select workflow_request_id of a row of another tenant'),
+    ('select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select activity_key of a row of the own tenant'),
+    ('select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_key of a row of another tenant'),
+    ('select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select input of a row of the own tenant'),
+    ('select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select input of a row of another tenant'),
+    ('select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select webhook_url of a row of the own tenant'),
+    ('select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_url of a row of another tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select webhook_secret_name of a row of the own tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_secret_name of a row of another tenant'),
+    ('select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.activity_request_status', '^(0 rows)$', 'select through activity_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select workflow_request_id of a row of the own tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select workflow_request_id of a row of another tenant'),
+    ('select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_key of a row of the own tenant'),
+    ('select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_key of a row of another tenant'),
+    ('select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select input of a row of the own tenant'),
+    ('select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select input of a row of another tenant'),
+    ('select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_url of a row of the own tenant'),
+    ('select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_url of a row of another tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_secret_name of a row of the own tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_secret_name of a row of another tenant'),
+    ('select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.activity_request_status', '^(1 rows)$', 'select through activity_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select workflow_request_id of a row of the own tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select workflow_request_id of a row of another tenant'),
+    ('select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_key of a row of the own tenant'),
+    ('select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select activity_key of a row of another tenant'),
+    ('select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select destinations of a row of another tenant'),
+    ('select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select input of a row of the own tenant'),
+    ('select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select input of a row of another tenant'),
+    ('select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_url of a row of the own tenant'),
+    ('select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_url of a row of another tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_secret_name of a row of the own tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select webhook_secret_name of a row of another tenant'),
+    ('select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.activity_request_status', '^(1 rows)$', 'select through activity_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select attempt of a row of another tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select workflow_request_id of a row of the own tenant'),
+    ('select workflow_request_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select workflow_request_id of a row of another tenant'),
+    ('select activity_id from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select activity_id of a row of another tenant'),
+    ('select activity_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select activity_key of a row of the own tenant'),
+    ('select activity_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select activity_key of a row of another tenant'),
+    ('select phase from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select phase of a row of the own tenant'),
+    ('select phase from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select phase of a row of another tenant'),
+    ('select setup from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select setup of a row of the own tenant'),
+    ('select setup from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select setup of a row of another tenant'),
+    ('select destinations from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select destinations of a row of the own tenant'),
+    ('select destinations from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select destinations of a row of another tenant'),
+    ('select input from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select input of a row of the own tenant'),
+    ('select input from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select input of a row of another tenant'),
+    ('select result from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select errors of a row of another tenant'),
+    ('select webhook_url from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_url of a row of the own tenant'),
+    ('select webhook_url from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select webhook_url of a row of another tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select webhook_secret_name of a row of the own tenant'),
+    ('select webhook_secret_name from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select webhook_secret_name of a row of another tenant'),
+    ('select idempotency_key from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select created_at from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.activity_request set id = id where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.activity_request set id = id where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.activity_request where id = ''3a2df23c-c5e2-49c9-8757-5fb793320a20''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.activity_request where id = ''fbccb064-04c3-473c-84ae-af602e5c9d3a''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.activity_request_status', '^(2 rows)$', 'select through activity_request_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -38,69 +38,102 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.datapoint default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.datapoint default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.datapoint default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.datapoint default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.datapoint (object_type_id, name, label, factor_type, value_type) values (''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''xc'', ''option'', ''text'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.datapoint (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.datapoint (id, object_type_id, name, label, factor_type, value_type) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''option'', ''text'')'), '^(23503)$', 'owner: object_type_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.datapoint (object_type_id, name, label, factor_type, value_type) values (''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''xc'', ''option'', ''text'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.datapoint (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.datapoint (id, object_type_id, name, label, factor_type, value_type) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''option'', ''text'')', '^(23503)$', 'object_type_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.datapoint (id, object_type_id, name, label, factor_type, value_type) values ('1320a35d-6137-4906-8a79-2b0a6bf88900', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa', 'option', 'text');
-select matches(pg_temp.attempt('anon', '', 'select id from public.datapoint'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.datapoint'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select label of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select about of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select factor_type of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select value_type of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select options of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(0 rows)$', 'outsider: select question of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select label of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select about of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select factor_type of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select value_type of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select options of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'admin: select question of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'admin: update id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'admin: delete a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select label of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select about of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select factor_type of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select value_type of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select options of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'member: select question of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'member: update id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'member: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select object_type_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select name of a row');
-select matches(pg_temp.attempt('service_role', '', 'select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select label of a row');
-select matches(pg_temp.attempt('service_role', '', 'select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select about of a row');
-select matches(pg_temp.attempt('service_role', '', 'select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select factor_type of a row');
-select matches(pg_temp.attempt('service_role', '', 'select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select value_type of a row');
-select matches(pg_temp.attempt('service_role', '', 'select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select options of a row');
-select matches(pg_temp.attempt('service_role', '', 'select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: select question of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set object_type_id = object_type_id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update object_type_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set name = name where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set label = label where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update label of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set about = about where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update about of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set factor_type = factor_type where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update factor_type of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set value_type = value_type where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update value_type of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set options = options where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update options of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set question = question where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'service_role: update question of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows|23001|23503)$', 'service_role: delete a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.datapoint', '^(42501)$', 'select id of a row'),
+    ('update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of every row'),
+    ('delete from public.datapoint', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select id of a row'),
+    ('select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select object_type_id of a row'),
+    ('select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select name of a row'),
+    ('select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select label of a row'),
+    ('select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select about of a row'),
+    ('select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select factor_type of a row'),
+    ('select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select value_type of a row'),
+    ('select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select options of a row'),
+    ('select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(0 rows)$', 'select question of a row'),
+    ('update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select id of a row'),
+    ('select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select about of a row'),
+    ('select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select factor_type of a row'),
+    ('select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select value_type of a row'),
+    ('select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select options of a row'),
+    ('select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select question of a row'),
+    ('update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select id of a row'),
+    ('select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select about of a row'),
+    ('select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select factor_type of a row'),
+    ('select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select value_type of a row'),
+    ('select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select options of a row'),
+    ('select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select question of a row'),
+    ('update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select id of a row'),
+    ('select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select about of a row'),
+    ('select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select factor_type of a row'),
+    ('select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select value_type of a row'),
+    ('select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select options of a row'),
+    ('select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select question of a row'),
+    ('update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of a row'),
+    ('update public.datapoint set object_type_id = object_type_id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update object_type_id of a row'),
+    ('update public.datapoint set name = name where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update name of a row'),
+    ('update public.datapoint set label = label where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update label of a row'),
+    ('update public.datapoint set about = about where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update about of a row'),
+    ('update public.datapoint set factor_type = factor_type where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update factor_type of a row'),
+    ('update public.datapoint set value_type = value_type where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update value_type of a row'),
+    ('update public.datapoint set options = options where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update options of a row'),
+    ('update public.datapoint set question = question where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'update question of a row'),
+    ('delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows|23001|23503)$', 'delete a row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -40,65 +40,98 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.datapoint_source default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.datapoint_source default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.datapoint_source default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.datapoint_source default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.datapoint_source (source_id, datapoint_id, name, key_mapping_json) values (''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''xc'', ''["x"]'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.datapoint_source (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.datapoint_source (id, source_id, datapoint_id, name, key_mapping_json) values (gen_random_uuid(), ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''["x"]'')'), '^(23503)$', 'owner: datapoint_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.datapoint_source (id, source_id, datapoint_id, name, key_mapping_json) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''xc'', ''["x"]'')'), '^(23503)$', 'owner: source_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.datapoint_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.datapoint_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.datapoint_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.datapoint_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.datapoint_source (source_id, datapoint_id, name, key_mapping_json) values (''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''xc'', ''["x"]'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.datapoint_source (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.datapoint_source (id, source_id, datapoint_id, name, key_mapping_json) values (gen_random_uuid(), ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''["x"]'')', '^(23503)$', 'datapoint_id points nowhere'),
+    ('insert into public.datapoint_source (id, source_id, datapoint_id, name, key_mapping_json) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''xc'', ''["x"]'')', '^(23503)$', 'source_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.datapoint_source (id, source_id, datapoint_id, name, key_mapping_json) values ('46b78dd0-36fa-490c-8cc7-a0b0d8b1200f', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '1320a35d-6137-4906-8a79-2b0a6bf88900', 'xa', '["x"]');
-select matches(pg_temp.attempt('anon', '', 'select id from public.datapoint_source'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.datapoint_source set id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.datapoint_source'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select datapoint_id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select cardinality of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(0 rows)$', 'outsider: select confidence of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select datapoint_id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select cardinality of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'admin: select confidence of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'admin: update id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'admin: delete a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select datapoint_id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select cardinality of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'member: select confidence of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'member: update id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'member: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select source_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select datapoint_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select name of a row');
-select matches(pg_temp.attempt('service_role', '', 'select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select cardinality of a row');
-select matches(pg_temp.attempt('service_role', '', 'select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: select confidence of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set source_id = source_id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update source_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set datapoint_id = datapoint_id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update datapoint_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set name = name where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set key_mapping_json = key_mapping_json where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set path = path where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set cardinality = cardinality where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update cardinality of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint_source set confidence = confidence where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: update confidence of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f'''), '^(1 rows)$', 'service_role: delete a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.datapoint_source', '^(42501)$', 'select id of a row'),
+    ('update public.datapoint_source set id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'update id of every row'),
+    ('delete from public.datapoint_source', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select id of a row'),
+    ('select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select source_id of a row'),
+    ('select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select datapoint_id of a row'),
+    ('select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select path of a row'),
+    ('select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select cardinality of a row'),
+    ('select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(0 rows)$', 'select confidence of a row'),
+    ('update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select source_id of a row'),
+    ('select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select datapoint_id of a row'),
+    ('select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select path of a row'),
+    ('select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select cardinality of a row'),
+    ('select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select confidence of a row'),
+    ('update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select source_id of a row'),
+    ('select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select datapoint_id of a row'),
+    ('select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select path of a row'),
+    ('select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select cardinality of a row'),
+    ('select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select confidence of a row'),
+    ('update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select source_id of a row'),
+    ('select datapoint_id from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select datapoint_id of a row'),
+    ('select name from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select path of a row'),
+    ('select cardinality from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select cardinality of a row'),
+    ('select confidence from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'select confidence of a row'),
+    ('update public.datapoint_source set id = id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(42501)$', 'update id of a row'),
+    ('update public.datapoint_source set source_id = source_id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update source_id of a row'),
+    ('update public.datapoint_source set datapoint_id = datapoint_id where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update datapoint_id of a row'),
+    ('update public.datapoint_source set name = name where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update name of a row'),
+    ('update public.datapoint_source set key_mapping_json = key_mapping_json where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update key_mapping_json of a row'),
+    ('update public.datapoint_source set path = path where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update path of a row'),
+    ('update public.datapoint_source set cardinality = cardinality where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update cardinality of a row'),
+    ('update public.datapoint_source set confidence = confidence where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'update confidence of a row'),
+    ('delete from public.datapoint_source where id = ''46b78dd0-36fa-490c-8cc7-a0b0d8b1200f''', '^(1 rows)$', 'delete a row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -37,27 +37,57 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into etl_api.etl_log default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into etl_api.etl_log default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into etl_api.etl_log default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into etl_api.etl_log default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into etl_api.etl_log default values'), '^(42501)$', 'service_role: insert a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into etl_api.etl_log default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into etl_api.etl_log default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into etl_api.etl_log default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into etl_api.etl_log default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into etl_api.etl_log default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
 insert into etl_api.etl_log (id, severity, function_name, message, sqlstate) values ('4b4d5114-4d2b-4be6-8759-ae67e85c9fce', 'info', 'xa', 'xa', '22023');
-select matches(pg_temp.attempt('anon', '', 'select id from etl_api.etl_log'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from etl_api.etl_log'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from etl_api.etl_log'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from etl_api.etl_log'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from etl_api.etl_log'), '^(42501)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce'''), '^(42501)$', 'admin: update id of every row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from etl_api.etl_log'), '^(42501)$', 'admin: delete every row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from etl_api.etl_log'), '^(42501)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce'''), '^(42501)$', 'member: update id of every row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from etl_api.etl_log'), '^(42501)$', 'member: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from etl_api.etl_log'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from etl_api.etl_log'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from etl_api.etl_log', '^(42501)$', 'select id of a row'),
+    ('update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce''', '^(42501)$', 'update id of every row'),
+    ('delete from etl_api.etl_log', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from etl_api.etl_log', '^(42501)$', 'select id of a row'),
+    ('update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce''', '^(42501)$', 'update id of every row'),
+    ('delete from etl_api.etl_log', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from etl_api.etl_log', '^(42501)$', 'select id of a row'),
+    ('update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce''', '^(42501)$', 'update id of every row'),
+    ('delete from etl_api.etl_log', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from etl_api.etl_log', '^(42501)$', 'select id of a row'),
+    ('update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce''', '^(42501)$', 'update id of every row'),
+    ('delete from etl_api.etl_log', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from etl_api.etl_log', '^(42501)$', 'select id of a row'),
+    ('update etl_api.etl_log set id = ''4b4d5114-4d2b-4be6-8759-ae67e85c9fce''', '^(42501)$', 'update id of every row'),
+    ('delete from etl_api.etl_log', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -41,221 +41,263 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.factor default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.factor default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.factor (id) values (default)'), '^(42501)$', 'outsider: insert with id');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.factor (description) values (default)'), '^(42501)$', 'outsider: insert with description');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.factor (created_at) values (default)'), '^(42501)$', 'outsider: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(1 rows)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (id) values (default)'), '^(42501)$', 'admin: insert with id');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (description) values (default)'), '^(42501)$', 'admin: insert with description');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (created_at) values (default)'), '^(42501)$', 'admin: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.factor (id) values (default)'), '^(42501)$', 'member: insert with id');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.factor (description) values (default)'), '^(42501)$', 'member: insert with description');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.factor (created_at) values (default)'), '^(42501)$', 'member: insert with created_at');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.factor (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(23503)$', 'owner: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(23502|23514|23503)$', 'admin: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(23502|23514|23503)$', 'service_role: activity_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', false, ''equals'')'), '^(23503)$', 'owner: datapoint_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')'), '^(23503)$', 'owner: org_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.factor default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.factor default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.factor (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.factor (description) values (default)', '^(42501)$', 'insert with description'),
+    ('insert into public.factor (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.factor (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.factor (description) values (default)', '^(42501)$', 'insert with description'),
+    ('insert into public.factor (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.factor (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.factor (description) values (default)', '^(42501)$', 'insert with description'),
+    ('insert into public.factor (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.factor (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(23502|23514|23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.factor (org_id, activity_id, datapoint_id, is_guardrail, operator) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''835a25ab-a00c-4b0b-877d-f9be2bac9ec4'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(23502|23514|23503)$', 'activity_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', false, ''equals'')', '^(23503)$', 'datapoint_id points nowhere'),
+    ('insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''a617e5e3-8c3a-4137-80a1-9b1b799a70ef'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', false, ''equals'')', '^(23503)$', 'org_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values ('b6c1f18a-7d3c-4866-87b7-5334acbb494f', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'a617e5e3-8c3a-4137-80a1-9b1b799a70ef', '1320a35d-6137-4906-8a79-2b0a6bf88900', false, 'equals');
 insert into public.factor (id, org_id, activity_id, datapoint_id, is_guardrail, operator) values ('10bff719-de9b-496c-8519-4688e22b5636', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', '835a25ab-a00c-4b0b-877d-f9be2bac9ec4', '1320a35d-6137-4906-8a79-2b0a6bf88900', false, 'equals');
-select matches(pg_temp.attempt('anon', '', 'select id from public.factor'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.factor'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.factor set id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.factor'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'outsider: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'outsider: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: update position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: update position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'outsider: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'outsider: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'outsider: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'outsider: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'admin: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'admin: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: update position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: update position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'admin: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'admin: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'admin: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'admin: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'member: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'member: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update activity_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update operator of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update operator of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update operands of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update operands of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: update position of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: update position of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'member: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'member: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'member: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'member: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(0 rows)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(0 rows)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select activity_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select operator of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select operator of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select operands of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select operands of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select position of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select position of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select description of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select description of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(42501)$', 'service_role: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(42501)$', 'service_role: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update activity_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update activity_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update is_guardrail of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update is_guardrail of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update operator of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update operator of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update operands of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update operands of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update when_unknown of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update when_unknown of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update position of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update position of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update description of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update description of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f'''), '^(1 rows)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636'''), '^(1 rows)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.factor', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.factor', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.factor set id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update id of every row'),
+    ('delete from public.factor', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select is_guardrail of a row of the own tenant'),
+    ('select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select is_guardrail of a row of another tenant'),
+    ('select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select operator of a row of the own tenant'),
+    ('select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operator of a row of another tenant'),
+    ('select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select operands of a row of the own tenant'),
+    ('select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operands of a row of another tenant'),
+    ('select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select when_unknown of a row of the own tenant'),
+    ('select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select when_unknown of a row of another tenant'),
+    ('select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select position of a row of the own tenant'),
+    ('select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select position of a row of another tenant'),
+    ('select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update activity_id of a row of the own tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update activity_id of a row of another tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update datapoint_id of a row of the own tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update datapoint_id of a row of another tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update is_guardrail of a row of the own tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update is_guardrail of a row of another tenant'),
+    ('update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update operator of a row of the own tenant'),
+    ('update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operator of a row of another tenant'),
+    ('update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update operands of a row of the own tenant'),
+    ('update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operands of a row of another tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update when_unknown of a row of the own tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update when_unknown of a row of another tenant'),
+    ('update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update position of a row of the own tenant'),
+    ('update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update position of a row of another tenant'),
+    ('update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update description of a row of the own tenant'),
+    ('update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update description of a row of another tenant'),
+    ('update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select is_guardrail of a row of the own tenant'),
+    ('select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select is_guardrail of a row of another tenant'),
+    ('select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operator of a row of the own tenant'),
+    ('select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operator of a row of another tenant'),
+    ('select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operands of a row of the own tenant'),
+    ('select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operands of a row of another tenant'),
+    ('select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select when_unknown of a row of the own tenant'),
+    ('select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select when_unknown of a row of another tenant'),
+    ('select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select position of a row of the own tenant'),
+    ('select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select position of a row of another tenant'),
+    ('select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update activity_id of a row of the own tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update activity_id of a row of another tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update datapoint_id of a row of the own tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update datapoint_id of a row of another tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update is_guardrail of a row of the own tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update is_guardrail of a row of another tenant'),
+    ('update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update operator of a row of the own tenant'),
+    ('update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operator of a row of another tenant'),
+    ('update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update operands of a row of the own tenant'),
+    ('update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operands of a row of another tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update when_unknown of a row of the own tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update when_unknown of a row of another tenant'),
+    ('update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update position of a row of the own tenant'),
+    ('update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update position of a row of another tenant'),
+    ('update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update description of a row of the own tenant'),
+    ('update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update description of a row of another tenant'),
+    ('update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select activity_id of a row of another tenant'),
+    ('select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select is_guardrail of a row of the own tenant'),
+    ('select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select is_guardrail of a row of another tenant'),
+    ('select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operator of a row of the own tenant'),
+    ('select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operator of a row of another tenant'),
+    ('select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operands of a row of the own tenant'),
+    ('select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select operands of a row of another tenant'),
+    ('select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select when_unknown of a row of the own tenant'),
+    ('select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select when_unknown of a row of another tenant'),
+    ('select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select position of a row of the own tenant'),
+    ('select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select position of a row of another tenant'),
+    ('select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update activity_id of a row of the own tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update activity_id of a row of another tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update datapoint_id of a row of the own tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update datapoint_id of a row of another tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update is_guardrail of a row of the own tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update is_guardrail of a row of another tenant'),
+    ('update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update operator of a row of the own tenant'),
+    ('update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operator of a row of another tenant'),
+    ('update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update operands of a row of the own tenant'),
+    ('update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update operands of a row of another tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update when_unknown of a row of the own tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update when_unknown of a row of another tenant'),
+    ('update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'update position of a row of the own tenant'),
+    ('update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'update position of a row of another tenant'),
+    ('update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update description of a row of the own tenant'),
+    ('update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update description of a row of another tenant'),
+    ('update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select activity_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select activity_id of a row of the own tenant'),
+    ('select activity_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select activity_id of a row of another tenant'),
+    ('select datapoint_id from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select is_guardrail from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select is_guardrail of a row of the own tenant'),
+    ('select is_guardrail from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select is_guardrail of a row of another tenant'),
+    ('select operator from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operator of a row of the own tenant'),
+    ('select operator from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select operator of a row of another tenant'),
+    ('select operands from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select operands of a row of the own tenant'),
+    ('select operands from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select operands of a row of another tenant'),
+    ('select when_unknown from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select when_unknown of a row of the own tenant'),
+    ('select when_unknown from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select when_unknown of a row of another tenant'),
+    ('select "position" from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select position of a row of the own tenant'),
+    ('select "position" from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select position of a row of another tenant'),
+    ('select description from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select description of a row of another tenant'),
+    ('select created_at from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.factor set id = id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.factor set id = id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.factor set org_id = org_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.factor set org_id = org_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update activity_id of a row of the own tenant'),
+    ('update public.factor set activity_id = activity_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update activity_id of a row of another tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update datapoint_id of a row of the own tenant'),
+    ('update public.factor set datapoint_id = datapoint_id where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update datapoint_id of a row of another tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update is_guardrail of a row of the own tenant'),
+    ('update public.factor set is_guardrail = is_guardrail where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update is_guardrail of a row of another tenant'),
+    ('update public.factor set operator = operator where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update operator of a row of the own tenant'),
+    ('update public.factor set operator = operator where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update operator of a row of another tenant'),
+    ('update public.factor set operands = operands where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update operands of a row of the own tenant'),
+    ('update public.factor set operands = operands where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update operands of a row of another tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update when_unknown of a row of the own tenant'),
+    ('update public.factor set when_unknown = when_unknown where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update when_unknown of a row of another tenant'),
+    ('update public.factor set "position" = "position" where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update position of a row of the own tenant'),
+    ('update public.factor set "position" = "position" where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update position of a row of another tenant'),
+    ('update public.factor set description = description where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update description of a row of the own tenant'),
+    ('update public.factor set description = description where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update description of a row of another tenant'),
+    ('update public.factor set created_at = created_at where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'update created_at of a row of the own tenant'),
+    ('update public.factor set created_at = created_at where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'update created_at of a row of another tenant'),
+    ('delete from public.factor where id = ''b6c1f18a-7d3c-4866-87b7-5334acbb494f''', '^(1 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.factor where id = ''10bff719-de9b-496c-8519-4688e22b5636''', '^(1 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

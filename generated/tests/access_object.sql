@@ -38,113 +38,146 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.object default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.object default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.object default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.object default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.object default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.object default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.object default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.object default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object (org_id, object_type_id, external_key) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object (org_id, object_type_id, external_key) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.object (id, org_id, object_type_id, external_key) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')'), '^(23503)$', 'owner: object_type_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.object (id, org_id, object_type_id, external_key) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')'), '^(23503)$', 'owner: org_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.object default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.object default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.object default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.object default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.object default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.object default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.object default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.object default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.object (org_id, object_type_id, external_key) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.object (org_id, object_type_id, external_key) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.object (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.object (id, org_id, object_type_id, external_key) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')', '^(23503)$', 'object_type_id points nowhere'),
+    ('insert into public.object (id, org_id, object_type_id, external_key) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'')', '^(23503)$', 'org_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.object (id, org_id, object_type_id, external_key) values ('41b8bbea-58a3-4976-8118-af3801564441', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa');
 insert into public.object (id, org_id, object_type_id, external_key) values ('a73c9fd0-ddb6-4f15-85cd-e0f264f19199', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xb');
-select matches(pg_temp.attempt('anon', '', 'select id from public.object'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.object'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.object set id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.object'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select external_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select external_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select normalised_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select normalised_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(0 rows)$', 'outsider: select seen_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'outsider: select seen_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select external_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select external_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select normalised_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select normalised_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'admin: select seen_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'admin: select seen_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select external_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select external_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select normalised_name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select normalised_name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'member: select seen_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(0 rows)$', 'member: select seen_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select object_type_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select object_type_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select external_key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select external_key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select normalised_name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select normalised_name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select raw of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(1 rows)$', 'service_role: select seen_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(1 rows)$', 'service_role: select seen_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'''), '^(42501)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.object', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.object', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.object set id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'update id of every row'),
+    ('delete from public.object', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select external_key of a row of the own tenant'),
+    ('select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select external_key of a row of another tenant'),
+    ('select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select normalised_name of a row of the own tenant'),
+    ('select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select normalised_name of a row of another tenant'),
+    ('select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(0 rows)$', 'select seen_at of a row of the own tenant'),
+    ('select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select seen_at of a row of another tenant'),
+    ('update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select external_key of a row of the own tenant'),
+    ('select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select external_key of a row of another tenant'),
+    ('select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select normalised_name of a row of the own tenant'),
+    ('select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select normalised_name of a row of another tenant'),
+    ('select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select seen_at of a row of the own tenant'),
+    ('select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select seen_at of a row of another tenant'),
+    ('update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select external_key of a row of the own tenant'),
+    ('select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select external_key of a row of another tenant'),
+    ('select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select normalised_name of a row of the own tenant'),
+    ('select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select normalised_name of a row of another tenant'),
+    ('select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select seen_at of a row of the own tenant'),
+    ('select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(0 rows)$', 'select seen_at of a row of another tenant'),
+    ('update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_type_id from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select object_type_id of a row of the own tenant'),
+    ('select object_type_id from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select object_type_id of a row of another tenant'),
+    ('select external_key from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select external_key of a row of the own tenant'),
+    ('select external_key from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select external_key of a row of another tenant'),
+    ('select name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select name of a row of another tenant'),
+    ('select normalised_name from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select normalised_name of a row of the own tenant'),
+    ('select normalised_name from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select normalised_name of a row of another tenant'),
+    ('select raw from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select raw of a row of another tenant'),
+    ('select created_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('select seen_at from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(1 rows)$', 'select seen_at of a row of the own tenant'),
+    ('select seen_at from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(1 rows)$', 'select seen_at of a row of another tenant'),
+    ('update public.object set id = id where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.object set id = id where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.object where id = ''41b8bbea-58a3-4976-8118-af3801564441''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.object where id = ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

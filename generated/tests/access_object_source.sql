@@ -39,75 +39,108 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.object_source default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.object_source default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.object_source default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.object_source default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object_source (source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object_source (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.object_source (id, source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (gen_random_uuid(), ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')'), '^(23503)$', 'owner: object_type_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.object_source (id, source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')'), '^(23503)$', 'owner: source_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.object_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.object_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.object_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.object_source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.object_source (source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.object_source (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.object_source (id, source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (gen_random_uuid(), ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')', '^(23503)$', 'object_type_id points nowhere'),
+    ('insert into public.object_source (id, source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''f74755cc-f311-4eb2-8735-eaa57b257fef'', ''xc'', ''["*"]'', ''["id"]'', ''["id"]'')', '^(23503)$', 'source_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.object_source (id, source_id, object_type_id, name, key_mapping_json, external_key_mapping_json, name_mapping_json) values ('2696f14e-3b33-4d7d-8c1b-66c4ac03b906', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', '["*"]', '["id"]', '["id"]');
-select matches(pg_temp.attempt('anon', '', 'select id from public.object_source'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.object_source set id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.object_source'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select external_key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select external_key_path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select name_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(0 rows)$', 'outsider: select name_path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select external_key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select external_key_path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select name_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'admin: select name_path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'admin: update id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'admin: delete a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select source_id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select object_type_id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select external_key_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select external_key_path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select name_mapping_json of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'member: select name_path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'member: update id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'member: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select source_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select object_type_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select name of a row');
-select matches(pg_temp.attempt('service_role', '', 'select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select external_key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select external_key_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select name_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: select name_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set source_id = source_id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update source_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set object_type_id = object_type_id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update object_type_id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set name = name where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set key_mapping_json = key_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set path = path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set external_key_mapping_json = external_key_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update external_key_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set external_key_path = external_key_path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update external_key_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set name_mapping_json = name_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update name_mapping_json of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_source set name_path = name_path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: update name_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906'''), '^(1 rows)$', 'service_role: delete a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.object_source', '^(42501)$', 'select id of a row'),
+    ('update public.object_source set id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'update id of every row'),
+    ('delete from public.object_source', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select id of a row'),
+    ('select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select source_id of a row'),
+    ('select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select object_type_id of a row'),
+    ('select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select path of a row'),
+    ('select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select external_key_mapping_json of a row'),
+    ('select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select external_key_path of a row'),
+    ('select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select name_mapping_json of a row'),
+    ('select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(0 rows)$', 'select name_path of a row'),
+    ('update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select source_id of a row'),
+    ('select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select path of a row'),
+    ('select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_mapping_json of a row'),
+    ('select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_path of a row'),
+    ('select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_mapping_json of a row'),
+    ('select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_path of a row'),
+    ('update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select source_id of a row'),
+    ('select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select path of a row'),
+    ('select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_mapping_json of a row'),
+    ('select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_path of a row'),
+    ('select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_mapping_json of a row'),
+    ('select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_path of a row'),
+    ('update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select id of a row'),
+    ('select source_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select source_id of a row'),
+    ('select object_type_id from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name of a row'),
+    ('select key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select key_mapping_json of a row'),
+    ('select path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select path of a row'),
+    ('select external_key_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_mapping_json of a row'),
+    ('select external_key_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select external_key_path of a row'),
+    ('select name_mapping_json from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_mapping_json of a row'),
+    ('select name_path from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'select name_path of a row'),
+    ('update public.object_source set id = id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(42501)$', 'update id of a row'),
+    ('update public.object_source set source_id = source_id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update source_id of a row'),
+    ('update public.object_source set object_type_id = object_type_id where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update object_type_id of a row'),
+    ('update public.object_source set name = name where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update name of a row'),
+    ('update public.object_source set key_mapping_json = key_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update key_mapping_json of a row'),
+    ('update public.object_source set path = path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update path of a row'),
+    ('update public.object_source set external_key_mapping_json = external_key_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update external_key_mapping_json of a row'),
+    ('update public.object_source set external_key_path = external_key_path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update external_key_path of a row'),
+    ('update public.object_source set name_mapping_json = name_mapping_json where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update name_mapping_json of a row'),
+    ('update public.object_source set name_path = name_path where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'update name_path of a row'),
+    ('delete from public.object_source where id = ''2696f14e-3b33-4d7d-8c1b-66c4ac03b906''', '^(1 rows)$', 'delete a row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

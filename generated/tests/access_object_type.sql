@@ -37,43 +37,73 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.object_type default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.object_type default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.object_type default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.object_type default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object_type (name, label) values (''xc'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object_type (id) values (default)'), '^(42501)$', 'service_role: insert with id');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.object_type (name, label) values (''xc'', ''xc'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.object_type (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
 insert into public.object_type (id, name, label) values ('f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa');
-select matches(pg_temp.attempt('anon', '', 'select id from public.object_type'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.object_type'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(0 rows)$', 'outsider: select name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(0 rows)$', 'outsider: select label of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(0 rows)$', 'outsider: select about of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'admin: select name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'admin: select label of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'admin: select about of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'admin: update id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'admin: delete a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'member: select name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'member: select label of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'member: select about of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'member: update id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'member: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: select name of a row');
-select matches(pg_temp.attempt('service_role', '', 'select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: select label of a row');
-select matches(pg_temp.attempt('service_role', '', 'select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: select about of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_type set name = name where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: update name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_type set label = label where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: update label of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_type set about = about where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'service_role: update about of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows|23001|23503)$', 'service_role: delete a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.object_type', '^(42501)$', 'select id of a row'),
+    ('update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.object_type', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(0 rows)$', 'select id of a row'),
+    ('select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(0 rows)$', 'select name of a row'),
+    ('select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(0 rows)$', 'select label of a row'),
+    ('select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(0 rows)$', 'select about of a row'),
+    ('update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select about of a row'),
+    ('update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select about of a row'),
+    ('update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select about of a row'),
+    ('update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of a row'),
+    ('update public.object_type set name = name where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'update name of a row'),
+    ('update public.object_type set label = label where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'update label of a row'),
+    ('update public.object_type set about = about where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'update about of a row'),
+    ('delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows|23001|23503)$', 'delete a row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

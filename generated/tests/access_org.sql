@@ -37,94 +37,124 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.org default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.org default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.org default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.org default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.org default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.org default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.org default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.org default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org (name, slug) values (''xc'', gen_random_uuid()::text)'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org (name, slug) values (''xc'', gen_random_uuid()::text)'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org (created_at) values (default)'), '^(42501)$', 'service_role: insert with created_at');
-select matches(pg_temp.attempt('anon', '', 'select id from public.org'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.org'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.org set id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.org'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'outsider: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'outsider: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'outsider: select slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'outsider: select slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'outsider: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'outsider: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'outsider: update slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'outsider: update slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'outsider: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'outsider: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'admin: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'admin: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'admin: select slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'admin: select slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'admin: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'admin: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'admin: update slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'admin: update slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'admin: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'admin: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'member: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'member: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'member: select slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'member: select slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(0 rows)$', 'member: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(0 rows)$', 'member: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'member: update slug of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'member: update slug of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'member: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'member: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: select name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: select name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: select slug of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: select slug of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: update name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: update name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows)$', 'service_role: update slug of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows)$', 'service_role: update slug of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(42501)$', 'service_role: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(42501)$', 'service_role: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.org default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.org default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.org default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.org default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.org (name, slug) values (''xc'', gen_random_uuid()::text)', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.org (name, slug) values (''xc'', gen_random_uuid()::text)', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.org (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.org (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.org', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.org', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.org set id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update id of every row'),
+    ('delete from public.org', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'select slug of a row of the own tenant'),
+    ('select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select slug of a row of another tenant'),
+    ('select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update slug of a row of the own tenant'),
+    ('update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update slug of a row of another tenant'),
+    ('update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select slug of a row of the own tenant'),
+    ('select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select slug of a row of another tenant'),
+    ('select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update slug of a row of the own tenant'),
+    ('update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update slug of a row of another tenant'),
+    ('update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select slug of a row of the own tenant'),
+    ('select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select slug of a row of another tenant'),
+    ('select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update slug of a row of the own tenant'),
+    ('update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update slug of a row of another tenant'),
+    ('update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'select name of a row of another tenant'),
+    ('select slug from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select slug of a row of the own tenant'),
+    ('select slug from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'select slug of a row of another tenant'),
+    ('select created_at from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org set id = id where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org set id = id where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.org set name = name where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.org set name = name where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'update name of a row of another tenant'),
+    ('update public.org set slug = slug where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows)$', 'update slug of a row of the own tenant'),
+    ('update public.org set slug = slug where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows)$', 'update slug of a row of another tenant'),
+    ('update public.org set created_at = created_at where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.org set created_at = created_at where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.org where id = ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9''', '^(1 rows|23001|23503)$', 'delete a row of the own tenant'),
+    ('delete from public.org where id = ''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9''', '^(1 rows|23001|23503)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

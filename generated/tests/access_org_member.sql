@@ -37,92 +37,125 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.org_member default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.org_member default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.org_member default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.org_member default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.org_member default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.org_member default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.org_member default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.org_member default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org_member (org_id, user_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org_member (org_id, user_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org_member (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.org_member (created_at) values (default)'), '^(42501)$', 'service_role: insert with created_at');
-select matches(pg_temp.attempt('', '', 'insert into public.org_member (id, org_id, user_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.org_member (id, org_id, user_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')'), '^(23503)$', 'owner: user_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.org_member default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.org_member (org_id, user_id) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.org_member (org_id, user_id) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.org_member (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.org_member (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.org_member (id, org_id, user_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.org_member (id, org_id, user_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')', '^(23503)$', 'user_id points nowhere')
+) as attempts (statement, expected, what);
 insert into auth.users (id) values ('0bfcce26-5c56-4a57-8527-6e6b559f4171') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('e4c07981-6c0d-4ba4-8d71-ddd0558f21c9', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '0bfcce26-5c56-4a57-8527-6e6b559f4171');
 insert into auth.users (id) values ('fe28c8b5-7f8b-41d0-80d1-f8d01b6e6234') on conflict do nothing;
 insert into public.org_member (id, org_id, user_id) values ('1c620273-69c1-4256-81d6-7414e0336c26', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'fe28c8b5-7f8b-41d0-80d1-f8d01b6e6234');
-select matches(pg_temp.attempt('anon', '', 'select id from public.org_member'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.org_member'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.org_member set id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.org_member'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(0 rows)$', 'outsider: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'outsider: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(0 rows)$', 'outsider: select role of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'outsider: select role of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'admin: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'admin: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'admin: select role of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'admin: select role of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'member: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'member: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'member: select role of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'member: select role of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: select role of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: select role of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set org_id = org_id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'service_role: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set org_id = org_id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'service_role: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set user_id = user_id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'service_role: update user_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set user_id = user_id where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'service_role: update user_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set role = role where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: update role of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set role = role where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: update role of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set created_at = created_at where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(42501)$', 'service_role: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.org_member set created_at = created_at where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(42501)$', 'service_role: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9'''), '^(1 rows)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26'''), '^(1 rows)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.org_member', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.org_member', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.org_member set id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update id of every row'),
+    ('delete from public.org_member', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(0 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(0 rows)$', 'select role of a row of the own tenant'),
+    ('select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select role of a row of another tenant'),
+    ('select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select role of a row of the own tenant'),
+    ('select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select role of a row of another tenant'),
+    ('select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select role of a row of the own tenant'),
+    ('select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select role of a row of another tenant'),
+    ('select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select user_id from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'select user_id of a row of another tenant'),
+    ('select role from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select role of a row of the own tenant'),
+    ('select role from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'select role of a row of another tenant'),
+    ('select created_at from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.org_member set id = id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.org_member set id = id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.org_member set org_id = org_id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.org_member set org_id = org_id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.org_member set user_id = user_id where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update user_id of a row of the own tenant'),
+    ('update public.org_member set user_id = user_id where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update user_id of a row of another tenant'),
+    ('update public.org_member set role = role where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'update role of a row of the own tenant'),
+    ('update public.org_member set role = role where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'update role of a row of another tenant'),
+    ('update public.org_member set created_at = created_at where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.org_member set created_at = created_at where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.org_member where id = ''e4c07981-6c0d-4ba4-8d71-ddd0558f21c9''', '^(1 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.org_member where id = ''1c620273-69c1-4256-81d6-7414e0336c26''', '^(1 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -47,176 +47,209 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.run_queue default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.run_queue default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.run_queue default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.run_queue default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.run_queue default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.run_queue default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.run_queue default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.run_queue default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.run_queue default values'), '^(42501)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.run_queue default values'), '^(42501)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('', '', 'insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''fbccb064-04c3-473c-84ae-af602e5c9d3a'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'')'), '^(23503)$', 'owner: activity_request_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.run_queue (id, org_id, activity_request_id, source_id, object_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'')'), '^(23503)$', 'owner: object_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.run_queue (id, org_id, activity_request_id, source_id, run_request_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''55184e11-d6f4-4d22-8475-00060b8091fd'')'), '^(23503)$', 'owner: run_request_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')'), '^(23503)$', 'owner: source_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_queue default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''fbccb064-04c3-473c-84ae-af602e5c9d3a'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'')', '^(23503)$', 'activity_request_id points at another tenant''s row'),
+    ('insert into public.run_queue (id, org_id, activity_request_id, source_id, object_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'')', '^(23503)$', 'object_id points at another tenant''s row'),
+    ('insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'')', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.run_queue (id, org_id, activity_request_id, source_id, run_request_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''55184e11-d6f4-4d22-8475-00060b8091fd'')', '^(23503)$', 'run_request_id points at another tenant''s row'),
+    ('insert into public.run_queue (id, org_id, activity_request_id, source_id) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')', '^(23503)$', 'source_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.run_queue (id, org_id, activity_request_id, source_id) values ('2d0e04f6-4736-4b8e-8c98-53b63f8f2d23', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5');
 insert into public.run_queue (id, org_id, activity_request_id, source_id) values ('37e0660c-79c2-4464-8ea3-bebcda0344cc', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'fbccb064-04c3-473c-84ae-af602e5c9d3a', '673013bd-c114-41ce-8c39-cc63a4d9a6c5');
-select matches(pg_temp.attempt('anon', '', 'select id from public.run_queue'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.run_queue'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.run_queue set id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.run_queue'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.run_queue_status'), '^(42501)$', 'anon: select through run_queue_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select factor_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select factor_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select variables of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select variables of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.run_queue_status'), '^(0 rows)$', 'outsider: select through run_queue_status');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select factor_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select factor_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select variables of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select variables of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select 1 from public.run_queue_status'), '^(1 rows)$', 'admin: select through run_queue_status');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select factor_ids of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select factor_ids of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select variables of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select variables of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select result of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select result of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select errors of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select 1 from public.run_queue_status'), '^(1 rows)$', 'member: select through run_queue_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select state of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select state of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select datapoint_ids of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select datapoint_ids of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select factor_ids of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select factor_ids of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select variables of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select variables of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select result of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select result of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select errors of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select errors of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc'''), '^(42501)$', 'service_role: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.run_queue_status'), '^(2 rows)$', 'service_role: select through run_queue_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.run_queue', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_queue', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.run_queue set id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'update id of every row'),
+    ('delete from public.run_queue', '^(42501)$', 'delete every row'),
+    ('select 1 from public.run_queue_status', '^(42501)$', 'select through run_queue_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select factor_ids of a row of the own tenant'),
+    ('select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select factor_ids of a row of another tenant'),
+    ('select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select variables of a row of the own tenant'),
+    ('select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select variables of a row of another tenant'),
+    ('select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_queue_status', '^(0 rows)$', 'select through run_queue_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select factor_ids of a row of the own tenant'),
+    ('select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select factor_ids of a row of another tenant'),
+    ('select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select variables of a row of the own tenant'),
+    ('select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select variables of a row of another tenant'),
+    ('select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_queue_status', '^(1 rows)$', 'select through run_queue_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select factor_ids of a row of the own tenant'),
+    ('select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select factor_ids of a row of another tenant'),
+    ('select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select variables of a row of the own tenant'),
+    ('select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select variables of a row of another tenant'),
+    ('select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select errors of a row of another tenant'),
+    ('select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_queue_status', '^(1 rows)$', 'select through run_queue_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select source_id of a row of another tenant'),
+    ('select object_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select datapoint_ids of a row of the own tenant'),
+    ('select datapoint_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select datapoint_ids of a row of another tenant'),
+    ('select factor_ids from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select factor_ids of a row of the own tenant'),
+    ('select factor_ids from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select factor_ids of a row of another tenant'),
+    ('select variables from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select variables of a row of the own tenant'),
+    ('select variables from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select variables of a row of another tenant'),
+    ('select run_request_id from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select result from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select result of a row of the own tenant'),
+    ('select result from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select result of a row of another tenant'),
+    ('select errors from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select errors of a row of the own tenant'),
+    ('select errors from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select errors of a row of another tenant'),
+    ('select created_at from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_queue set id = id where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_queue set id = id where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_queue where id = ''2d0e04f6-4736-4b8e-8c98-53b63f8f2d23''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_queue where id = ''37e0660c-79c2-4464-8ea3-bebcda0344cc''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_queue_status', '^(2 rows)$', 'select through run_queue_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

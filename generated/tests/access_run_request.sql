@@ -43,254 +43,287 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.run_request default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.run_request default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.run_request default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.run_request default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.run_request default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.run_request default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.run_request default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.run_request default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.run_request default values'), '^(42501)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.run_request default values'), '^(42501)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('', '', 'insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''fbccb064-04c3-473c-84ae-af602e5c9d3a'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''00000000-0000-4000-8000-000000000003'', 200)'), '^(23503)$', 'owner: activity_request_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''00000000-0000-4000-8000-000000000003'', 200)'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''00000000-0000-4000-8000-000000000003'', 200)'), '^(23503)$', 'owner: source_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.run_request default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''fbccb064-04c3-473c-84ae-af602e5c9d3a'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''00000000-0000-4000-8000-000000000003'', 200)', '^(23503)$', 'activity_request_id points at another tenant''s row'),
+    ('insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'', ''00000000-0000-4000-8000-000000000003'', 200)', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''3a2df23c-c5e2-49c9-8757-5fb793320a20'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''00000000-0000-4000-8000-000000000003'', 200)', '^(23503)$', 'source_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values ('c2f27141-8d8a-476a-8e58-f4818f14dd5d', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '3a2df23c-c5e2-49c9-8757-5fb793320a20', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000001', 200);
 insert into public.run_request (id, org_id, activity_request_id, source_id, idempotency_key, response_status) values ('55184e11-d6f4-4d22-8475-00060b8091fd', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'fbccb064-04c3-473c-84ae-af602e5c9d3a', '673013bd-c114-41ce-8c39-cc63a4d9a6c5', '00000000-0000-4000-8000-000000000002', 200);
-select matches(pg_temp.attempt('anon', '', 'select id from public.run_request'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.run_request'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.run_request set id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.run_request'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.run_request_status'), '^(42501)$', 'anon: select through run_request_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select max_objects of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select max_objects of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select external_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select external_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select status_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select status_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select delivery_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select delivery_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select remote_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select remote_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select polls of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select polls of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select next_poll_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select next_poll_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select deadline of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select deadline of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select response_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select response_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select response of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select response of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select response_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select response_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select lease_holder of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select lease_holder of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select lease_until of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select lease_until of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select retry_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select retry_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select error of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select error of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.run_request_status'), '^(0 rows)$', 'outsider: select through run_request_status');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select max_objects of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select max_objects of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select external_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select external_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select status_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select status_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select delivery_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select delivery_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select remote_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select remote_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select polls of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select polls of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select next_poll_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select next_poll_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select deadline of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select deadline of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select response_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select response_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select response of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select response of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select response_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select response_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select lease_holder of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select lease_holder of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select lease_until of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select lease_until of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select retry_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select retry_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select error of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select error of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select 1 from public.run_request_status'), '^(1 rows)$', 'admin: select through run_request_status');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select state of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select state of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select max_objects of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select max_objects of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select external_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select external_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select status_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select status_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select delivery_request of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select delivery_request of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select remote_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select remote_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select polls of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select polls of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select next_poll_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select next_poll_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select deadline of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select deadline of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select response_status of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select response_status of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select response of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select response of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select response_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select response_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select lease_holder of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select lease_holder of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select lease_until of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select lease_until of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select retry_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select retry_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select error of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select error of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select 1 from public.run_request_status'), '^(1 rows)$', 'member: select through run_request_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select state of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select state of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select state_substate of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select state_substate of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select state_since of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select state_since of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select attempt of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select attempt of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select activity_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select activity_request_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select max_objects of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select max_objects of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select request of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select request of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select external_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select external_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select idempotency_key of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select idempotency_key of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select status_request of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select status_request of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select delivery_request of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select delivery_request of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select remote_status of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select remote_status of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select polls of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select polls of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select next_poll_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select next_poll_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select deadline of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select deadline of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select response_status of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select response_status of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select response of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select response of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select response_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select response_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select lease_holder of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select lease_holder of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select lease_until of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select lease_until of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select retry_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select retry_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select error of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select error of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd'''), '^(42501)$', 'service_role: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.run_request_status'), '^(2 rows)$', 'service_role: select through run_request_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.run_request', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_request', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.run_request set id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'update id of every row'),
+    ('delete from public.run_request', '^(42501)$', 'delete every row'),
+    ('select 1 from public.run_request_status', '^(42501)$', 'select through run_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select max_objects of a row of the own tenant'),
+    ('select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select max_objects of a row of another tenant'),
+    ('select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select request of a row of the own tenant'),
+    ('select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select request of a row of another tenant'),
+    ('select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select external_id of a row of the own tenant'),
+    ('select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select external_id of a row of another tenant'),
+    ('select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select status_request of a row of the own tenant'),
+    ('select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select status_request of a row of another tenant'),
+    ('select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select delivery_request of a row of the own tenant'),
+    ('select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select delivery_request of a row of another tenant'),
+    ('select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select remote_status of a row of the own tenant'),
+    ('select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select remote_status of a row of another tenant'),
+    ('select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select polls of a row of the own tenant'),
+    ('select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select polls of a row of another tenant'),
+    ('select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select next_poll_at of a row of the own tenant'),
+    ('select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select next_poll_at of a row of another tenant'),
+    ('select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select deadline of a row of the own tenant'),
+    ('select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select deadline of a row of another tenant'),
+    ('select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select response_status of a row of the own tenant'),
+    ('select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_status of a row of another tenant'),
+    ('select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select response of a row of the own tenant'),
+    ('select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response of a row of another tenant'),
+    ('select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select response_at of a row of the own tenant'),
+    ('select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_at of a row of another tenant'),
+    ('select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select lease_holder of a row of the own tenant'),
+    ('select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_holder of a row of another tenant'),
+    ('select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select lease_until of a row of the own tenant'),
+    ('select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_until of a row of another tenant'),
+    ('select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select retry_at of a row of the own tenant'),
+    ('select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select retry_at of a row of another tenant'),
+    ('select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select error of a row of the own tenant'),
+    ('select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select error of a row of another tenant'),
+    ('select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_request_status', '^(0 rows)$', 'select through run_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select max_objects of a row of the own tenant'),
+    ('select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select max_objects of a row of another tenant'),
+    ('select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select request of a row of the own tenant'),
+    ('select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select request of a row of another tenant'),
+    ('select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select external_id of a row of the own tenant'),
+    ('select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select external_id of a row of another tenant'),
+    ('select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select status_request of a row of the own tenant'),
+    ('select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select status_request of a row of another tenant'),
+    ('select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select delivery_request of a row of the own tenant'),
+    ('select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select delivery_request of a row of another tenant'),
+    ('select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select remote_status of a row of the own tenant'),
+    ('select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select remote_status of a row of another tenant'),
+    ('select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select polls of a row of the own tenant'),
+    ('select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select polls of a row of another tenant'),
+    ('select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select next_poll_at of a row of the own tenant'),
+    ('select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select next_poll_at of a row of another tenant'),
+    ('select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select deadline of a row of the own tenant'),
+    ('select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select deadline of a row of another tenant'),
+    ('select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_status of a row of the own tenant'),
+    ('select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_status of a row of another tenant'),
+    ('select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response of a row of the own tenant'),
+    ('select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response of a row of another tenant'),
+    ('select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_at of a row of the own tenant'),
+    ('select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_at of a row of another tenant'),
+    ('select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_holder of a row of the own tenant'),
+    ('select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_holder of a row of another tenant'),
+    ('select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_until of a row of the own tenant'),
+    ('select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_until of a row of another tenant'),
+    ('select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select retry_at of a row of the own tenant'),
+    ('select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select retry_at of a row of another tenant'),
+    ('select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select error of a row of the own tenant'),
+    ('select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select error of a row of another tenant'),
+    ('select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_request_status', '^(1 rows)$', 'select through run_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select max_objects of a row of the own tenant'),
+    ('select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select max_objects of a row of another tenant'),
+    ('select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select request of a row of the own tenant'),
+    ('select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select request of a row of another tenant'),
+    ('select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select external_id of a row of the own tenant'),
+    ('select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select external_id of a row of another tenant'),
+    ('select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select status_request of a row of the own tenant'),
+    ('select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select status_request of a row of another tenant'),
+    ('select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select delivery_request of a row of the own tenant'),
+    ('select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select delivery_request of a row of another tenant'),
+    ('select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select remote_status of a row of the own tenant'),
+    ('select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select remote_status of a row of another tenant'),
+    ('select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select polls of a row of the own tenant'),
+    ('select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select polls of a row of another tenant'),
+    ('select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select next_poll_at of a row of the own tenant'),
+    ('select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select next_poll_at of a row of another tenant'),
+    ('select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select deadline of a row of the own tenant'),
+    ('select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select deadline of a row of another tenant'),
+    ('select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_status of a row of the own tenant'),
+    ('select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_status of a row of another tenant'),
+    ('select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response of a row of the own tenant'),
+    ('select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response of a row of another tenant'),
+    ('select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_at of a row of the own tenant'),
+    ('select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select response_at of a row of another tenant'),
+    ('select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_holder of a row of the own tenant'),
+    ('select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_holder of a row of another tenant'),
+    ('select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_until of a row of the own tenant'),
+    ('select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select lease_until of a row of another tenant'),
+    ('select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select retry_at of a row of the own tenant'),
+    ('select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select retry_at of a row of another tenant'),
+    ('select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select error of a row of the own tenant'),
+    ('select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select error of a row of another tenant'),
+    ('select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_request_status', '^(1 rows)$', 'select through run_request_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select state from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state of a row of the own tenant'),
+    ('select state from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select state of a row of another tenant'),
+    ('select state_substate from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_substate of a row of the own tenant'),
+    ('select state_substate from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select state_substate of a row of another tenant'),
+    ('select state_since from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select state_since of a row of the own tenant'),
+    ('select state_since from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select state_since of a row of another tenant'),
+    ('select attempt from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select attempt of a row of the own tenant'),
+    ('select attempt from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select attempt of a row of another tenant'),
+    ('select activity_request_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select activity_request_id of a row of the own tenant'),
+    ('select activity_request_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select activity_request_id of a row of another tenant'),
+    ('select source_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select source_id of a row of another tenant'),
+    ('select max_objects from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select max_objects of a row of the own tenant'),
+    ('select max_objects from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select max_objects of a row of another tenant'),
+    ('select request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select request of a row of the own tenant'),
+    ('select request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select request of a row of another tenant'),
+    ('select external_id from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select external_id of a row of the own tenant'),
+    ('select external_id from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select external_id of a row of another tenant'),
+    ('select idempotency_key from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select idempotency_key of a row of the own tenant'),
+    ('select idempotency_key from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select idempotency_key of a row of another tenant'),
+    ('select status_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select status_request of a row of the own tenant'),
+    ('select status_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select status_request of a row of another tenant'),
+    ('select delivery_request from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select delivery_request of a row of the own tenant'),
+    ('select delivery_request from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select delivery_request of a row of another tenant'),
+    ('select remote_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select remote_status of a row of the own tenant'),
+    ('select remote_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select remote_status of a row of another tenant'),
+    ('select polls from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select polls of a row of the own tenant'),
+    ('select polls from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select polls of a row of another tenant'),
+    ('select next_poll_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select next_poll_at of a row of the own tenant'),
+    ('select next_poll_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select next_poll_at of a row of another tenant'),
+    ('select deadline from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select deadline of a row of the own tenant'),
+    ('select deadline from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select deadline of a row of another tenant'),
+    ('select response_status from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_status of a row of the own tenant'),
+    ('select response_status from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select response_status of a row of another tenant'),
+    ('select response from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response of a row of the own tenant'),
+    ('select response from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select response of a row of another tenant'),
+    ('select response_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select response_at of a row of the own tenant'),
+    ('select response_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select response_at of a row of another tenant'),
+    ('select lease_holder from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_holder of a row of the own tenant'),
+    ('select lease_holder from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select lease_holder of a row of another tenant'),
+    ('select lease_until from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select lease_until of a row of the own tenant'),
+    ('select lease_until from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select lease_until of a row of another tenant'),
+    ('select retry_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select retry_at of a row of the own tenant'),
+    ('select retry_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select retry_at of a row of another tenant'),
+    ('select error from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select error of a row of the own tenant'),
+    ('select error from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select error of a row of another tenant'),
+    ('select created_at from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.run_request set id = id where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.run_request set id = id where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.run_request where id = ''c2f27141-8d8a-476a-8e58-f4818f14dd5d''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.run_request where id = ''55184e11-d6f4-4d22-8475-00060b8091fd''', '^(42501)$', 'delete a row of another tenant'),
+    ('select 1 from public.run_request_status', '^(2 rows)$', 'select through run_request_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

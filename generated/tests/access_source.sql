@@ -37,133 +37,163 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.source default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.source default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.source default values'), '^(42501)$', 'admin: insert a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.source default values'), '^(42501)$', 'member: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.source (name, base_url, run_request_template, external_id_path, status_path, records_path) values (''xc'', ''https://api.example.com'', ''{"n": 3}'', ''["id"]'', ''["id"]'', ''["id"]'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.source (id) values (default)'), '^(42501)$', 'service_role: insert with id');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.source default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.source (name, base_url, run_request_template, external_id_path, status_path, records_path) values (''xc'', ''https://api.example.com'', ''{"n": 3}'', ''["id"]'', ''["id"]'', ''["id"]'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.source (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
 insert into public.source (id, name, base_url, run_request_template, external_id_path, status_path, records_path) values ('673013bd-c114-41ce-8c39-cc63a4d9a6c5', 'xa', 'https://api.example.com', '{}', '["id"]', '["id"]', '["id"]');
-select matches(pg_temp.attempt('anon', '', 'select id from public.source'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.source set id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.source'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select about of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select enabled of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select base_url of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select activity_types of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select required_variables of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select run_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select status_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select delivery_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select external_id_path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select status_path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select status_map of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select records_path of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select poll_interval of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select request_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select run_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select max_objects of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select max_concurrent_runs of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select rate_limit of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select rate_period of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(0 rows)$', 'outsider: select secret_name of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select about of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select enabled of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select base_url of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select activity_types of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select required_variables of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select run_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select status_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select delivery_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select external_id_path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select status_path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select status_map of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select records_path of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select poll_interval of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select request_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select run_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select max_objects of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select max_concurrent_runs of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select rate_limit of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select rate_period of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'admin: select secret_name of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'admin: update id of a row');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'admin: delete a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select about of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select enabled of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select base_url of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select activity_types of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select required_variables of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select run_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select status_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select delivery_request_template of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select external_id_path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select status_path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select status_map of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select records_path of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select poll_interval of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select request_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select run_timeout of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select max_objects of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select max_concurrent_runs of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select rate_limit of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select rate_period of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'member: select secret_name of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'member: update id of a row');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'member: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select name of a row');
-select matches(pg_temp.attempt('service_role', '', 'select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select about of a row');
-select matches(pg_temp.attempt('service_role', '', 'select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select enabled of a row');
-select matches(pg_temp.attempt('service_role', '', 'select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select base_url of a row');
-select matches(pg_temp.attempt('service_role', '', 'select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select activity_types of a row');
-select matches(pg_temp.attempt('service_role', '', 'select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select required_variables of a row');
-select matches(pg_temp.attempt('service_role', '', 'select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select run_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select status_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select delivery_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select external_id_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select status_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select status_map of a row');
-select matches(pg_temp.attempt('service_role', '', 'select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select records_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select poll_interval of a row');
-select matches(pg_temp.attempt('service_role', '', 'select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select request_timeout of a row');
-select matches(pg_temp.attempt('service_role', '', 'select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select run_timeout of a row');
-select matches(pg_temp.attempt('service_role', '', 'select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select max_objects of a row');
-select matches(pg_temp.attempt('service_role', '', 'select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select max_concurrent_runs of a row');
-select matches(pg_temp.attempt('service_role', '', 'select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select rate_limit of a row');
-select matches(pg_temp.attempt('service_role', '', 'select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select rate_period of a row');
-select matches(pg_temp.attempt('service_role', '', 'select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: select secret_name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set name = name where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update name of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set about = about where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update about of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set enabled = enabled where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update enabled of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set base_url = base_url where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update base_url of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set activity_types = activity_types where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update activity_types of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set required_variables = required_variables where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update required_variables of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set run_request_template = run_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update run_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set status_request_template = status_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update status_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set delivery_request_template = delivery_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update delivery_request_template of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set external_id_path = external_id_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update external_id_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set status_path = status_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update status_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set status_map = status_map where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update status_map of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set records_path = records_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update records_path of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set poll_interval = poll_interval where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update poll_interval of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set request_timeout = request_timeout where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update request_timeout of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set run_timeout = run_timeout where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update run_timeout of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set max_objects = max_objects where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update max_objects of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set max_concurrent_runs = max_concurrent_runs where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update max_concurrent_runs of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set rate_limit = rate_limit where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update rate_limit of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set rate_period = rate_period where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update rate_period of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.source set secret_name = secret_name where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows)$', 'service_role: update secret_name of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5'''), '^(1 rows|23001|23503)$', 'service_role: delete a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.source', '^(42501)$', 'select id of a row'),
+    ('update public.source set id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'update id of every row'),
+    ('delete from public.source', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select id of a row'),
+    ('select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select name of a row'),
+    ('select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select about of a row'),
+    ('select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select enabled of a row'),
+    ('select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select base_url of a row'),
+    ('select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select activity_types of a row'),
+    ('select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select required_variables of a row'),
+    ('select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select run_request_template of a row'),
+    ('select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select status_request_template of a row'),
+    ('select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select delivery_request_template of a row'),
+    ('select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select external_id_path of a row'),
+    ('select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select status_path of a row'),
+    ('select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select status_map of a row'),
+    ('select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select records_path of a row'),
+    ('select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select poll_interval of a row'),
+    ('select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select request_timeout of a row'),
+    ('select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select run_timeout of a row'),
+    ('select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select max_objects of a row'),
+    ('select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select max_concurrent_runs of a row'),
+    ('select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select rate_limit of a row'),
+    ('select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select rate_period of a row'),
+    ('select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(0 rows)$', 'select secret_name of a row'),
+    ('update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'update id of a row'),
+    ('delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select name of a row'),
+    ('select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select about of a row'),
+    ('select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select enabled of a row'),
+    ('select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select base_url of a row'),
+    ('select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select activity_types of a row'),
+    ('select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select required_variables of a row'),
+    ('select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_request_template of a row'),
+    ('select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_request_template of a row'),
+    ('select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select delivery_request_template of a row'),
+    ('select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select external_id_path of a row'),
+    ('select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_path of a row'),
+    ('select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_map of a row'),
+    ('select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select records_path of a row'),
+    ('select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select poll_interval of a row'),
+    ('select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select request_timeout of a row'),
+    ('select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_timeout of a row'),
+    ('select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_objects of a row'),
+    ('select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_concurrent_runs of a row'),
+    ('select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_limit of a row'),
+    ('select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_period of a row'),
+    ('select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select secret_name of a row'),
+    ('update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'update id of a row'),
+    ('delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select name of a row'),
+    ('select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select about of a row'),
+    ('select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select enabled of a row'),
+    ('select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select base_url of a row'),
+    ('select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select activity_types of a row'),
+    ('select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select required_variables of a row'),
+    ('select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_request_template of a row'),
+    ('select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_request_template of a row'),
+    ('select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select delivery_request_template of a row'),
+    ('select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select external_id_path of a row'),
+    ('select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_path of a row'),
+    ('select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_map of a row'),
+    ('select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select records_path of a row'),
+    ('select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select poll_interval of a row'),
+    ('select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select request_timeout of a row'),
+    ('select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_timeout of a row'),
+    ('select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_objects of a row'),
+    ('select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_concurrent_runs of a row'),
+    ('select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_limit of a row'),
+    ('select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_period of a row'),
+    ('select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select secret_name of a row'),
+    ('update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'update id of a row'),
+    ('delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select name of a row'),
+    ('select about from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select about of a row'),
+    ('select enabled from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select enabled of a row'),
+    ('select base_url from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select base_url of a row'),
+    ('select activity_types from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select activity_types of a row'),
+    ('select required_variables from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select required_variables of a row'),
+    ('select run_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_request_template of a row'),
+    ('select status_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_request_template of a row'),
+    ('select delivery_request_template from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select delivery_request_template of a row'),
+    ('select external_id_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select external_id_path of a row'),
+    ('select status_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_path of a row'),
+    ('select status_map from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select status_map of a row'),
+    ('select records_path from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select records_path of a row'),
+    ('select poll_interval from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select poll_interval of a row'),
+    ('select request_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select request_timeout of a row'),
+    ('select run_timeout from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select run_timeout of a row'),
+    ('select max_objects from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_objects of a row'),
+    ('select max_concurrent_runs from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select max_concurrent_runs of a row'),
+    ('select rate_limit from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_limit of a row'),
+    ('select rate_period from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select rate_period of a row'),
+    ('select secret_name from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'select secret_name of a row'),
+    ('update public.source set id = id where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(42501)$', 'update id of a row'),
+    ('update public.source set name = name where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update name of a row'),
+    ('update public.source set about = about where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update about of a row'),
+    ('update public.source set enabled = enabled where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update enabled of a row'),
+    ('update public.source set base_url = base_url where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update base_url of a row'),
+    ('update public.source set activity_types = activity_types where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update activity_types of a row'),
+    ('update public.source set required_variables = required_variables where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update required_variables of a row'),
+    ('update public.source set run_request_template = run_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update run_request_template of a row'),
+    ('update public.source set status_request_template = status_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update status_request_template of a row'),
+    ('update public.source set delivery_request_template = delivery_request_template where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update delivery_request_template of a row'),
+    ('update public.source set external_id_path = external_id_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update external_id_path of a row'),
+    ('update public.source set status_path = status_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update status_path of a row'),
+    ('update public.source set status_map = status_map where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update status_map of a row'),
+    ('update public.source set records_path = records_path where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update records_path of a row'),
+    ('update public.source set poll_interval = poll_interval where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update poll_interval of a row'),
+    ('update public.source set request_timeout = request_timeout where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update request_timeout of a row'),
+    ('update public.source set run_timeout = run_timeout where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update run_timeout of a row'),
+    ('update public.source set max_objects = max_objects where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update max_objects of a row'),
+    ('update public.source set max_concurrent_runs = max_concurrent_runs where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update max_concurrent_runs of a row'),
+    ('update public.source set rate_limit = rate_limit where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update rate_limit of a row'),
+    ('update public.source set rate_period = rate_period where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update rate_period of a row'),
+    ('update public.source set secret_name = secret_name where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows)$', 'update secret_name of a row'),
+    ('delete from public.source where id = ''673013bd-c114-41ce-8c39-cc63a4d9a6c5''', '^(1 rows|23001|23503)$', 'delete a row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

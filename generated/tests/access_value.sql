@@ -48,126 +48,171 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.value default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.value default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.value default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.value default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.value default values'), '^(42501)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.value default values'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.value default values'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.value default values'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.value (org_id, object_id, datapoint_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.value (org_id, object_id, datapoint_id, raw) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.value (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''{"n": 3}'')'), '^(23503)$', 'owner: datapoint_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')'), '^(23503)$', 'owner: object_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.value (org_id, object_id, datapoint_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')'), '^(23502|23514|23503)$', 'service_role: object_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')'), '^(23503)$', 'owner: org_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.value (id, org_id, object_id, datapoint_id, run_request_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''55184e11-d6f4-4d22-8475-00060b8091fd'', ''{"n": 3}'')'), '^(23503)$', 'owner: run_request_id points at another tenant''s row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.value (org_id, object_id, datapoint_id, run_request_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''55184e11-d6f4-4d22-8475-00060b8091fd'', ''{"n": 3}'')'), '^(23502|23514|23503)$', 'service_role: run_request_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into public.value (id, org_id, object_id, datapoint_id, source_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''{"n": 3}'')'), '^(23503)$', 'owner: source_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.value default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.value default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.value default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.value default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.value default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.value default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.value default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.value default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.value (org_id, object_id, datapoint_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.value (org_id, object_id, datapoint_id, raw) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.value (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''{"n": 3}'')', '^(23503)$', 'datapoint_id points nowhere'),
+    ('insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')', '^(23503)$', 'object_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.value (org_id, object_id, datapoint_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''a73c9fd0-ddb6-4f15-85cd-e0f264f19199'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')', '^(23502|23514|23503)$', 'object_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.value (id, org_id, object_id, datapoint_id, raw) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''{"n": 3}'')', '^(23503)$', 'org_id points nowhere'),
+    ('insert into public.value (id, org_id, object_id, datapoint_id, run_request_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''55184e11-d6f4-4d22-8475-00060b8091fd'', ''{"n": 3}'')', '^(23503)$', 'run_request_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.value (org_id, object_id, datapoint_id, run_request_id, raw) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''55184e11-d6f4-4d22-8475-00060b8091fd'', ''{"n": 3}'')', '^(23502|23514|23503)$', 'run_request_id points at another tenant''s row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.value (id, org_id, object_id, datapoint_id, source_id, raw) values (gen_random_uuid(), ''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''41b8bbea-58a3-4976-8118-af3801564441'', ''1320a35d-6137-4906-8a79-2b0a6bf88900'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''{"n": 3}'')', '^(23503)$', 'source_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.value (id, org_id, object_id, datapoint_id, raw) values ('d99d2b6c-cfe3-4c2e-8890-478d23e3ea80', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', '41b8bbea-58a3-4976-8118-af3801564441', '1320a35d-6137-4906-8a79-2b0a6bf88900', '{}');
 insert into public.value (id, org_id, object_id, datapoint_id, raw) values ('31b02d39-cdaa-4d0e-8a3f-fb995fac7968', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'a73c9fd0-ddb6-4f15-85cd-e0f264f19199', '1320a35d-6137-4906-8a79-2b0a6bf88900', '{"n": 2}');
-select matches(pg_temp.attempt('anon', '', 'select id from public.value'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.value'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.value set id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.value'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select collected_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select collected_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select confidence of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select confidence of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(0 rows)$', 'outsider: select normalised of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'outsider: select normalised of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select collected_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select collected_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select confidence of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select confidence of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'admin: select normalised of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'admin: select normalised of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select collected_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select collected_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select confidence of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select confidence of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select raw of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'member: select normalised of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(0 rows)$', 'member: select normalised of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select object_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select object_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select datapoint_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select datapoint_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select source_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select source_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select run_request_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select run_request_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select collected_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select collected_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select confidence of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select confidence of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select raw of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select raw of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(1 rows)$', 'service_role: select normalised of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(1 rows)$', 'service_role: select normalised of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968'''), '^(42501)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.value', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.value', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.value set id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'update id of every row'),
+    ('delete from public.value', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select collected_at of a row of the own tenant'),
+    ('select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select collected_at of a row of another tenant'),
+    ('select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select confidence of a row of the own tenant'),
+    ('select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select confidence of a row of another tenant'),
+    ('select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(0 rows)$', 'select normalised of a row of the own tenant'),
+    ('select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select normalised of a row of another tenant'),
+    ('update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select collected_at of a row of the own tenant'),
+    ('select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select collected_at of a row of another tenant'),
+    ('select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select confidence of a row of the own tenant'),
+    ('select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select confidence of a row of another tenant'),
+    ('select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select normalised of a row of the own tenant'),
+    ('select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select normalised of a row of another tenant'),
+    ('update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select source_id of a row of another tenant'),
+    ('select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select collected_at of a row of the own tenant'),
+    ('select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select collected_at of a row of another tenant'),
+    ('select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select confidence of a row of the own tenant'),
+    ('select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select confidence of a row of another tenant'),
+    ('select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select raw of a row of another tenant'),
+    ('select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select normalised of a row of the own tenant'),
+    ('select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(0 rows)$', 'select normalised of a row of another tenant'),
+    ('update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select object_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select object_id of a row of the own tenant'),
+    ('select object_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select object_id of a row of another tenant'),
+    ('select datapoint_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select datapoint_id of a row of the own tenant'),
+    ('select datapoint_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select datapoint_id of a row of another tenant'),
+    ('select source_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select source_id of a row of the own tenant'),
+    ('select source_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select source_id of a row of another tenant'),
+    ('select run_request_id from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select run_request_id of a row of the own tenant'),
+    ('select run_request_id from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select run_request_id of a row of another tenant'),
+    ('select collected_at from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select collected_at of a row of the own tenant'),
+    ('select collected_at from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select collected_at of a row of another tenant'),
+    ('select confidence from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select confidence of a row of the own tenant'),
+    ('select confidence from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select confidence of a row of another tenant'),
+    ('select raw from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select raw of a row of the own tenant'),
+    ('select raw from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select raw of a row of another tenant'),
+    ('select normalised from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(1 rows)$', 'select normalised of a row of the own tenant'),
+    ('select normalised from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(1 rows)$', 'select normalised of a row of another tenant'),
+    ('update public.value set id = id where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.value set id = id where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.value where id = ''d99d2b6c-cfe3-4c2e-8890-478d23e3ea80''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.value where id = ''31b02d39-cdaa-4d0e-8a3f-fb995fac7968''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -37,150 +37,183 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.workflow default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.workflow default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.workflow (id) values (default)'), '^(42501)$', 'outsider: insert with id');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.workflow (created_at) values (default)'), '^(42501)$', 'outsider: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')'), '^(1 rows)$', 'admin: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')'), '^(42501)$', 'admin: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow (id) values (default)'), '^(42501)$', 'admin: insert with id');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'insert into public.workflow (created_at) values (default)'), '^(42501)$', 'admin: insert with created_at');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')'), '^(42501)$', 'member: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')'), '^(42501)$', 'member: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow (id) values (default)'), '^(42501)$', 'member: insert with id');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'insert into public.workflow (created_at) values (default)'), '^(42501)$', 'member: insert with created_at');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.workflow (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.workflow (id, org_id, name) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')'), '^(23503)$', 'owner: org_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.workflow default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.workflow default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.workflow (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.workflow (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.workflow (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.workflow (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.workflow (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.workflow (created_at) values (default)', '^(42501)$', 'insert with created_at')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.workflow (org_id, name) values (''cfca75e3-aae1-42da-8ec3-d942f4ad36e9'', ''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.workflow (org_id, name) values (''fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9'', ''xc'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.workflow (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.workflow (id, org_id, name) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')', '^(23503)$', 'org_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.workflow (id, org_id, name) values ('c3e200b5-5a6d-44eb-8a1f-0d8b4364d457', 'cfca75e3-aae1-42da-8ec3-d942f4ad36e9', 'xa');
 insert into public.workflow (id, org_id, name) values ('e7a570fa-dd7c-43d4-8936-5168e0646884', 'fdb37d7f-fe52-48fd-8ebc-d4ae4ae503c9', 'xb');
-select matches(pg_temp.attempt('anon', '', 'select id from public.workflow'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.workflow'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.workflow set id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.workflow'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'outsider: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'outsider: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: update failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: update failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: update enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: update enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'outsider: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'outsider: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'admin: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'admin: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'admin: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'admin: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: update failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: update failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'admin: update enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: update enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'admin: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'admin: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows|23001|23503)$', 'admin: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', 'delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'admin: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'member: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'member: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'member: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'member: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'member: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'member: update name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: update name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'member: update description of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: update description of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'member: update failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: update failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'member: update enabled of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: update enabled of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'member: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'member: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(0 rows)$', 'member: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', 'delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(0 rows)$', 'member: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select description of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select description of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select enabled of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select enabled of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: select created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: select created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(42501)$', 'service_role: update org_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(42501)$', 'service_role: update org_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: update name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: update name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: update description of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: update description of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: update failure_policy of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: update failure_policy of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: update enabled of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: update enabled of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows)$', 'service_role: update created_at of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows)$', 'service_role: update created_at of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884'''), '^(1 rows|23001|23503)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.workflow', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.workflow', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.workflow set id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update id of every row'),
+    ('delete from public.workflow', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select failure_policy of a row of the own tenant'),
+    ('select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select failure_policy of a row of another tenant'),
+    ('select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select enabled of a row of the own tenant'),
+    ('select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select enabled of a row of another tenant'),
+    ('select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update description of a row of the own tenant'),
+    ('update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update description of a row of another tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update failure_policy of a row of the own tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update failure_policy of a row of another tenant'),
+    ('update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update enabled of a row of the own tenant'),
+    ('update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update enabled of a row of another tenant'),
+    ('update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '180904e5-4622-4538-895f-17dc5dcbb2d3', statement), expected, 'admin: ' || what)
+from (values
+    ('select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select failure_policy of a row of the own tenant'),
+    ('select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select failure_policy of a row of another tenant'),
+    ('select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select enabled of a row of the own tenant'),
+    ('select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select enabled of a row of another tenant'),
+    ('select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update description of a row of the own tenant'),
+    ('update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update description of a row of another tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update failure_policy of a row of the own tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update failure_policy of a row of another tenant'),
+    ('update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update enabled of a row of the own tenant'),
+    ('update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update enabled of a row of another tenant'),
+    ('update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows|23001|23503)$', 'delete a row of the own tenant'),
+    ('delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '0f147e6a-bb79-4a8a-8dcb-fa94172f8722', statement), expected, 'member: ' || what)
+from (values
+    ('select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select org_id of a row of another tenant'),
+    ('select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select description of a row of another tenant'),
+    ('select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select failure_policy of a row of the own tenant'),
+    ('select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select failure_policy of a row of another tenant'),
+    ('select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select enabled of a row of the own tenant'),
+    ('select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select enabled of a row of another tenant'),
+    ('select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update name of a row of the own tenant'),
+    ('update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update name of a row of another tenant'),
+    ('update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update description of a row of the own tenant'),
+    ('update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update description of a row of another tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update failure_policy of a row of the own tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update failure_policy of a row of another tenant'),
+    ('update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'update enabled of a row of the own tenant'),
+    ('update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'update enabled of a row of another tenant'),
+    ('update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update created_at of a row of the own tenant'),
+    ('update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update created_at of a row of another tenant'),
+    ('delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select org_id from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select org_id of a row of the own tenant'),
+    ('select org_id from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select org_id of a row of another tenant'),
+    ('select name from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select name of a row of another tenant'),
+    ('select description from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select description of a row of the own tenant'),
+    ('select description from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select description of a row of another tenant'),
+    ('select failure_policy from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select failure_policy of a row of the own tenant'),
+    ('select failure_policy from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select failure_policy of a row of another tenant'),
+    ('select enabled from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select enabled of a row of the own tenant'),
+    ('select enabled from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select enabled of a row of another tenant'),
+    ('select created_at from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'select created_at of a row of the own tenant'),
+    ('select created_at from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'select created_at of a row of another tenant'),
+    ('update public.workflow set id = id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.workflow set id = id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.workflow set org_id = org_id where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(42501)$', 'update org_id of a row of the own tenant'),
+    ('update public.workflow set org_id = org_id where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(42501)$', 'update org_id of a row of another tenant'),
+    ('update public.workflow set name = name where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update name of a row of the own tenant'),
+    ('update public.workflow set name = name where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'update name of a row of another tenant'),
+    ('update public.workflow set description = description where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update description of a row of the own tenant'),
+    ('update public.workflow set description = description where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'update description of a row of another tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update failure_policy of a row of the own tenant'),
+    ('update public.workflow set failure_policy = failure_policy where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'update failure_policy of a row of another tenant'),
+    ('update public.workflow set enabled = enabled where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update enabled of a row of the own tenant'),
+    ('update public.workflow set enabled = enabled where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'update enabled of a row of another tenant'),
+    ('update public.workflow set created_at = created_at where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows)$', 'update created_at of a row of the own tenant'),
+    ('update public.workflow set created_at = created_at where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows)$', 'update created_at of a row of another tenant'),
+    ('delete from public.workflow where id = ''c3e200b5-5a6d-44eb-8a1f-0d8b4364d457''', '^(1 rows|23001|23503)$', 'delete a row of the own tenant'),
+    ('delete from public.workflow where id = ''e7a570fa-dd7c-43d4-8936-5168e0646884''', '^(1 rows|23001|23503)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -6,8 +6,10 @@ policies and keys. So a policy, grant or key that is lost or added shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from specc.analysis.access import COMMANDS
@@ -66,10 +68,20 @@ class Attempt(NamedTuple):
     what: str
     late: bool
 
-    def query(self) -> str:
-        """Return the test as a query."""
-        call = f"pg_temp.attempt({self.subject.arguments}, {lit(self.statement)})"
-        return f"select matches({call}, {lit(f'^({self.expected})$')}, {lit(f'{self.subject.title}: {self.what}')})"
+    def row(self) -> str:
+        """Return the attempt as a row of `_tried`."""
+        return f"({lit(self.statement)}, {lit(f'^({self.expected})$')}, {lit(self.what)})"
+
+
+def _tried(attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Yield the queries that make attempts, one for all of a subject that follow each other."""
+    for subject, some in groupby(attempts, key=attrgetter("subject")):
+        rows = ",\n    ".join(one.row() for one in some)
+        yield (
+            f"select matches(pg_temp.attempt({subject.arguments}, statement), expected,"
+            f" {lit(f'{subject.title}: ')} || what)\n"
+            f"from (values\n    {rows}\n) as attempts (statement, expected, what)"
+        )
 
 
 OWNER = Subject("owner", "", "", ())
@@ -101,8 +113,8 @@ class _Table:
 
     def text(self) -> str:
         attempts, catalogue = list(self._attempts()), self._catalogue()
-        early = [one.query() for one in attempts if not one.late]
-        late = [one.query() for one in attempts if one.late]
+        early = _tried(one for one in attempts if not one.late)
+        late = _tried(one for one in attempts if one.late)
         parts = [
             "begin",
             "set local search_path = extensions, public",

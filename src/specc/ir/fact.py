@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, ClassVar
 
 Identity = tuple[str, ...]
@@ -26,7 +28,7 @@ class Fact:
     def identity(self) -> Identity:
         """The class word and the values of the identifying fields."""
         kind: Any = type(self)
-        return (self.KIND, *[getattr(self, name) for name in _names(kind)])
+        return (self.KIND, *_named(kind)(self))
 
     @property
     def requires(self) -> tuple[Identity, ...]:
@@ -35,8 +37,11 @@ class Fact:
 
 
 @cache
-def _names(kind: type[Fact]) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))[: kind.NAMES]
+def _named(kind: type[Fact]) -> Callable[[Fact], tuple[str, ...]]:
+    """Return what gets the identifying fields of a fact of this class."""
+    names = [one.name for one in fields(kind)][: kind.NAMES]
+    # Of a single name it would return the bare value.
+    return attrgetter(*names) if len(names) > 1 else lambda fact: (getattr(fact, names[0]),)
 
 
 @cache

@@ -37,53 +37,83 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.club default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.club default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.club default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.club default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.club default values'), '^(42501)$', 'leader: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.club default values'), '^(42501)$', 'leader: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.club default values'), '^(42501)$', 'player: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.club default values'), '^(42501)$', 'player: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.club (name) values (''xc'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.club (name) values (''xc'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.club (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('anon', '', 'select id from public.club'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.club'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.club set id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.club'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(0 rows)$', 'outsider: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'outsider: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'leader: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'leader: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'leader: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'leader: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'leader: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'leader: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'leader: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'leader: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'player: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'player: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'player: select name of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(0 rows)$', 'player: select name of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'player: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'player: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'player: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'player: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(1 rows)$', 'service_role: select name of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(1 rows)$', 'service_role: select name of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9'''), '^(42501)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.club default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.club default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.club default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.club default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('insert into public.club default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.club default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('insert into public.club default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.club default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.club (name) values (''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.club (name) values (''xc'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.club (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.club', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.club', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.club set id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'update id of every row'),
+    ('delete from public.club', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(0 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(0 rows)$', 'select name of a row of another tenant'),
+    ('update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select name from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(1 rows)$', 'select name of a row of the own tenant'),
+    ('select name from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(1 rows)$', 'select name of a row of another tenant'),
+    ('update public.club set id = id where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.club set id = id where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.club where id = ''50b8db56-dd5d-40a2-8486-938535d8505e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.club where id = ''de5417b4-cc95-4791-8be6-8abd932fdbf9''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

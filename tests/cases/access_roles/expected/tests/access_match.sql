@@ -37,99 +37,132 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.match default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.match default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.match (id) values (default)'), '^(42501)$', 'outsider: insert with id');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')'), '^(1 rows)$', 'leader: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')'), '^(42501)$', 'leader: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.match (id) values (default)'), '^(42501)$', 'leader: insert with id');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')'), '^(42501)$', 'player: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')'), '^(42501)$', 'player: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.match (id) values (default)'), '^(42501)$', 'player: insert with id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.match (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.match (id, club_id, against) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')'), '^(23503)$', 'owner: club_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.match default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.match default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.match (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.match (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')', '^(42501)$', 'insert a row of another tenant'),
+    ('insert into public.match (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.match (club_id, against) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''xc'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.match (club_id, against) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''xc'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.match (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.match (id, club_id, against) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'')', '^(23503)$', 'club_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.match (id, club_id, against) values ('5521ca9c-3805-4d82-8e80-fae413906474', '50b8db56-dd5d-40a2-8486-938535d8505e', 'xa');
 insert into public.match (id, club_id, against) values ('9d2e27a7-d681-4f32-8442-a80d6e66bf39', 'de5417b4-cc95-4791-8be6-8abd932fdbf9', 'xb');
-select matches(pg_temp.attempt('anon', '', 'select id from public.match'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.match'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.match set id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.match'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: select against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: select against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: select score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: select score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'outsider: update club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'outsider: update club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'outsider: update against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'outsider: update against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: update score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: update score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: select against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: select against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: select score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: select score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'leader: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'leader: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'leader: update club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'leader: update club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'leader: update against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'leader: update against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: update score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: update score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'leader: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'leader: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'player: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'player: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'player: select against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: select against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'player: select score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: select score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'player: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'player: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'player: update club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'player: update club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'player: update against of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'player: update against of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'player: update score of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: update score of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(0 rows)$', 'player: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(0 rows)$', 'player: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: select against of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: select against of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: select score of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: select score of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(42501)$', 'service_role: update club_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(42501)$', 'service_role: update club_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: update against of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: update against of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: update score of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: update score of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474'''), '^(1 rows)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39'''), '^(1 rows)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.match', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.match', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.match set id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update id of every row'),
+    ('delete from public.match', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'select against of a row of the own tenant'),
+    ('select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select against of a row of another tenant'),
+    ('select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'select score of a row of the own tenant'),
+    ('select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select score of a row of another tenant'),
+    ('update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update club_id of a row of the own tenant'),
+    ('update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update club_id of a row of another tenant'),
+    ('update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update against of a row of the own tenant'),
+    ('update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update against of a row of another tenant'),
+    ('update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'update score of a row of the own tenant'),
+    ('update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'update score of a row of another tenant'),
+    ('delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select against of a row of the own tenant'),
+    ('select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select against of a row of another tenant'),
+    ('select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select score of a row of the own tenant'),
+    ('select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select score of a row of another tenant'),
+    ('update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update club_id of a row of the own tenant'),
+    ('update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update club_id of a row of another tenant'),
+    ('update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update against of a row of the own tenant'),
+    ('update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update against of a row of another tenant'),
+    ('update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'update score of a row of the own tenant'),
+    ('update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'update score of a row of another tenant'),
+    ('delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select against of a row of the own tenant'),
+    ('select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select against of a row of another tenant'),
+    ('select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select score of a row of the own tenant'),
+    ('select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'select score of a row of another tenant'),
+    ('update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update club_id of a row of the own tenant'),
+    ('update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update club_id of a row of another tenant'),
+    ('update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update against of a row of the own tenant'),
+    ('update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update against of a row of another tenant'),
+    ('update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'update score of a row of the own tenant'),
+    ('update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'update score of a row of another tenant'),
+    ('delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(0 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(0 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'select club_id of a row of another tenant'),
+    ('select against from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select against of a row of the own tenant'),
+    ('select against from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'select against of a row of another tenant'),
+    ('select score from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'select score of a row of the own tenant'),
+    ('select score from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'select score of a row of another tenant'),
+    ('update public.match set id = id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.match set id = id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update id of a row of another tenant'),
+    ('update public.match set club_id = club_id where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(42501)$', 'update club_id of a row of the own tenant'),
+    ('update public.match set club_id = club_id where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(42501)$', 'update club_id of a row of another tenant'),
+    ('update public.match set against = against where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'update against of a row of the own tenant'),
+    ('update public.match set against = against where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'update against of a row of another tenant'),
+    ('update public.match set score = score where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'update score of a row of the own tenant'),
+    ('update public.match set score = score where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'update score of a row of another tenant'),
+    ('delete from public.match where id = ''5521ca9c-3805-4d82-8e80-fae413906474''', '^(1 rows)$', 'delete a row of the own tenant'),
+    ('delete from public.match where id = ''9d2e27a7-d681-4f32-8442-a80d6e66bf39''', '^(1 rows)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -37,75 +37,108 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.membership default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.membership default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.membership default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.membership default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.membership default values'), '^(42501)$', 'leader: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.membership default values'), '^(42501)$', 'leader: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.membership default values'), '^(42501)$', 'player: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.membership default values'), '^(42501)$', 'player: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.membership (club_id, user_id) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(1 rows)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.membership (club_id, user_id) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(1 rows)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.membership (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('', '', 'insert into public.membership (id, club_id, user_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')'), '^(23503)$', 'owner: club_id points nowhere');
-select matches(pg_temp.attempt('', '', 'insert into public.membership (id, club_id, user_id) values (gen_random_uuid(), ''50b8db56-dd5d-40a2-8486-938535d8505e'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')'), '^(23503)$', 'owner: user_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.membership default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.membership (club_id, user_id) values (''50b8db56-dd5d-40a2-8486-938535d8505e'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(1 rows)$', 'insert a row of the own tenant'),
+    ('insert into public.membership (club_id, user_id) values (''de5417b4-cc95-4791-8be6-8abd932fdbf9'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(1 rows)$', 'insert a row of another tenant'),
+    ('insert into public.membership (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.membership (id, club_id, user_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''69c5d047-f6cf-4328-8f4f-b6f979ffd7c7'')', '^(23503)$', 'club_id points nowhere'),
+    ('insert into public.membership (id, club_id, user_id) values (gen_random_uuid(), ''50b8db56-dd5d-40a2-8486-938535d8505e'', ''20aeff04-94e8-48d1-88c7-04e1f488a589'')', '^(23503)$', 'user_id points nowhere')
+) as attempts (statement, expected, what);
 insert into auth.users (id) values ('0bfcce26-5c56-4a57-8527-6e6b559f4171') on conflict do nothing;
 insert into public.membership (id, club_id, user_id) values ('298cfc5c-8de7-48c0-80f4-d8d459693d6e', '50b8db56-dd5d-40a2-8486-938535d8505e', '0bfcce26-5c56-4a57-8527-6e6b559f4171');
 insert into auth.users (id) values ('fe28c8b5-7f8b-41d0-80d1-f8d01b6e6234') on conflict do nothing;
 insert into public.membership (id, club_id, user_id) values ('27e5ac4c-1119-41da-8bb6-5cf251b63efa', 'de5417b4-cc95-4791-8be6-8abd932fdbf9', 'fe28c8b5-7f8b-41d0-80d1-f8d01b6e6234');
-select matches(pg_temp.attempt('anon', '', 'select id from public.membership'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.membership'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.membership set id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.membership'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(0 rows)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(0 rows)$', 'outsider: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'outsider: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(0 rows)$', 'outsider: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'outsider: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(0 rows)$', 'outsider: select leads of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'outsider: select leads of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'outsider: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'outsider: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'outsider: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'outsider: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'leader: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'leader: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'leader: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'leader: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'leader: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'leader: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'leader: select leads of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'leader: select leads of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'leader: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'leader: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'leader: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'leader: delete a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'player: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'player: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'player: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'player: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'player: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'player: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'player: select leads of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(0 rows)$', 'player: select leads of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'player: update id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'player: update id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'player: delete a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'player: delete a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(1 rows)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'service_role: select club_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(1 rows)$', 'service_role: select club_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'service_role: select user_id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(1 rows)$', 'service_role: select user_id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(1 rows)$', 'service_role: select leads of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(1 rows)$', 'service_role: select leads of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'service_role: update id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'service_role: update id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e'''), '^(42501)$', 'service_role: delete a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa'''), '^(42501)$', 'service_role: delete a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.membership', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.membership', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.membership set id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'update id of every row'),
+    ('delete from public.membership', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(0 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(0 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(0 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(0 rows)$', 'select leads of a row of the own tenant'),
+    ('select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select leads of a row of another tenant'),
+    ('update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select leads of a row of the own tenant'),
+    ('select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select leads of a row of another tenant'),
+    ('update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select club_id of a row of another tenant'),
+    ('select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select user_id of a row of another tenant'),
+    ('select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select leads of a row of the own tenant'),
+    ('select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(0 rows)$', 'select leads of a row of another tenant'),
+    ('update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select id of a row of the own tenant'),
+    ('select id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(1 rows)$', 'select id of a row of another tenant'),
+    ('select club_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select club_id of a row of the own tenant'),
+    ('select club_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(1 rows)$', 'select club_id of a row of another tenant'),
+    ('select user_id from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select user_id of a row of the own tenant'),
+    ('select user_id from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(1 rows)$', 'select user_id of a row of another tenant'),
+    ('select leads from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(1 rows)$', 'select leads of a row of the own tenant'),
+    ('select leads from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(1 rows)$', 'select leads of a row of another tenant'),
+    ('update public.membership set id = id where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'update id of a row of the own tenant'),
+    ('update public.membership set id = id where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'update id of a row of another tenant'),
+    ('delete from public.membership where id = ''298cfc5c-8de7-48c0-80f4-d8d459693d6e''', '^(42501)$', 'delete a row of the own tenant'),
+    ('delete from public.membership where id = ''27e5ac4c-1119-41da-8bb6-5cf251b63efa''', '^(42501)$', 'delete a row of another tenant')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

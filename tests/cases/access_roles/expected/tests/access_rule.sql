@@ -37,32 +37,62 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.rule default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.rule default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'insert into public.rule default values'), '^(42501)$', 'leader: insert a row');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'insert into public.rule default values'), '^(42501)$', 'player: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.rule (words) values (''xc'')'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.rule (id) values (default)'), '^(42501)$', 'service_role: insert with id');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.rule default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.rule default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('insert into public.rule default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('insert into public.rule default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.rule (words) values (''xc'')', '^(1 rows)$', 'insert a row'),
+    ('insert into public.rule (id) values (default)', '^(42501)$', 'insert with id')
+) as attempts (statement, expected, what);
 insert into public.rule (id, words) values ('719d2d4e-d406-44f3-84a8-138986d1f9af', 'xa');
-select matches(pg_temp.attempt('anon', '', 'select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'anon: select words of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'anon: update id of a row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'anon: delete a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(0 rows)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(0 rows)$', 'outsider: select words of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'outsider: update id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'outsider: delete a row');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'leader: select id of a row');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'leader: select words of a row');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'leader: update id of a row');
-select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', 'delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'leader: delete a row');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'player: select id of a row');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(1 rows)$', 'player: select words of a row');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'player: update id of a row');
-select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', 'delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'player: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.rule'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.rule set id = ''719d2d4e-d406-44f3-84a8-138986d1f9af'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.rule'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select id of a row'),
+    ('select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select words of a row'),
+    ('update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'update id of a row'),
+    ('delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(0 rows)$', 'select id of a row'),
+    ('select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(0 rows)$', 'select words of a row'),
+    ('update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'update id of a row'),
+    ('delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'e36ac3bb-d740-4114-8a15-3e06329e3bc5', statement), expected, 'leader: ' || what)
+from (values
+    ('select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select id of a row'),
+    ('select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select words of a row'),
+    ('update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'update id of a row'),
+    ('delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', 'ba0787db-d4d4-4a6d-888d-a60f8958cfe4', statement), expected, 'player: ' || what)
+from (values
+    ('select id from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select id of a row'),
+    ('select words from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(1 rows)$', 'select words of a row'),
+    ('update public.rule set id = id where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'update id of a row'),
+    ('delete from public.rule where id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.rule', '^(42501)$', 'select id of a row'),
+    ('update public.rule set id = ''719d2d4e-d406-44f3-84a8-138986d1f9af''', '^(42501)$', 'update id of every row'),
+    ('delete from public.rule', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -27,32 +27,50 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.lamp default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.lamp default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (watts) values (3)'), '^(1 rows)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (id) values (default)'), '^(42501)$', 'service_role: insert with id');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (state) values (default)'), '^(42501)$', 'service_role: insert with state');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (state_substate) values (default)'), '^(42501)$', 'service_role: insert with state_substate');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (state_since) values (default)'), '^(42501)$', 'service_role: insert with state_since');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.lamp (attempt) values (default)'), '^(42501)$', 'service_role: insert with attempt');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.lamp default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.lamp default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.lamp (watts) values (3)', '^(1 rows)$', 'insert a row'),
+    ('insert into public.lamp (id) values (default)', '^(42501)$', 'insert with id'),
+    ('insert into public.lamp (state) values (default)', '^(42501)$', 'insert with state'),
+    ('insert into public.lamp (state_substate) values (default)', '^(42501)$', 'insert with state_substate'),
+    ('insert into public.lamp (state_since) values (default)', '^(42501)$', 'insert with state_since'),
+    ('insert into public.lamp (attempt) values (default)', '^(42501)$', 'insert with attempt')
+) as attempts (statement, expected, what);
 insert into public.lamp (id, watts) values ('e651b212-97d4-407f-84ba-96601aad6ed8', 1);
-select matches(pg_temp.attempt('anon', '', 'select id from public.lamp'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.lamp set id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.lamp'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.lamp_status'), '^(42501)$', 'anon: select through lamp_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.lamp'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.lamp set id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.lamp'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.lamp_status'), '^(42501)$', 'outsider: select through lamp_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'select state from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select state of a row');
-select matches(pg_temp.attempt('service_role', '', 'select state_substate from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select state_substate of a row');
-select matches(pg_temp.attempt('service_role', '', 'select state_since from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select state_since of a row');
-select matches(pg_temp.attempt('service_role', '', 'select attempt from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select attempt of a row');
-select matches(pg_temp.attempt('service_role', '', 'select watts from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(1 rows)$', 'service_role: select watts of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.lamp set id = id where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(42501)$', 'service_role: update id of a row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8'''), '^(42501)$', 'service_role: delete a row');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.lamp_status'), '^(1 rows)$', 'service_role: select through lamp_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.lamp', '^(42501)$', 'select id of a row'),
+    ('update public.lamp set id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(42501)$', 'update id of every row'),
+    ('delete from public.lamp', '^(42501)$', 'delete every row'),
+    ('select 1 from public.lamp_status', '^(42501)$', 'select through lamp_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.lamp', '^(42501)$', 'select id of a row'),
+    ('update public.lamp set id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(42501)$', 'update id of every row'),
+    ('delete from public.lamp', '^(42501)$', 'delete every row'),
+    ('select 1 from public.lamp_status', '^(42501)$', 'select through lamp_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select id of a row'),
+    ('select state from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select state of a row'),
+    ('select state_substate from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select state_substate of a row'),
+    ('select state_since from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select state_since of a row'),
+    ('select attempt from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select attempt of a row'),
+    ('select watts from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(1 rows)$', 'select watts of a row'),
+    ('update public.lamp set id = id where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(42501)$', 'update id of a row'),
+    ('delete from public.lamp where id = ''e651b212-97d4-407f-84ba-96601aad6ed8''', '^(42501)$', 'delete a row'),
+    ('select 1 from public.lamp_status', '^(1 rows)$', 'select through lamp_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -27,22 +27,40 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.parcel default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.parcel default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.parcel default values'), '^(42501)$', 'service_role: insert a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.parcel default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.parcel default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.parcel default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
 insert into public.parcel (id, number) values ('ab0ed592-18a8-43fc-805f-220417af70b2', 1);
-select matches(pg_temp.attempt('anon', '', 'select id from public.parcel'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.parcel'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.parcel_status'), '^(42501)$', 'anon: select through parcel_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.parcel'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.parcel'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.parcel_status'), '^(42501)$', 'outsider: select through parcel_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.parcel'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.parcel'), '^(42501)$', 'service_role: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.parcel_status'), '^(42501)$', 'service_role: select through parcel_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.parcel', '^(42501)$', 'select id of a row'),
+    ('update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2''', '^(42501)$', 'update id of every row'),
+    ('delete from public.parcel', '^(42501)$', 'delete every row'),
+    ('select 1 from public.parcel_status', '^(42501)$', 'select through parcel_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.parcel', '^(42501)$', 'select id of a row'),
+    ('update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2''', '^(42501)$', 'update id of every row'),
+    ('delete from public.parcel', '^(42501)$', 'delete every row'),
+    ('select 1 from public.parcel_status', '^(42501)$', 'select through parcel_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.parcel', '^(42501)$', 'select id of a row'),
+    ('update public.parcel set id = ''ab0ed592-18a8-43fc-805f-220417af70b2''', '^(42501)$', 'update id of every row'),
+    ('delete from public.parcel', '^(42501)$', 'delete every row'),
+    ('select 1 from public.parcel_status', '^(42501)$', 'select through parcel_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

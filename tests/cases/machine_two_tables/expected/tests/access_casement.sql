@@ -28,23 +28,44 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.casement default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.casement default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.casement default values'), '^(42501)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('', '', 'insert into public.casement (id, door_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'')'), '^(23503)$', 'owner: door_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.casement default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.casement default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.casement default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.casement (id, door_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'')', '^(23503)$', 'door_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.casement (id, door_id) values ('f2b3b98f-e4b0-49dc-80ae-71852e5a0aef', 'ed90a25e-a141-4854-87fe-c77414937712');
-select matches(pg_temp.attempt('anon', '', 'select id from public.casement'), '^(42501)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.casement'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('anon', '', 'select 1 from public.pane_status'), '^(42501)$', 'anon: select through pane_status');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.casement'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.casement'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select 1 from public.pane_status'), '^(42501)$', 'outsider: select through pane_status');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.casement'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.casement'), '^(42501)$', 'service_role: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select 1 from public.pane_status'), '^(42501)$', 'service_role: select through pane_status');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.casement', '^(42501)$', 'select id of a row'),
+    ('update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.casement', '^(42501)$', 'delete every row'),
+    ('select 1 from public.pane_status', '^(42501)$', 'select through pane_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.casement', '^(42501)$', 'select id of a row'),
+    ('update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.casement', '^(42501)$', 'delete every row'),
+    ('select 1 from public.pane_status', '^(42501)$', 'select through pane_status')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.casement', '^(42501)$', 'select id of a row'),
+    ('update public.casement set id = ''f2b3b98f-e4b0-49dc-80ae-71852e5a0aef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.casement', '^(42501)$', 'delete every row'),
+    ('select 1 from public.pane_status', '^(42501)$', 'select through pane_status')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

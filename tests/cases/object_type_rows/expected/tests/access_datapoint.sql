@@ -28,28 +28,49 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.datapoint default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.datapoint default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.datapoint default values'), '^(42501)$', 'service_role: insert a row');
-select matches(pg_temp.attempt('', '', 'insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''xc'', ''xc'', ''xc'', ''{"xc"}'', ''xc'')'), '^(23503)$', 'owner: object_type_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.datapoint default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', ''xc'', ''xc'', ''xc'', ''xc'', ''{"xc"}'', ''xc'')', '^(23503)$', 'object_type_id points nowhere')
+) as attempts (statement, expected, what);
 insert into public.datapoint (id, object_type_id, name, label, about, factor_type, value_type, options, question) values ('1320a35d-6137-4906-8a79-2b0a6bf88900', 'f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa', 'xa', 'xa', 'xa', '{"xa"}', 'xa');
-select matches(pg_temp.attempt('anon', '', 'select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select object_type_id of a row');
-select matches(pg_temp.attempt('anon', '', 'select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select name of a row');
-select matches(pg_temp.attempt('anon', '', 'select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select label of a row');
-select matches(pg_temp.attempt('anon', '', 'select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select about of a row');
-select matches(pg_temp.attempt('anon', '', 'select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select factor_type of a row');
-select matches(pg_temp.attempt('anon', '', 'select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select value_type of a row');
-select matches(pg_temp.attempt('anon', '', 'select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select options of a row');
-select matches(pg_temp.attempt('anon', '', 'select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(1 rows)$', 'anon: select question of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'anon: update id of a row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'anon: delete a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.datapoint'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.datapoint'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.datapoint'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.datapoint'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select id of a row'),
+    ('select object_type_id from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select object_type_id of a row'),
+    ('select name from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select about of a row'),
+    ('select factor_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select factor_type of a row'),
+    ('select value_type from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select value_type of a row'),
+    ('select options from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select options of a row'),
+    ('select question from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(1 rows)$', 'select question of a row'),
+    ('update public.datapoint set id = id where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of a row'),
+    ('delete from public.datapoint where id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.datapoint', '^(42501)$', 'select id of a row'),
+    ('update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of every row'),
+    ('delete from public.datapoint', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.datapoint', '^(42501)$', 'select id of a row'),
+    ('update public.datapoint set id = ''1320a35d-6137-4906-8a79-2b0a6bf88900''', '^(42501)$', 'update id of every row'),
+    ('delete from public.datapoint', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

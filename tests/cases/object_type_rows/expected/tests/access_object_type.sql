@@ -27,22 +27,40 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.object_type default values'), '^(42501)$', 'anon: insert a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.object_type default values'), '^(42501)$', 'outsider: insert a row');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.object_type default values'), '^(42501)$', 'service_role: insert a row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.object_type default values', '^(42501)$', 'insert a row')
+) as attempts (statement, expected, what);
 insert into public.object_type (id, name, label, about) values ('f74755cc-f311-4eb2-8735-eaa57b257fef', 'xa', 'xa', 'xa');
-select matches(pg_temp.attempt('anon', '', 'select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'anon: select id of a row');
-select matches(pg_temp.attempt('anon', '', 'select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'anon: select name of a row');
-select matches(pg_temp.attempt('anon', '', 'select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'anon: select label of a row');
-select matches(pg_temp.attempt('anon', '', 'select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(1 rows)$', 'anon: select about of a row');
-select matches(pg_temp.attempt('anon', '', 'update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'anon: update id of a row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'anon: delete a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.object_type'), '^(42501)$', 'outsider: select id of a row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.object_type'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.object_type'), '^(42501)$', 'service_role: select id of a row');
-select matches(pg_temp.attempt('service_role', '', 'update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.object_type'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select id of a row'),
+    ('select name from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select name of a row'),
+    ('select label from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select label of a row'),
+    ('select about from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(1 rows)$', 'select about of a row'),
+    ('update public.object_type set id = id where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of a row'),
+    ('delete from public.object_type where id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'delete a row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.object_type', '^(42501)$', 'select id of a row'),
+    ('update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.object_type', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.object_type', '^(42501)$', 'select id of a row'),
+    ('update public.object_type set id = ''f74755cc-f311-4eb2-8735-eaa57b257fef''', '^(42501)$', 'update id of every row'),
+    ('delete from public.object_type', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

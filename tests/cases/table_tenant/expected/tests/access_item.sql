@@ -31,26 +31,50 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.item default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.item default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.item default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.item default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.item default values'), '^(42501)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.item default values'), '^(42501)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('', '', 'insert into public.item (id, shop_id, code, price) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', 9.50)'), '^(23503)$', 'owner: shop_id points nowhere');
-select matches(pg_temp.attempt('anon', '', 'select id from public.item'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.item'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.item'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.item'), '^(42501)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.item'), '^(42501)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.item'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.item'), '^(42501)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.item'), '^(42501)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.item'), '^(42501)$', 'service_role: delete every row');
-select matches(pg_temp.attempt('', '', 'insert into public.item (id, shop_id, code, price, part_of) values (gen_random_uuid(), ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'', ''xc'', 9.50, ''929ec5b9-39e9-4406-851c-7004cf022024'')'), '^(23503)$', 'owner: part_of points at another tenant''s row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.item default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.item default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.item default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.item default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.item default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.item default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.item (id, shop_id, code, price) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''xc'', 9.50)', '^(23503)$', 'shop_id points nowhere')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.item', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.item', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f''', '^(42501)$', 'update id of every row'),
+    ('delete from public.item', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.item', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.item', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f''', '^(42501)$', 'update id of every row'),
+    ('delete from public.item', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.item', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.item', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.item set id = ''3663fa67-3a2b-476e-8418-b95e32d6583f''', '^(42501)$', 'update id of every row'),
+    ('delete from public.item', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into public.item (id, shop_id, code, price, part_of) values (gen_random_uuid(), ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'', ''xc'', 9.50, ''929ec5b9-39e9-4406-851c-7004cf022024'')', '^(23503)$', 'part_of points at another tenant''s row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

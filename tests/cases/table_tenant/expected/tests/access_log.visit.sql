@@ -31,28 +31,49 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into log.visit default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into log.visit default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into log.visit default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into log.visit default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into log.visit default values'), '^(42501)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into log.visit default values'), '^(42501)$', 'service_role: insert a row of another tenant');
-select matches(pg_temp.attempt('', '', 'insert into log.visit (id, shop_id, item_id) values (gen_random_uuid(), ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'', ''929ec5b9-39e9-4406-851c-7004cf022024'')'), '^(23503)$', 'owner: item_id points at another tenant''s row');
-select matches(pg_temp.attempt('', '', 'insert into log.visit (id, shop_id, item_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3663fa67-3a2b-476e-8418-b95e32d6583f'')'), '^(23503)$', 'owner: shop_id points nowhere');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into log.visit default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('', '', statement), expected, 'owner: ' || what)
+from (values
+    ('insert into log.visit (id, shop_id, item_id) values (gen_random_uuid(), ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'', ''929ec5b9-39e9-4406-851c-7004cf022024'')', '^(23503)$', 'item_id points at another tenant''s row'),
+    ('insert into log.visit (id, shop_id, item_id) values (gen_random_uuid(), ''20aeff04-94e8-48d1-88c7-04e1f488a589'', ''3663fa67-3a2b-476e-8418-b95e32d6583f'')', '^(23503)$', 'shop_id points nowhere')
+) as attempts (statement, expected, what);
 insert into log.visit (id, shop_id, item_id) values ('6f9168f7-ea81-44b2-806b-f87d03ee7be4', '4114ebea-198f-40f3-8e5b-76f0d4004ff4', '3663fa67-3a2b-476e-8418-b95e32d6583f');
 insert into log.visit (id, shop_id, item_id) values ('46af9cd0-d2f0-418c-81a8-8b0491d1ee63', 'e8a00a34-cda0-43c3-82c5-7e41c1751b51', '929ec5b9-39e9-4406-851c-7004cf022024');
-select matches(pg_temp.attempt('anon', '', 'select id from log.visit'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from log.visit'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from log.visit'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from log.visit'), '^(42501)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from log.visit'), '^(42501)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from log.visit'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from log.visit'), '^(42501)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from log.visit'), '^(42501)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from log.visit'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from log.visit', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from log.visit', '^(42501)$', 'select id of a row of another tenant'),
+    ('update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4''', '^(42501)$', 'update id of every row'),
+    ('delete from log.visit', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from log.visit', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from log.visit', '^(42501)$', 'select id of a row of another tenant'),
+    ('update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4''', '^(42501)$', 'update id of every row'),
+    ('delete from log.visit', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from log.visit', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from log.visit', '^(42501)$', 'select id of a row of another tenant'),
+    ('update log.visit set id = ''6f9168f7-ea81-44b2-806b-f87d03ee7be4''', '^(42501)$', 'update id of every row'),
+    ('delete from log.visit', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)

@@ -27,26 +27,44 @@ exception
     when others then return sqlstate;
 end
 $$;
-select matches(pg_temp.attempt('anon', '', 'insert into public.shop default values'), '^(42501)$', 'anon: insert a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'insert into public.shop default values'), '^(42501)$', 'anon: insert a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.shop default values'), '^(42501)$', 'outsider: insert a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'insert into public.shop default values'), '^(42501)$', 'outsider: insert a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.shop default values'), '^(42501)$', 'service_role: insert a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'insert into public.shop default values'), '^(42501)$', 'service_role: insert a row of another tenant');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of the own tenant'),
+    ('insert into public.shop default values', '^(42501)$', 'insert a row of another tenant')
+) as attempts (statement, expected, what);
 insert into public.shop (id, name) values ('4114ebea-198f-40f3-8e5b-76f0d4004ff4', 'xa');
 insert into public.shop (id, name) values ('e8a00a34-cda0-43c3-82c5-7e41c1751b51', 'xb');
-select matches(pg_temp.attempt('anon', '', 'select id from public.shop'), '^(42501)$', 'anon: select id of a row of the own tenant');
-select matches(pg_temp.attempt('anon', '', 'select id from public.shop'), '^(42501)$', 'anon: select id of a row of another tenant');
-select matches(pg_temp.attempt('anon', '', 'update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'''), '^(42501)$', 'anon: update id of every row');
-select matches(pg_temp.attempt('anon', '', 'delete from public.shop'), '^(42501)$', 'anon: delete every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.shop'), '^(42501)$', 'outsider: select id of a row of the own tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'select id from public.shop'), '^(42501)$', 'outsider: select id of a row of another tenant');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'''), '^(42501)$', 'outsider: update id of every row');
-select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', 'delete from public.shop'), '^(42501)$', 'outsider: delete every row');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.shop'), '^(42501)$', 'service_role: select id of a row of the own tenant');
-select matches(pg_temp.attempt('service_role', '', 'select id from public.shop'), '^(42501)$', 'service_role: select id of a row of another tenant');
-select matches(pg_temp.attempt('service_role', '', 'update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4'''), '^(42501)$', 'service_role: update id of every row');
-select matches(pg_temp.attempt('service_role', '', 'delete from public.shop'), '^(42501)$', 'service_role: delete every row');
+select matches(pg_temp.attempt('anon', '', statement), expected, 'anon: ' || what)
+from (values
+    ('select id from public.shop', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.shop', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4''', '^(42501)$', 'update id of every row'),
+    ('delete from public.shop', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('authenticated', '69c5d047-f6cf-4328-8f4f-b6f979ffd7c7', statement), expected, 'outsider: ' || what)
+from (values
+    ('select id from public.shop', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.shop', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4''', '^(42501)$', 'update id of every row'),
+    ('delete from public.shop', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
+select matches(pg_temp.attempt('service_role', '', statement), expected, 'service_role: ' || what)
+from (values
+    ('select id from public.shop', '^(42501)$', 'select id of a row of the own tenant'),
+    ('select id from public.shop', '^(42501)$', 'select id of a row of another tenant'),
+    ('update public.shop set id = ''4114ebea-198f-40f3-8e5b-76f0d4004ff4''', '^(42501)$', 'update id of every row'),
+    ('delete from public.shop', '^(42501)$', 'delete every row')
+) as attempts (statement, expected, what);
 select is(
     (
         select array_agg(a.attname::text order by k.place)
