@@ -176,6 +176,13 @@ def machines(project: Project) -> Mapping[str, BoundMachine]:
     return {f"{one.schema}.{one.table}": one for one in _bound(project)}
 
 
+def bound(entry: Entry, project: Project) -> BoundMachine | None:
+    """Return the machine that an entry makes; None without a table, or for the second machine of a table."""
+    table = entry.spec.rows_of or entry.name
+    machine = machines(project).get(project.full_name("table", table))
+    return machine if machine is not None and machine.entry is entry else None
+
+
 def _bound(project: Project) -> Iterator[BoundMachine]:
     for entry in project.all("machine"):
         spec = entry.spec

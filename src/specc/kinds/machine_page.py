@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from specc.analysis.machines import BoundMachine, Edge, machines
+from specc.analysis.machines import BoundMachine, Edge, bound
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
 from specc.ir.page import (
@@ -32,8 +32,8 @@ from specc.pg.names import fit, lit, qualified
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the page of a machine; none for one whose table has another already."""
-    machine = machines(project).get(project.full_name("table", entry.spec.rows_of or entry.name))
-    if machine is None or machine.entry is not entry:
+    machine = bound(entry, project)
+    if machine is None:
         return
     life = machine.lifecycle
     blocks = (

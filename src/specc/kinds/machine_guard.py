@@ -1,0 +1,113 @@
+"""What guards a machine's rows: the state enum, the state columns, the functions and triggers that refuse moves."""
+
+from __future__ import annotations
+
+from specc.analysis.machines import BoundMachine
+from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
+from specc.lang.kind import Lowered
+from specc.pg.body import render
+from specc.pg.names import API_ROLES, fit, lit, qualified
+
+_PINNED = (("search_path", "''"),)
+
+
+def lower(machine: BoundMachine) -> Lowered:
+    """Yield the enum, the columns, the functions and the guards of a machine."""
+    yield from _columns(machine)
+    yield from _functions(machine)
+
+
+def _columns(machine: BoundMachine) -> Lowered:
+    schema, table, enum = machine.schema, machine.table, machine.enum
+    life = machine.lifecycle
+    yield Enum(schema, enum, life.states)
+    yield Comment(f"enum {schema} {enum}", f"The states of {machine.name}, in order.")
+    born = f"{lit(life.initial[0])}::{qualified(schema, enum)}"
+    needs = (("enum", schema, enum),)
+    clock = (("function", "private", "now", ""),)
+    for column, text in (
+        (Column(schema, table, "state", 10, qualified(schema, enum), default=born, needs=needs), "Where the row is in its life."),
+        (Column(schema, table, "state_substate", 11, "text", not_null=False), "Why or how it is there; cleared when the state is left."),
+        (Column(schema, table, "state_since", 12, "timestamptz", default="private.now()", needs=clock), "When it came into the state."),
+        (Column(schema, table, "attempt", 13, "integer", default="0"), _recovered(machine)),
+    ):  # fmt: skip
+        yield column
+        yield Comment(f"column {schema} {table} {column.name}", text)
+
+
+def _recovered(machine: BoundMachine) -> str:
+    if not machine.recoveries:
+        return "Always 0: no row of this machine recovers."
+    times = "once" if machine.attempts == 1 else f"{machine.attempts} times"
+    return f"How often it recovered, at most {times}."
+
+
+def _functions(machine: BoundMachine) -> Lowered:
+    schema, enum = machine.schema, qualified(machine.schema, machine.enum)
+    values = _values(machine)
+    needs = (("enum", schema, machine.enum),)
+    pair = f"{enum}, {enum}"
+    yield Function(
+        schema, machine.may_move, pair, f"p_from {enum}, p_to {enum}", "boolean", "sql",
+        render("may_move", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    text = f"Whether a row of {machine.name} may move from one state to another by a plain transition."
+    yield Comment(f"function {schema} {machine.may_move} {pair}", text)
+    for role in API_ROLES[1:]:
+        yield Grant("function", schema, machine.may_move, pair, "execute", role)
+    carry = f"{enum}, text"
+    yield Function(
+        "private", str(values["may_carry"]), carry, f"p_state {enum}, p_substate text", "boolean", "sql",
+        render("may_carry", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    text = f"Whether a row of {machine.name} may carry a substate in a state."
+    yield Comment(f"function private {values['may_carry']} {carry}", text)
+    refused = f"p_id uuid, p_old {enum}, p_new {enum}, p_substate text, p_old_attempt integer, p_new_attempt integer"
+    signature = f"uuid, {enum}, {enum}, text, integer, integer"
+    yield Function(
+        "private", str(values["refuse"]), signature, refused, "void",
+        "plpgsql", render("refuse", **values), settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    text = f"Raises PT409 and says why a row of {machine.name} was refused."
+    yield Comment(f"function private {values['refuse']} {signature}", text)
+    yield from _guards(machine, values)
+
+
+def _values(machine: BoundMachine) -> dict[str, object]:
+    """Return what the templates of a machine's functions read."""
+    life, states = machine.lifecycle, machine.lifecycle.states
+    rows = ("{" + ",".join("ft"[b in life.following[a]] for b in states) + "}" for a in states)
+    return {
+        "machine": machine.name,
+        "table": (machine.schema, machine.table),
+        "enum": qualified(machine.schema, machine.enum),
+        "initial": life.initial,
+        "steps": life.steps,
+        "following": life.following,
+        "recoveries": machine.recoveries,
+        "attempts": machine.attempts,
+        "substates": {state: known for state, known in life.substates.items() if known},
+        "labels": "{" + ",".join('"null"' if state == "null" else state for state in states) + "}",
+        "mask": "{" + ",".join(rows) + "}",
+        "may_move": (machine.schema, machine.may_move),
+        "may_move_name": f"{machine.schema}.{machine.may_move}",
+        "may_carry": fit(f"{machine.name}_may_carry"),
+        "refuse": fit(f"{machine.name}_refuse"),
+    }
+
+
+def _guards(machine: BoundMachine, values: dict[str, object]) -> Lowered:
+    """Yield the guards: AFTER triggers, which see the final row whatever other triggers do to it.
+
+    Their names sort before others', so that no AFTER trigger acts on a row about to be refused.
+    """
+    needs = (("enum", machine.schema, machine.enum), ("table", machine.schema, machine.table))
+    for event, refused in (("insert", "births outside an initial state"), ("update", "undeclared moves")):
+        name = fit(f"{machine.name}_guard_{event}")
+        body = render(f"guard_{event}", **values)
+        yield Function(
+            "private", name, "", "", "trigger", "plpgsql", body,
+            security_definer=True, settings=_PINNED, needs=needs,
+        )  # fmt: skip
+        yield Comment(f"function private {name}", f"Refuses {refused} of rows of {machine.name}.")
+        yield Trigger(machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name)
