@@ -10,7 +10,7 @@ from itertools import pairwise
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.model import Ir
 from specc.lang.project import Entry, Project
-from specc.pg.names import fit
+from specc.pg.names import fit, lit
 
 Edge = tuple[str, str]
 
@@ -22,6 +22,8 @@ class Lifecycle:
     states: tuple[str, ...]
     initial: tuple[str, ...]
     terminal: tuple[str, ...]
+    resting: tuple[str, ...]
+    """States declared settled: the work is over there, though a step may follow."""
     substates: Mapping[str, tuple[str, ...]]
     steps: tuple[Edge, ...]
     recoveries: tuple[Edge, ...]
@@ -37,6 +39,15 @@ class Lifecycle:
     def recovering(self) -> dict[str, tuple[str, ...]]:
         """For each state, the states a recovery leads to."""
         return _following(self.states, self.recoveries)
+
+    @cached_property
+    def recoverable(self) -> tuple[str, ...]:
+        """States that only a recovery leads out of: settled once a row's attempts are spent."""
+        return tuple(
+            state
+            for state in self.states
+            if self.recovering[state] and not self.following[state] and state not in self.resting
+        )
 
     def reached(self) -> set[str]:
         """Return the states that a row can come into."""
@@ -57,8 +68,8 @@ class Lifecycle:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """The terminal states."""
-        return self.terminal
+        """The states in which a life may end: terminal ones, and those declared settled."""
+        return (*self.terminal, *self.resting)
 
     def ways(self) -> dict[str, tuple[str, ...]]:
         """Return for each state that rows reach the way there, both ends included, that takes the fewest
@@ -112,6 +123,7 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
         states=states,
         initial=tuple(name for name in states if spec.states[name].is_ == "initial"),
         terminal=tuple(name for name in states if spec.states[name].is_ == "terminal"),
+        resting=tuple(name for name in states if spec.states[name].is_ == "settled"),
         substates={name: tuple(state.substates) for name, state in spec.states.items()},
         steps=tuple(
             (source, target)
@@ -136,6 +148,7 @@ def lifecycle_of_facts(ir: Ir, machine: Machine) -> Lifecycle:
         states=tuple(one.name for one in states),
         initial=tuple(one.name for one in states if one.role == "initial"),
         terminal=tuple(one.name for one in states if one.role == "terminal"),
+        resting=tuple(one.name for one in states if one.role == "settled"),
         substates={one.name: one.substates for one in states},
         steps=tuple((one.source, one.target) for one in moves if one.form == "step"),
         recoveries=tuple((one.source, one.target) for one in moves if one.form == "recovery"),
@@ -168,6 +181,37 @@ class BoundMachine:
     def recoveries(self) -> tuple[Edge, ...]:
         """The recovery edges a row can ever take: none without attempts."""
         return self.lifecycle.recoveries if self.attempts else ()
+
+    @cached_property
+    def recoverable(self) -> tuple[str, ...]:
+        """States in which a row is settled only once its attempts are spent."""
+        return self.lifecycle.recoverable if self.attempts else ()
+
+    @cached_property
+    def settled(self) -> tuple[str, ...]:
+        """States in which every row is settled: its work is over, for good or ill.
+
+        With `recoverable`, the one meaning of "settled" in all that is generated.
+        """
+        life = self.lifecycle
+        over = {*life.terminal, *life.resting, *life.recoverable} - {*self.recoverable}
+        return tuple(state for state in life.states if state in over)
+
+    @cached_property
+    def open(self) -> tuple[str, ...]:
+        """States in which no row is settled."""
+        return tuple(
+            state for state in self.lifecycle.states if state not in (*self.settled, *self.recoverable)
+        )
+
+    def is_open(self, alias: str = "") -> str:
+        """Return the SQL condition that a row is not settled, always the same text, so that an index fits it."""
+        row = f"{alias}." if alias else ""
+        condition = f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        if self.recoverable:
+            spent = f"{row}state in ({', '.join(lit(state) for state in self.recoverable)})"
+            condition = f"({condition} or {spent} and {row}attempt < {self.attempts})"
+        return condition
 
 
 @lru_cache(maxsize=8)

@@ -30,8 +30,11 @@ class StateSpec(SpecModel):
 
     short = Short("about")
     about: str = Field("", description="What it means, for the docs.")
-    is_: Literal["initial", "terminal"] | None = Field(
-        None, alias="is", description="`initial`: rows are inserted in it. `terminal`: nothing follows it."
+    is_: Literal["initial", "settled", "terminal"] | None = Field(
+        None,
+        alias="is",
+        description="`initial`: rows are inserted in it. `settled`: the work is over, though a step may follow. "
+        "`terminal`: nothing follows it.",
     )
     substates: Annotated[dict[Annotated[str, Def("substate", label=True)], SubstateSpec], Names()] = Field(
         default_factory=dict, description="Why or how a row is in this state; always optional on the row."
