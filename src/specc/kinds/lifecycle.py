@@ -81,7 +81,7 @@ UNREACHABLE = Code(
 DEAD_END = Code(
     "S303",
     "dead-end",
-    "From this state no terminal state can be reached, so a row that comes into it stays open for ever.",
+    "From this state no end (a terminal or settled state) can be reached, so a row that comes into it stays open for ever.",
     wrong=_STATES + "transitions: {open: [held, closed]}\n",
     right=_GOOD,
 )
@@ -135,10 +135,10 @@ def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
         return
     for states in life.traps():
         first, *others = states
-        message = f"state `{first}` cannot reach a terminal state"
+        message = f"state `{first}` cannot reach an end"
         listed = ", ".join(f"`{state}`" for state in others)
         notes = (f"it leads to {listed} only, which lead nowhere else",) if others else ()
-        help = "add a transition towards an end, or mark it `is: terminal`"
+        help = "add a transition towards an end, or mark it `is: terminal` or `is: settled`"
         yield DEAD_END.at(entry.key("states", first), message, notes=notes, help=help)
 
 
