@@ -67,6 +67,98 @@ create type public.workflow_request_state as enum (
     'delivered'
 );
 
+create table public.activity_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.activity_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.activity_request_state,
+    to_state public.activity_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint activity_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.activity_request_state_history enable row level security;
+revoke all on table public.activity_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.activity_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_queue_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_queue_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_queue_state,
+    to_state public.run_queue_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_queue_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_queue_state_history enable row level security;
+revoke all on table public.run_queue_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_queue_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_request_state,
+    to_state public.run_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_request_state_history enable row level security;
+revoke all on table public.run_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.workflow_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.workflow_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.workflow_request_state,
+    to_state public.workflow_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint workflow_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.workflow_request_state_history enable row level security;
+revoke all on table public.workflow_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.workflow_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.activity_request_history_default partition of public.activity_request_state_history default;
+alter table private.activity_request_history_default enable row level security;
+revoke all on table private.activity_request_history_default from public, anon, authenticated, service_role;
+
+create table private.run_queue_history_default partition of public.run_queue_state_history default;
+alter table private.run_queue_history_default enable row level security;
+revoke all on table private.run_queue_history_default from public, anon, authenticated, service_role;
+
+create table private.run_request_history_default partition of public.run_request_state_history default;
+alter table private.run_request_history_default enable row level security;
+revoke all on table private.run_request_history_default from public, anon, authenticated, service_role;
+
+create table private.workflow_request_history_default partition of public.workflow_request_state_history default;
+alter table private.workflow_request_history_default enable row level security;
+revoke all on table private.workflow_request_history_default from public, anon, authenticated, service_role;
+
 create function private.activity_request_may_carry(p_state public.activity_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -903,14 +995,15 @@ create function private.activity_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.activity_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.activity_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -927,17 +1020,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.activity_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.activity_request_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.activity_request_state_history as h
+                    where h.org_id = new.org_id and h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.activity_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -949,6 +1055,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -959,6 +1071,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge.
@@ -969,12 +1087,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.activity_request_may_carry(new.state, new.state_substate)) then
+                insert into public.activity_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.activity_request_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.activity_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.org_id, new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.activity_request as r
                 set state_substate =
@@ -1019,14 +1149,15 @@ create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_queue_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.run_queue_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.run_queue_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1043,17 +1174,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_queue_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.run_queue_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.run_queue_state_history as h
+                    where h.org_id = new.org_id and h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.run_queue_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -1065,6 +1209,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
     ) then
+        insert into public.run_queue_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1075,6 +1225,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
     ) then
+        insert into public.run_queue_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge.
@@ -1085,12 +1241,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.run_queue_may_carry(new.state, new.state_substate)) then
+                insert into public.run_queue_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.run_queue_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.run_queue_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.org_id, new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.run_queue as r
                 set state_substate =
@@ -1114,14 +1282,15 @@ create function private.run_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.run_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1138,17 +1307,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.run_request_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.run_request_state_history as h
+                    where h.org_id = new.org_id and h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.run_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -1160,6 +1342,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1170,6 +1358,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge, or recovery, which spends an attempt.
@@ -1187,12 +1381,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.run_request_may_carry(new.state, new.state_substate)) then
+                insert into public.run_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.run_request_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.run_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.org_id, new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.run_request as r
                 set state_substate =
@@ -1216,14 +1422,15 @@ create function private.workflow_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.workflow_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.workflow_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1240,17 +1447,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.workflow_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.workflow_request_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.workflow_request_state_history as h
+                    where h.org_id = new.org_id and h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.workflow_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -1262,6 +1482,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1272,6 +1498,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge.
@@ -1282,12 +1514,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.workflow_request_may_carry(new.state, new.state_substate)) then
+                insert into public.workflow_request_state_history
+                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.org_id, new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.workflow_request_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.workflow_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.org_id, new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.workflow_request as r
                 set state_substate =
@@ -1523,6 +1767,10 @@ create policy select_authenticated on public.activity_request
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+create policy select_authenticated on public.activity_request_state_history
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
 create policy select_authenticated on public.datapoint
     for select to authenticated
     using (exists (select private.member_tenants()));
@@ -1577,7 +1825,15 @@ create policy select_authenticated on public.run_queue
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+create policy select_authenticated on public.run_queue_state_history
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
 create policy select_authenticated on public.run_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.run_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1611,6 +1867,10 @@ create policy insert_authenticated on public.workflow_request
     with check (org_id = any (array(select private.member_tenants())));
 
 create policy select_authenticated on public.workflow_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.workflow_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1669,6 +1929,10 @@ grant insert (org_id, activity_id, setup, input, webhook_url, webhook_secret_nam
 grant select on table public.activity_request to authenticated;
 
 grant select on table public.activity_request to service_role;
+
+grant select on table public.activity_request_state_history to authenticated;
+
+grant select on table public.activity_request_state_history to service_role;
 
 grant delete on table public.datapoint to service_role;
 
@@ -1758,9 +2022,17 @@ grant select on table public.run_queue to authenticated;
 
 grant select on table public.run_queue to service_role;
 
+grant select on table public.run_queue_state_history to authenticated;
+
+grant select on table public.run_queue_state_history to service_role;
+
 grant select on table public.run_request to authenticated;
 
 grant select on table public.run_request to service_role;
+
+grant select on table public.run_request_state_history to authenticated;
+
+grant select on table public.run_request_state_history to service_role;
 
 grant delete on table public.source to service_role;
 
@@ -1801,6 +2073,10 @@ grant insert (org_id, workflow_id, payload, webhook_url, webhook_secret_name, id
 grant select on table public.workflow_request to authenticated;
 
 grant select on table public.workflow_request to service_role;
+
+grant select on table public.workflow_request_state_history to authenticated;
+
+grant select on table public.workflow_request_state_history to service_role;
 
 grant select on table public.activity_request_status to authenticated;
 
@@ -1966,6 +2242,30 @@ comment on column public.activity_request.webhook_url is 'Where the result is se
 
 comment on column public.activity_request.workflow_request_id is 'The run of the workflow it is part of; null for an activity that was requested alone.';
 
+comment on column public.activity_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.activity_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.activity_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.activity_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.activity_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.activity_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.activity_request_state_history.row_id is 'The row of activity_request; it may be gone.';
+
+comment on column public.activity_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.activity_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.activity_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.activity_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.activity_request_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.datapoint.about is 'What it says of the object.';
 
 comment on column public.datapoint.factor_type is 'How rules about it are worded.';
@@ -2118,6 +2418,30 @@ comment on column public.run_queue.state_substate is 'Why or how it is there; cl
 
 comment on column public.run_queue.variables is 'The values that the source''s request needs for this unit.';
 
+comment on column public.run_queue_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_queue_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_queue_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_queue_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_queue_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_queue_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_queue_state_history.row_id is 'The row of run_queue; it may be gone.';
+
+comment on column public.run_queue_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_queue_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_queue_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_queue_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_queue_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.run_request.activity_request_id is 'The run of the activity whose units it takes along.';
 
 comment on column public.run_request.attempt is 'How often it recovered, at most 3 times.';
@@ -2169,6 +2493,30 @@ comment on column public.run_request.state_since is 'When it came into the state
 comment on column public.run_request.state_substate is 'Why or how it is there; cleared when the state is left.';
 
 comment on column public.run_request.status_request is 'The rendered HTTP request that asks how the run is doing.';
+
+comment on column public.run_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_request_state_history.row_id is 'The row of run_request; it may be gone.';
+
+comment on column public.run_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_request_state_history.xid is 'The transaction that moved it.';
 
 comment on column public.source.about is 'What it offers.';
 
@@ -2280,6 +2628,30 @@ comment on column public.workflow_request.workflow_id is 'The workflow; null whe
 
 comment on column public.workflow_request.workflow_phase is 'The phase that is running or was the last to run.';
 
+comment on column public.workflow_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.workflow_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.workflow_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.workflow_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.workflow_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.workflow_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.workflow_request_state_history.row_id is 'The row of workflow_request; it may be gone.';
+
+comment on column public.workflow_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.workflow_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.workflow_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.workflow_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.workflow_request_state_history.xid is 'The transaction that moved it.';
+
 comment on type public.activity_request_state is 'The states of activity_request, in order.';
 
 comment on type public.run_queue_state is 'The states of run_queue, in order.';
@@ -2348,9 +2720,19 @@ comment on schema utils is 'Functions on JSON that know no table: placeholders, 
 
 comment on table etl_api.etl_log is 'One message of a function, for operators.';
 
+comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
+
+comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
+
+comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
+
+comment on table private.workflow_request_history_default is 'Rows of workflow_request_state_history for which no other partition was made.';
+
 comment on table public.activity is 'The definition of an activity, in a workflow or to be requested alone.';
 
 comment on table public.activity_request is 'One run of an activity, in a workflow or alone.';
+
+comment on table public.activity_request_state_history is 'Every move of every row of activity_request, in order; written by its guard.';
 
 comment on table public.datapoint is 'Something that can be known of an object of a type, such as a company''s industry.';
 
@@ -2370,7 +2752,11 @@ comment on table public.org_member is 'A user''s membership of a tenant, and the
 
 comment on table public.run_queue is 'One unit of work for one source, be it an object with the datapoints wanted, a search or a set of factors.';
 
+comment on table public.run_queue_state_history is 'Every move of every row of run_queue, in order; written by its guard.';
+
 comment on table public.run_request is 'One call of a source for one activity, with the units of work it takes along.';
+
+comment on table public.run_request_state_history is 'Every move of every row of run_request, in order; written by its guard.';
 
 comment on table public.source is 'A third-party HTTP API with its request templates, its limits and the meaning of its answers.';
 
@@ -2379,6 +2765,8 @@ comment on table public.value is 'One datapoint of an object as one run found it
 comment on table public.workflow is 'The definition of a workflow, whose activities run in up to five phases.';
 
 comment on table public.workflow_request is 'One run of a workflow.';
+
+comment on table public.workflow_request_state_history is 'Every move of every row of workflow_request, in order; written by its guard.';
 
 comment on view public.activity_request_status is 'Where each row of activity_request is, state and substate in one name.';
 

@@ -3,6 +3,8 @@
 
 comment on schema public is 'standard public schema';
 
+drop policy select_authenticated on public.workflow_request_state_history;
+
 drop policy select_authenticated on public.workflow_request;
 
 drop policy insert_authenticated on public.workflow_request;
@@ -19,7 +21,11 @@ drop policy select_authenticated on public.value;
 
 drop policy select_authenticated on public.source;
 
+drop policy select_authenticated on public.run_request_state_history;
+
 drop policy select_authenticated on public.run_request;
+
+drop policy select_authenticated on public.run_queue_state_history;
 
 drop policy select_authenticated on public.run_queue;
 
@@ -46,6 +52,8 @@ drop policy delete_authenticated on public.factor;
 drop policy select_authenticated on public.datapoint_source;
 
 drop policy select_authenticated on public.datapoint;
+
+drop policy select_authenticated on public.activity_request_state_history;
 
 drop policy select_authenticated on public.activity_request;
 
@@ -232,6 +240,14 @@ drop function private.now();
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
 
 drop function private.activity_request_may_carry(public.activity_request_state, text);
+
+drop table public.workflow_request_state_history;
+
+drop table public.run_request_state_history;
+
+drop table public.run_queue_state_history;
+
+drop table public.activity_request_state_history;
 
 drop type public.workflow_request_state;
 

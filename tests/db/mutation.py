@@ -3,11 +3,12 @@
 Facts go in; mutants come out with the generated test files that should notice them. Nothing runs here.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.behaviour import History, Machine, State, Transition
 from specc.ir.database import (
     Check,
     Column,
@@ -30,6 +31,8 @@ from specc.pg.names import API_ROLES, ident, lit, qualified
 
 Edge = tuple[str, str]
 
+RECORD = re.compile(r"(insert into [^;]*_state_history[^;]*;)")
+"""Where a guard writes history."""
 TABLE_PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 
 
@@ -180,6 +183,7 @@ class Guard:
         functions = {one.name: one for one in ir.all(Function)}
         self.update = functions[f"{machine.name}_guard_update"]
         self.insert = functions[f"{machine.name}_guard_insert"]
+        self.history = next(one for one in ir.all(History) if one.machine == machine.name)
         self.may_move = functions[f"{machine.name}_may_move"]
         self.may_carry = functions[f"{machine.name}_may_carry"]
         states = sorted(
@@ -200,6 +204,7 @@ class Guard:
         yield from self._edges(whole=whole)
         yield from self._substates(whole=whole)
         yield from self._recoveries()
+        yield from self._records()
         if whole:
             yield from self._births()
 
@@ -267,6 +272,33 @@ class Guard:
             ):
                 yield self._edited("recovery", self.update, old, new)
 
+    def _records(self) -> Iterator[Mutant]:
+        """Yield a guard for each row of history that it forgets, and for each thing that it tells wrong."""
+        for function in (self.update, self.insert):
+            parts = RECORD.split(str(function.body))
+            for number in range(1, len(parts), 2):
+                what, record = f"{function.name}: record {number // 2 + 1}", parts[number]
+                head, _, said = record.partition("values (")
+                swapped = said.replace("old.state,", "new.state,", 1)
+                forgotten = [said.replace(f"{which}.state_substate", "null") for which in ("old", "new")]
+                later = re.sub(r"- old.state_since", "- old.state_since + '1 s'", said)
+                for how, wrong in (
+                    ("is lost", "null;"),
+                    ("tells of another state", f"{head}values ({swapped}"),
+                    ("tells of another time", f"{head}values ({later}"),
+                    ("forgets the substate that was left", f"{head}values ({forgotten[0]}"),
+                    ("forgets the substate", f"{head}values ({forgotten[1]}"),
+                ):
+                    if wrong != record:
+                        body = "".join([*parts[:number], wrong, *parts[number + 1 :]])
+                        yield self._mutant("history", f"{what} {how}", replaced(function, body))
+        table = qualified(self.history.schema, self.history.table)
+        for column, value in (
+            ("at", "now()"), ("actor", "'somebody'"), ("reason", "null"), ("xid", "'1'::xid8"),
+        ):  # fmt: skip
+            order = f"alter table {table} alter column {column} set default {value}"
+            yield self._mutant("history", f"{column} is {value}", order)
+
     def _births(self) -> Iterator[Mutant]:
         old = "new.state in ("
         for state in self.states:
@@ -274,7 +306,8 @@ class Guard:
                 yield self._edited("birth", self.insert, old, f"{old}{lit(state)}, ", t=state)
         yield self._edited("birth", self.insert, "new.attempt = 0", "true")
         carried = f"private.{self.may_carry.name}(new.state, new.state_substate)"
-        yield self._edited("birth", self.insert, carried, "true")
+        if carried in self.insert.body:
+            yield self._edited("birth", self.insert, carried, "true")
 
     def _substates(self, *, whole: bool) -> Iterator[Mutant]:
         every = sorted({one for some in self.substates.values() for one in some})

@@ -173,6 +173,11 @@ class BoundMachine:
         return fit(f"{self.table}_state")
 
     @property
+    def history(self) -> str:
+        """The name of the table of its moves, in the table's schema."""
+        return fit(f"{self.table}_state_history")
+
+    @property
     def may_move(self) -> str:
         """The name of the function that says whether a move is legal, in the table's schema."""
         return fit(f"{self.name}_may_move")
@@ -207,7 +212,9 @@ class BoundMachine:
     def is_open(self, alias: str = "") -> str:
         """Return the SQL condition that a row is not settled, always the same text, so that an index fits it."""
         row = f"{alias}." if alias else ""
-        condition = f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        condition = (
+            f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        )
         if self.recoverable:
             spent = f"{row}state in ({', '.join(lit(state) for state in self.recoverable)})"
             condition = f"({condition} or {spent} and {row}attempt < {self.attempts})"

@@ -59,6 +59,19 @@ class Transition(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class History(Fact):
+    """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant."""
+
+    KIND: ClassVar[str] = "history"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    schema: str
+    table: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRule(Fact):
     """What a project role may do with a table; no `columns` means all of them."""
 
@@ -117,4 +130,6 @@ class Example(Fact):
     value: str
 
 
-BEHAVIOUR: tuple[type[Fact], ...] = (Machine, State, Transition, AccessRule, Role, Tenancy, Example)
+BEHAVIOUR: tuple[type[Fact], ...] = (
+    Machine, State, Transition, History, AccessRule, Role, Tenancy, Example,
+)  # fmt: skip

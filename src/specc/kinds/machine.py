@@ -16,7 +16,7 @@ from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_rules
+from specc.kinds import machine_guard, machine_history, machine_rules
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -52,7 +52,8 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     if machine is None:
         return
     yield from _behaviour(machine, project)
-    yield from machine_guard.lower(machine)
+    yield from machine_guard.lower(machine, project)
+    yield from machine_history.lower(machine, project)
     yield from _status(machine, project)
 
 

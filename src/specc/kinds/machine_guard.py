@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from specc.analysis.machines import BoundMachine
+from specc.analysis.tables import BoundTable, tables
 from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
 from specc.lang.kind import Lowered
+from specc.lang.project import Project
 from specc.pg.body import render
 from specc.pg.names import API_ROLES, fit, lit, qualified
 
 _PINNED = (("search_path", "''"),)
 
 
-def lower(machine: BoundMachine) -> Lowered:
+def lower(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the enum, the columns, the functions and the guards of a machine."""
     yield from _columns(machine)
     yield from _functions(machine)
+    yield from _guards(machine, tables(project)[f"{machine.schema}.{machine.table}"])
 
 
 def _columns(machine: BoundMachine) -> Lowered:
@@ -70,7 +73,6 @@ def _functions(machine: BoundMachine) -> Lowered:
     )  # fmt: skip
     text = f"Raises PT409 and says why a row of {machine.name} was refused."
     yield Comment(f"function private {values['refuse']} {signature}", text)
-    yield from _guards(machine, values)
 
 
 def _values(machine: BoundMachine) -> dict[str, object]:
@@ -82,6 +84,7 @@ def _values(machine: BoundMachine) -> dict[str, object]:
         "table": (machine.schema, machine.table),
         "enum": qualified(machine.schema, machine.enum),
         "initial": life.initial,
+        "born_with_substates": any(life.substates[state] for state in life.initial),
         "steps": life.steps,
         "following": life.following,
         "recoveries": machine.recoveries,
@@ -96,12 +99,24 @@ def _values(machine: BoundMachine) -> dict[str, object]:
     }
 
 
-def _guards(machine: BoundMachine, values: dict[str, object]) -> Lowered:
+def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
     """Yield the guards: AFTER triggers, which see the final row whatever other triggers do to it.
+
+    They write the history too: one trigger for a row costs less than two, and none can be dropped alone.
 
     Their names sort before others', so that no AFTER trigger acts on a row about to be refused.
     """
-    needs = (("enum", machine.schema, machine.enum), ("table", machine.schema, machine.table))
+    owner = {
+        "history": (machine.schema, machine.history),
+        "owner": fit(f"{table.tenant.split('.', 1)[1]}_id") if table.tenant else "",
+        "owner_of_row": table.tenant_column,
+    }
+    values = _values(machine) | owner
+    needs = (
+        ("enum", machine.schema, machine.enum),
+        ("table", machine.schema, machine.table),
+        ("table", machine.schema, machine.history),
+    )
     for event, refused in (("insert", "births outside an initial state"), ("update", "undeclared moves")):
         name = fit(f"{machine.name}_guard_{event}")
         body = render(f"guard_{event}", **values)

@@ -26,6 +26,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
+from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit, qualified
 
@@ -45,9 +46,12 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_recovery(machine, project, ir),
         *_moving(machine),
         *_refused(machine),
+        *_history(machine),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
+    kept = (machine.schema, machine.history)
+    yield page_of(kept, ir.about("table", *kept), entry.file, project, ir)
 
 
 def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
@@ -163,6 +167,19 @@ def _refused(machine: BoundMachine) -> Iterator[Block]:
     )  # fmt: skip
     if refused:
         yield Code("text", refused_text(machine, *refused))
+
+
+def _history(machine: BoundMachine) -> Iterator[Block]:
+    name = machine.history
+    yield Heading("History")
+    yield Paragraph(
+        (
+            Text("The guard writes a row of "), Link(name, page=table_path(machine.schema, name)),
+            Text(" for each birth, each move and each change of a substate, in the transaction that makes it. Who "
+            "may read all of the table reads it; nobody but the owner of the database writes it. A caller may say why:"),
+        )
+    )  # fmt: skip
+    yield Code("sql", "set local specc.reason = 'Its source was switched off.';")
 
 
 def _listed(names: Iterable[str]) -> Iterator[Text | Mono]:
