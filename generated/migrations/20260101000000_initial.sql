@@ -173,6 +173,26 @@ as $$
 $$;
 revoke all on function private.activity_request_may_carry(public.activity_request_state, text) from public, anon, authenticated, service_role;
 
+create function private.activity_request_may_write(p_old public.activity_request_state, p_old_substate text, p_old_attempt integer, p_new public.activity_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.activity_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.activity_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.activity_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
 create function private.activity_request_refuse(p_id uuid, p_old public.activity_request_state, p_new public.activity_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -250,6 +270,26 @@ as $$
 $$;
 revoke all on function private.run_queue_may_carry(public.run_queue_state, text) from public, anon, authenticated, service_role;
 
+create function private.run_queue_may_write(p_old public.run_queue_state, p_old_substate text, p_old_attempt integer, p_new public.run_queue_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_queue_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_queue_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_queue_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
 create function private.run_queue_refuse(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -303,6 +343,18 @@ end
 $$;
 revoke all on function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
 
+create function private.run_queue_refused(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
+returns public.run_queue_state
+language plpgsql set search_path = ''
+as $$
+-- In a query, where a refusal has to stand for a value.
+begin
+    perform private.run_queue_refuse(p_id, p_old, p_new, p_substate, p_old_attempt, p_new_attempt);
+    return p_new;
+end
+$$;
+revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
 create function private.run_request_may_carry(p_state public.run_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -316,6 +368,33 @@ as $$
     )
 $$;
 revoke all on function private.run_request_may_carry(public.run_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.run_request_may_write(p_old public.run_request_state, p_old_substate text, p_old_attempt integer, p_new public.run_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_request_may_move(p_old, p_new))
+        or (
+            p_new_attempt = p_old_attempt + 1 and p_new_attempt <= 3
+            and (
+                (p_old = 'timedout' and p_new = 'ready')
+                or (p_old = 'failed' and p_new = 'ready')
+            )
+        )
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.run_request_refuse(p_id uuid, p_old public.run_request_state, p_new public.run_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -1001,7 +1080,7 @@ begin
         insert into public.activity_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, null, new.state,
+            new.org_id, new.id, null, new.state,
             null, null, null
         );
         return new;
@@ -1019,31 +1098,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
         if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
-            return new;
-        end if;
-        if (new.attempt = old.attempt and private.activity_request_may_carry(new.state, new.state_substate)) then
-            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
-            if (
-                new.state_substate is not null
-                or (
-                    select h.to_state = new.state and h.to_substate is null
-                    from public.activity_request_state_history as h
-                    where h.org_id = new.org_id and h.row_id = new.id
-                    order by h.seq desc
-                    limit 1
-                ) is not true
-            ) then
-                insert into public.activity_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, new.state, new.state,
-                    old.state_substate, new.state_substate, null
-                );
-            end if;
             return new;
         end if;
 
@@ -1058,7 +1117,7 @@ begin
         insert into public.activity_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
@@ -1074,51 +1133,52 @@ new.org_id, new.id, old.state, new.state,
         insert into public.activity_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
+    end if;
 
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.activity_request_may_move(old.state, new.state))
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.activity_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.activity_request_may_carry(new.state, new.state_substate)) then
-                insert into public.activity_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, old.state, new.state,
-                    old.state_substate, new.state_substate, new.state_since - old.state_since
-                );
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.activity_request_may_carry(new.state, new.state_substate)
-        ) then
+        perform private.activity_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.activity_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
             insert into public.activity_request_state_history
                 (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
             values (
-    new.org_id, new.id, old.state, new.state,
-                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
             );
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.activity_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
+        end if;
+    else
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.activity_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
         end if;
     end if;
-
-    perform private.activity_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
     return new;
 end
 $$;
@@ -1149,19 +1209,20 @@ create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
+-- Sees all rows of a statement as stored. A birth is a move from nothing.
 begin
-    if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        insert into public.run_queue_state_history
-            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-        values (
-new.org_id, new.id, null, new.state,
-            null, null, null
-        );
-        return new;
-    end if;
-    perform private.run_queue_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
-    return new;
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, null,
+        case
+            when n.state in ('new') and n.state_substate is null and n.attempt = 0
+            then n.state
+            else private.run_queue_refused(n.id, null, n.state, n.state_substate, null, n.attempt)
+        end,
+        null, n.state_substate, null
+    from new_rows as n;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_insert() from public, anon, authenticated, service_role;
@@ -1170,110 +1231,67 @@ create function private.run_queue_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
--- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
--- says from which state (row) one may move to which (column).
+-- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
+-- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+declare
+    v_now timestamptz := private.now();
 begin
-    -- No transition. A substate that is new must belong to the state, and is recorded.
-    if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
-            return new;
-        end if;
-        if (new.attempt = old.attempt and private.run_queue_may_carry(new.state, new.state_substate)) then
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, o.state,
+        case
+            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
+            then n.state
+            when private.run_queue_may_write(
+                o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
+                n.state_since <> o.state_since and n.state_since = v_now
+            )
+            then n.state
+            else private.run_queue_refused(
+                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+            )
+        end,
+        o.state_substate,
+        case
+            when n.state = o.state or (n.state_since <> o.state_since and n.state_since = v_now) then n.state_substate
+            else nullif(n.state_substate, o.state_substate)
+        end,
+        case when n.state <> o.state then v_now - o.state_since end
+    from new_rows as n
+    full join old_rows as o on n.id = o.id
+    where
+        n.state is distinct from o.state
+        or n.attempt is distinct from o.attempt
+        or (
+            n.state_substate is distinct from o.state_substate
             -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
-            if (
-                new.state_substate is not null
-                or (
-                    select h.to_state = new.state and h.to_substate is null
-                    from public.run_queue_state_history as h
-                    where h.org_id = new.org_id and h.row_id = new.id
-                    order by h.seq desc
-                    limit 1
-                ) is not true
-            ) then
-                insert into public.run_queue_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, new.state, new.state,
-                    old.state_substate, new.state_substate, null
-                );
-            end if;
-            return new;
-        end if;
-
-    -- A declared edge, taken by a statement that says since when.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and new.state_since <> old.state_since
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        insert into public.run_queue_state_history
-            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-        values (
-new.org_id, new.id, old.state, new.state,
-            old.state_substate, null, new.state_since - old.state_since
+            and (n.state_substate is not null or not coalesce((
+                        select h.to_state = n.state and h.to_substate is null
+                        from public.run_queue_state_history as h
+                        where h.org_id = n.org_id and h.row_id = n.id
+                        order by h.seq desc
+                        limit 1
+                    ), false))
         );
-        return new;
 
-    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        insert into public.run_queue_state_history
-            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-        values (
-new.org_id, new.id, old.state, new.state,
-            old.state_substate, null, new.state_since - old.state_since
-        );
-        return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.run_queue_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_queue_may_carry(new.state, new.state_substate)) then
-                insert into public.run_queue_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, old.state, new.state,
-                    old.state_substate, new.state_substate, new.state_since - old.state_since
-                );
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_queue_may_carry(new.state, new.state_substate)
-        ) then
-            insert into public.run_queue_state_history
-                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-            values (
-    new.org_id, new.id, old.state, new.state,
-                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
-            );
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_queue as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
+    -- What a statement left: a stale substate, another moment than now. A first look spares the second join.
+    if exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now) then
+        update public.run_queue as r
+        set state_substate = nullif(r.state_substate, m.left_substate), state_since = v_now
+        from (
+            select n.id, n.state, o.state_substate as left_substate
+            from new_rows as n
+            full join old_rows as o on n.id = o.id
+            where n.state <> o.state
+                and not (n.state_since <> o.state_since and n.state_since = v_now)
+                and (n.state_substate = o.state_substate or n.state_since <> v_now)
+        ) as m
+        where r.id = m.id and r.state = m.state;
     end if;
-
-    perform private.run_queue_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
-    return new;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
@@ -1288,7 +1306,7 @@ begin
         insert into public.run_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, null, new.state,
+            new.org_id, new.id, null, new.state,
             null, null, null
         );
         return new;
@@ -1306,31 +1324,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
         if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
-            return new;
-        end if;
-        if (new.attempt = old.attempt and private.run_request_may_carry(new.state, new.state_substate)) then
-            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
-            if (
-                new.state_substate is not null
-                or (
-                    select h.to_state = new.state and h.to_substate is null
-                    from public.run_request_state_history as h
-                    where h.org_id = new.org_id and h.row_id = new.id
-                    order by h.seq desc
-                    limit 1
-                ) is not true
-            ) then
-                insert into public.run_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, new.state, new.state,
-                    old.state_substate, new.state_substate, null
-                );
-            end if;
             return new;
         end if;
 
@@ -1345,7 +1343,7 @@ begin
         insert into public.run_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
@@ -1361,58 +1359,52 @@ new.org_id, new.id, old.state, new.state,
         insert into public.run_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
+    end if;
 
-    -- Any other way to write a declared edge, or recovery, which spends an attempt.
-    elsif (
-        (new.attempt = old.attempt and public.run_request_may_move(old.state, new.state))
-        or (
-            new.attempt = old.attempt + 1 and new.attempt <= 3
-            and (
-                (old.state = 'timedout' and new.state = 'ready')
-                or (old.state = 'failed' and new.state = 'ready')
-            )
-        )
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.run_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_request_may_carry(new.state, new.state_substate)) then
-                insert into public.run_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, old.state, new.state,
-                    old.state_substate, new.state_substate, new.state_since - old.state_since
-                );
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_request_may_carry(new.state, new.state_substate)
-        ) then
+        perform private.run_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.run_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
             insert into public.run_request_state_history
                 (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
             values (
-    new.org_id, new.id, old.state, new.state,
-                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
             );
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
+        end if;
+    else
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.run_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
         end if;
     end if;
-
-    perform private.run_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
     return new;
 end
 $$;
@@ -1428,7 +1420,7 @@ begin
         insert into public.workflow_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, null, new.state,
+            new.org_id, new.id, null, new.state,
             null, null, null
         );
         return new;
@@ -1446,31 +1438,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
         if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
-            return new;
-        end if;
-        if (new.attempt = old.attempt and private.workflow_request_may_carry(new.state, new.state_substate)) then
-            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
-            if (
-                new.state_substate is not null
-                or (
-                    select h.to_state = new.state and h.to_substate is null
-                    from public.workflow_request_state_history as h
-                    where h.org_id = new.org_id and h.row_id = new.id
-                    order by h.seq desc
-                    limit 1
-                ) is not true
-            ) then
-                insert into public.workflow_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, new.state, new.state,
-                    old.state_substate, new.state_substate, null
-                );
-            end if;
             return new;
         end if;
 
@@ -1485,7 +1457,7 @@ begin
         insert into public.workflow_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
@@ -1501,51 +1473,52 @@ new.org_id, new.id, old.state, new.state,
         insert into public.workflow_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, old.state, new.state,
+            new.org_id, new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
+    end if;
 
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.workflow_request_may_move(old.state, new.state))
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.workflow_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.workflow_request_may_carry(new.state, new.state_substate)) then
-                insert into public.workflow_request_state_history
-                    (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.org_id, new.id, old.state, new.state,
-                    old.state_substate, new.state_substate, new.state_since - old.state_since
-                );
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.workflow_request_may_carry(new.state, new.state_substate)
-        ) then
+        perform private.workflow_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.workflow_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
             insert into public.workflow_request_state_history
                 (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
             values (
-    new.org_id, new.id, old.state, new.state,
-                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
             );
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.workflow_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
+        end if;
+    else
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.workflow_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
         end if;
     end if;
-
-    perform private.workflow_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
     return new;
 end
 $$;
@@ -1564,6 +1537,26 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_may_write(p_old public.workflow_request_state, p_old_substate text, p_old_attempt integer, p_new public.workflow_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.workflow_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.workflow_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.workflow_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.workflow_request_refuse(p_id uuid, p_old public.workflow_request_state, p_new public.workflow_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -1725,10 +1718,12 @@ create trigger "00_activity_request_guard_update" after update on public.activit
     for each row execute function private.activity_request_guard_update();
 
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
-    for each row execute function private.run_queue_guard_insert();
+    referencing new table as new_rows
+    for each statement execute function private.run_queue_guard_insert();
 
 create trigger "00_run_queue_guard_update" after update on public.run_queue
-    for each row execute function private.run_queue_guard_update();
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_queue_guard_update();
 
 create trigger "00_run_request_guard_insert" after insert on public.run_request
     for each row execute function private.run_request_guard_insert();
@@ -2666,6 +2661,8 @@ comment on routine private.activity_request_guard_update() is 'Refuses undeclare
 
 comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
 
+comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
+
 comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
 
 comment on routine private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
@@ -2680,13 +2677,19 @@ comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves
 
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
+comment on routine private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_queue so.';
+
 comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
+
+comment on routine private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
 
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
 
 comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
+
+comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
 
@@ -2697,6 +2700,8 @@ comment on routine private.workflow_request_guard_insert() is 'Refuses births ou
 comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
 
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
+
+comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
 
 comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';
 

@@ -101,6 +101,8 @@ drop function public.activity_request_may_move(public.activity_request_state, pu
 
 drop function private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer);
 
+drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
+
 drop function private.workflow_request_may_carry(public.workflow_request_state, text);
 
 drop function private.workflow_request_guard_update();
@@ -229,15 +231,23 @@ drop function private.uuid_v7();
 
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
+drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
+
 drop function private.run_request_may_carry(public.run_request_state, text);
 
+drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
+
 drop function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
+
+drop function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean);
 
 drop function private.run_queue_may_carry(public.run_queue_state, text);
 
 drop function private.now();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
+
+drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
 
 drop function private.activity_request_may_carry(public.activity_request_state, text);
 

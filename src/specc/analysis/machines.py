@@ -166,6 +166,8 @@ class BoundMachine:
     lifecycle_name: str
     lifecycle: Lifecycle
     attempts: int
+    writes: str
+    """`single` or `bulk`: how many rows one statement usually moves."""
 
     @property
     def enum(self) -> str:
@@ -243,4 +245,4 @@ def _bound(project: Project) -> Iterator[BoundMachine]:
             continue
         schema, name = project.full_name("table", table.name).split(".", 1)
         life = lifecycle_of(lifecycle)
-        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts)
+        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts, spec.writes)

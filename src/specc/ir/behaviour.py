@@ -23,6 +23,7 @@ class Machine(Fact):
     table: str
     lifecycle: str
     attempts: int
+    writes: str = "single"
 
 
 @dataclass(frozen=True, slots=True)

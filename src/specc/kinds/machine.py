@@ -6,7 +6,7 @@ and `<machine>_may_move(from, to)`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,11 @@ class MachineSpec(SpecModel):
         "", description="The table; the machine's own name by default."
     )
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
+    writes: Literal["single", "bulk"] = Field(
+        "single",
+        description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
+        "`bulk`: ten or more, it looks at all rows of a statement at once, after all triggers for rows.",
+    )
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
@@ -79,7 +84,9 @@ def _status(machine: BoundMachine, project: Project) -> Lowered:
 
 def _behaviour(machine: BoundMachine, project: Project) -> Lowered:
     life, name, entry = machine.lifecycle, machine.name, machine.entry
-    yield Machine(name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts)
+    yield Machine(
+        name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts, machine.writes
+    )
     lifecycle = project.get("lifecycle", entry.spec.follows).spec
     for at, (state, spec) in enumerate(lifecycle.states.items()):
         yield State(name, state, at, spec.is_ or "", tuple(spec.substates), spec.about)

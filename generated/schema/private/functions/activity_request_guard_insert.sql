@@ -10,7 +10,7 @@ begin
         insert into public.activity_request_state_history
             (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.org_id, new.id, null, new.state,
+            new.org_id, new.id, null, new.state,
             null, null, null
         );
         return new;
