@@ -1,19 +1,22 @@
 """The history of a machine's rows, against lists written by hand: complete, in order, and nobody's to forge."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
-from tenants import ACME, ANNA, DENIED, EMPTY, GERD, GLOBEX, RUN, acting, error, fill, of, take
+from tenants import ACME, ANNA, DENIED, EMPTY, GERD, GLOBEX, RUN, UNIT, acting, error, fill, of, take
 
 pytestmark = pytest.mark.pg
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-MINE = of(ACME, RUN)
-OTHERS = of(GLOBEX, RUN)
 TABLE = "public.run_request_state_history"
+MINE = of(ACME, RUN)
+ROWS = {"run_request": RUN, "run_queue": UNIT}
+"""A machine whose guard looks at each row, and one whose guard looks at each statement; each with a row."""
 
 
 @pytest.fixture
@@ -22,123 +25,167 @@ def world(flagship: str) -> str:
     return flagship
 
 
-def told(connection: Connection, row: UUID = MINE) -> list[tuple[str | None, str]]:
-    """Return the moves of a row, each as (from, to), with substates behind a slash."""
-    query = (
-        "select concat_ws('/', from_state, from_substate), concat_ws('/', to_state, to_substate)"
-        f" from {TABLE} where row_id = %s order by seq"
+@dataclass(frozen=True)
+class Life:
+    """A row of a machine in each of two tenants, and the owner's connection."""
+
+    owner: Connection
+    table: str
+
+    @property
+    def mine(self) -> UUID:
+        return of(ACME, ROWS[self.table])
+
+    @property
+    def others(self) -> UUID:
+        return of(GLOBEX, ROWS[self.table])
+
+    def write(self, assignments: str, row: UUID | None = None) -> None:
+        self.owner.execute(
+            f"update {self.table} set {assignments} where id = %s".encode(), [row or self.mine]
+        )
+
+    def move(self, *states: str) -> None:
+        for state in states:
+            self.write(f"state = '{state}'")
+
+    def told(self, row: UUID | None = None) -> list[tuple[str, str]]:
+        """Return the moves of a row, each as (from, to), with substates behind a slash."""
+        query = (
+            "select concat_ws('/', from_state, from_substate), concat_ws('/', to_state, to_substate)"
+            f" from {self.table}_state_history where row_id = %s order by seq"
+        )
+        return self.owner.execute(query.encode(), [row or self.mine]).fetchall()
+
+
+@pytest.fixture(params=ROWS)
+def life(world: str, request: pytest.FixtureRequest) -> Iterator[Life]:
+    with psycopg.connect(world) as owner:
+        yield Life(owner, request.param)
+        owner.rollback()
+
+
+def test_each_move_is_told_with_what_was_left(life: Life) -> None:
+    life.move("valid", "waiting")
+    life.write("state_substate = 'capacity'")
+    life.write("state_substate = 'phase', error = '{}'")
+    life.write("state_substate = null")
+    life.write("state_substate = 'phase'")
+    life.move("ready", "in_progress", "timedout")
+    assert life.told() == [
+        ("new", "valid"),
+        ("valid", "waiting"),
+        ("waiting", "waiting/capacity"),
+        ("waiting/capacity", "waiting/phase"),
+        ("waiting/phase", "waiting"),
+        ("waiting", "waiting/phase"),
+        ("waiting/phase", "ready"),
+        ("ready", "in_progress"),
+        ("in_progress", "timedout"),
+    ]
+
+
+def test_a_recovery_is_told(world: str) -> None:
+    with psycopg.connect(world) as owner:
+        life = Life(owner, "run_request")
+        life.move("valid", "ready", "in_progress", "failed")
+        life.write("state = 'ready', attempt = attempt + 1")
+        assert life.told()[-2:] == [("in_progress", "failed"), ("failed", "ready")]
+
+
+def test_a_statement_that_says_all_is_told_like_one_that_does_not(life: Life) -> None:
+    life.write("state = 'invalid', state_substate = 'json', state_since = now()")
+    life.write("state = 'invalid', state_substate = 'json'", life.others)
+    assert life.told() == life.told(life.others) == [("new", "invalid/json")]
+
+
+def test_a_birth_is_told(life: Life) -> None:
+    born = life.owner.execute(
+        f"insert into {life.table} (org_id, activity_request_id, source_id)"
+        f" select org_id, activity_request_id, source_id from {life.table} where id = %s returning id".encode(),
+        [life.mine],
+    ).fetchone()
+    assert born is not None
+    assert life.told(born[0]) == [("", "new")]
+
+
+def test_what_is_no_move_is_not_told(life: Life) -> None:
+    life.write("state = state, error = '{}'")
+    life.owner.execute(
+        f"update {life.table} set state = 'valid' where error = '{{\"no\": \"row\"}}'".encode()
     )
-    return connection.execute(query.encode(), [row]).fetchall()
+    refused = error(life.owner, f"update {life.table} set state = 'done' where id = %s", [life.mine])
+    assert refused.sqlstate == "PT409"
+    assert life.told() == []
+
+
+def test_one_illegal_move_of_many_refuses_all(life: Life) -> None:
+    life.move("valid")
+    refused = error(life.owner, f"update {life.table} set state = 'ready'")
+    assert refused.sqlstate == "PT409"
+    assert f"Row {life.others}, from new, to ready" in (refused.diag.message_detail or "")
+    assert life.told() == [("new", "valid")]
+
+
+def test_what_is_rolled_back_is_not_told(life: Life) -> None:
+    with life.owner.transaction() as inner:
+        life.move("valid")
+        raise psycopg.Rollback(inner)
+    assert life.told() == []
+
+
+def test_one_statement_over_many_rows_tells_of_each(life: Life) -> None:
+    life.owner.execute(
+        f"insert into {life.table} (org_id, activity_request_id, source_id)"
+        f" select org_id, activity_request_id, source_id from {life.table}, generate_series(1, 500)".encode()
+    )
+    for state in ("valid", "ready", "in_progress"):
+        life.owner.execute(f"update {life.table} set state = '{state}'".encode())
+    found = life.owner.execute(
+        "select to_state::text, count(*), count(distinct row_id)"
+        f" from {life.table}_state_history group by 1 order by 1".encode()
+    ).fetchall()
+    every = [("in_progress", 1002, 1002), ("new", 1000, 1000), ("ready", 1002, 1002), ("valid", 1002, 1002)]
+    assert found == every
+
+
+def test_a_merge_and_a_conflict_are_told(life: Life) -> None:
+    life.owner.execute(
+        f"merge into {life.table} as t using (select %s::uuid as id) as s on t.id = s.id"
+        " when matched then update set state = 'valid'".encode(),
+        [life.mine],
+    )
+    life.owner.execute(
+        f"insert into {life.table} (id, org_id, activity_request_id, source_id)"
+        f" select id, org_id, activity_request_id, source_id from {life.table} where id = %s"
+        " on conflict (id) do update set state = 'ready'".encode(),
+        [life.mine],
+    )
+    assert life.told() == [("new", "valid"), ("valid", "ready")]
+
+
+def test_a_row_does_not_slip_past_under_another_id(life: Life) -> None:
+    """One that changes its id with its state is told under the new one, or refused; never unseen."""
+    order = f"update {life.table} set id = gen_random_uuid(), state = 'valid' where id = %s returning id"
+    try:
+        with life.owner.transaction():
+            row = life.owner.execute(order.encode(), [life.mine]).fetchone()
+    except psycopg.Error as refused:
+        assert refused.sqlstate == "PT409"
+    else:
+        assert row is not None
+        assert life.told(row[0]) == [("new", "valid")]
+
+
+def test_history_outlives_its_row(life: Life) -> None:
+    life.move("valid")
+    life.owner.execute(f"delete from {life.table} where id = %s".encode(), [life.mine])
+    assert life.told() == [("new", "valid")]
 
 
 def move(connection: Connection, *states: str, row: UUID = MINE) -> None:
     for state in states:
         connection.execute("update run_request set state = %s where id = %s", [state, row])
-
-
-def test_each_move_is_told_with_what_was_left(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        move(owner, "valid", "waiting")
-        owner.execute("update run_request set state_substate = 'capacity' where id = %s", [MINE])
-        owner.execute("update run_request set state_substate = 'phase', error = '{}' where id = %s", [MINE])
-        owner.execute("update run_request set state_substate = null where id = %s", [MINE])
-        owner.execute("update run_request set state_substate = 'phase' where id = %s", [MINE])
-        move(owner, "ready", "in_progress", "timedout")
-        owner.execute("update run_request set state = 'ready', attempt = attempt + 1 where id = %s", [MINE])
-        assert told(owner) == [
-            ("new", "valid"),
-            ("valid", "waiting"),
-            ("waiting", "waiting/capacity"),
-            ("waiting/capacity", "waiting/phase"),
-            ("waiting/phase", "waiting"),
-            ("waiting", "waiting/phase"),
-            ("waiting/phase", "ready"),
-            ("ready", "in_progress"),
-            ("in_progress", "timedout"),
-            ("timedout", "ready"),
-        ]
-
-
-def test_a_statement_that_says_all_is_told_like_one_that_does_not(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        owner.execute(
-            "update run_request set state = 'invalid', state_substate = 'json', state_since = now() where id = %s",
-            [MINE],
-        )
-        owner.execute(
-            "update run_request set state = 'invalid', state_substate = 'json' where id = %s", [OTHERS]
-        )
-        assert told(owner) == told(owner, OTHERS) == [("new", "invalid/json")]
-
-
-def test_a_birth_is_told(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        born = owner.execute(
-            "insert into run_request (org_id, activity_request_id, source_id)"
-            " select org_id, activity_request_id, source_id from run_request where id = %s returning id",
-            [MINE],
-        ).fetchone()
-        assert born is not None
-        assert told(owner, born[0]) == [("", "new")]
-
-
-def test_what_is_no_move_is_not_told(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        owner.execute("update run_request set state = state, error = '{}' where id = %s", [MINE])
-        owner.execute("update run_request set state = 'valid' where id = %s and error is null", [MINE])
-        refused = error(owner, "update run_request set state = 'done' where id = %s", [MINE])
-        assert refused.sqlstate == "PT409"
-        assert told(owner) == []
-
-
-def test_what_is_rolled_back_is_not_told(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        with owner.transaction() as inner:
-            move(owner, "valid")
-            raise psycopg.Rollback(inner)
-        assert told(owner) == []
-
-
-def test_one_statement_over_many_rows_tells_of_each(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        owner.execute(
-            "insert into run_request (org_id, activity_request_id, source_id)"
-            " select org_id, activity_request_id, source_id from run_request, generate_series(1, 500)"
-        )
-        for state in ("valid", "ready", "in_progress"):
-            owner.execute("update run_request set state = %s", [state])
-        found = owner.execute(
-            f"select to_state::text, count(*), count(distinct row_id) from {TABLE} group by 1 order by 1"
-        ).fetchall()
-        assert found == [
-            ("in_progress", 1002, 1002),
-            ("new", 1000, 1000),
-            ("ready", 1002, 1002),
-            ("valid", 1002, 1002),
-        ]
-
-
-def test_a_merge_and_a_conflict_are_told(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        owner.execute(
-            "merge into run_request as t using (select %s::uuid as id) as s on t.id = s.id"
-            " when matched then update set state = 'valid'",
-            [MINE],
-        )
-        owner.execute(
-            "insert into run_request (id, org_id, activity_request_id, source_id)"
-            " select id, org_id, activity_request_id, source_id from run_request where id = %s"
-            " on conflict (id) do update set state = 'ready'",
-            [MINE],
-        )
-        assert told(owner) == [("new", "valid"), ("valid", "ready")]
-
-
-def test_history_outlives_its_row(world: str) -> None:
-    with psycopg.connect(world) as owner:
-        move(owner, "valid")
-        owner.execute("delete from run_request where id = %s", [MINE])
-        assert told(owner) == [("new", "valid")]
 
 
 def test_it_says_who_when_why_and_how_long(world: str) -> None:
@@ -224,7 +271,7 @@ def test_nobody_writes_history_but_its_guard(world: str, role: str, order: str) 
 
 def test_each_reads_the_history_of_his_own_tenants(world: str) -> None:
     with psycopg.connect(world) as owner:
-        for row in (MINE, OTHERS):
+        for row in (MINE, of(GLOBEX, RUN)):
             move(owner, "valid", row=row)
         owner.commit()
     for user, tenants in ((ANNA, {ACME}), (GERD, {GLOBEX}), (UUID(int=99), set())):
