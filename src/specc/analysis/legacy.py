@@ -67,7 +67,7 @@ def distances(life: Lifecycle, end: str) -> dict[str, int]:
 def hops(life: Lifecycle, ends: Iterable[Target]) -> Iterator[tuple[Target, str, Target]]:
     """Yield for each end and each state that leads there the next place of the shortest way by plain transitions.
 
-    A state is left without a substate; a row that is in the state already takes the substate in one more hop.
+    A state is left without a substate; a row that is in the state already takes on, or loses, the substate.
     """
     for end in ends:
         far = distances(life, end[0])
@@ -75,5 +75,4 @@ def hops(life: Lifecycle, ends: Iterable[Target]) -> Iterator[tuple[Target, str,
             nearer = [one for one in life.following[state] if far.get(one, len(far)) == far.get(state, 0) - 1]
             if nearer:
                 yield end, state, (nearer[0], end[1] if nearer[0] == end[0] else "")
-        if end[1]:
-            yield end, end[0], end
+        yield end, end[0], end

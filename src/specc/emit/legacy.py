@@ -84,6 +84,7 @@ class _Conversion:
         back = [(one.state, one.substate, one.word) for one in ir.of_machine(LegacyBack, self.name)]
         ends = dict.fromkeys(place for _, place in meant)
         ends |= {target(self.otherwise): None} if self.otherwise else {}
+        own = {*ends, *((state, substate) for state, substate, _ in back)}
         return {
             "machine": machine.name,
             "table": (machine.schema, machine.table),
@@ -96,6 +97,11 @@ class _Conversion:
             "otherwise": self.otherwise,
             # A substate's own word goes before that of its state.
             "back": sorted(back, key=lambda one: (life.states.index(one[0]), not one[1])),
+            "own": {
+                state: found
+                for state in life.states
+                if (found := [sub for sub in life.substates[state] if (state, sub) in own])
+            },
             "ways": tuple(_ways(life, tuple(ends))),
             "longest": len(life.states) + 1,
             **{key: self.routine(form) for key, form in _NAMES.items()},
