@@ -273,4 +273,6 @@ _HEAD = """\
 --     call {forget}();  -- drops all that this file makes; the old column stays
 -- The way back writes the old words again, into the old column or a new one:
 --     call {restore}();
+-- A row in the first state with a word for another one counts as still to be converted. So, where rows come
+-- back to the first state, attach first: that keeps the words in step.
 """
