@@ -192,8 +192,12 @@ class _Conversion:
             f"Keeps the old word of a row of {name} in step with its state.",
         )
         yield (
+            self._make("{}_legacy_born", "", "trigger", "legacy_born", security_definer=True),
+            f"Moves rows of {name} that are inserted with an old word to the state it means.",
+        )
+        yield (
             self._make("{}_legacy_follow", "", "trigger", "legacy_follow", security_definer=True),
-            f"Moves rows of {name} whose old word was written to the state it means.",
+            f"Moves a row of {name} whose old word was written to the state it means.",
         )
         yield (
             self._make("{}_attach_legacy", "", "", "legacy_attach"),
@@ -236,6 +240,7 @@ _NAMES = {
     "check": "{}_legacy_check",
     "add_column": "{}_legacy_column",
     "keep": "{}_legacy_keep",
+    "born_with": "{}_legacy_born",
     "follow": "{}_legacy_follow",
     "detach": "{}_detach_legacy",
     "keep_trigger": "zz_{}_legacy_keep",
