@@ -5,6 +5,7 @@ Every move is seen by a trigger of the tests' own. Words and the old column's na
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 from flagship_world import world_of
+from psycopg import sql
 
+from hostile import HOSTILE
 from projects import ROOT, write_example
 from specc import driver
 from specc.pg.apply import ApplyError, apply
@@ -373,6 +376,23 @@ def test_a_row_may_be_inserted_with_an_old_word(attached: Jobs) -> None:
     assert [word for word, _ in attached.rows()] == list(WAYS)
 
 
+def test_the_birth_of_a_row_is_recorded_before_its_moves(attached: Jobs) -> None:
+    attached.run(
+        """
+        create function public.births() returns trigger language plpgsql as $$
+        begin
+            insert into public.hop (id, move) select id, state from new_rows;
+            return null;
+        end
+        $$;
+        create trigger job_births after insert on public.job referencing new table as new_rows
+            for each statement execute function public.births();
+        """
+    )
+    attached.add("ok")
+    assert attached.ways() == {"ok": ["queued", "queued > running", "running > over"]}
+
+
 def test_many_rows_move_by_one_statement_each_its_own_way(attached: Jobs) -> None:
     attached.run("insert into public.job (title) select word from unnest(%s::text[]) as word", list(WAYS))
     assert {word for word, _ in attached.rows()} == {"todo"}
@@ -572,6 +592,36 @@ def test_forgetting_leaves_nothing_behind_but_the_column(database: str, tmp_path
     assert jobs.run(OBJECTS) == before
     assert jobs.rows() == [("BUSY", "running")]
     apply(database, legacy)
+
+
+def test_the_old_column_cannot_go_while_writers_use_it(attached: Jobs) -> None:
+    with refused("2BP01"):
+        attached.run('alter table public.job drop column "Old status"')
+    attached.run("call private.job_detach_legacy()")
+    attached.run('alter table public.job drop column "Old status"')
+
+
+def test_words_and_the_columns_name_may_be_anything(database: str, tmp_path: Path) -> None:
+    column = 'it\'s "%s" $$ \\ -- */'
+    specs = SPECS.replace("column: Old status", f"column: {json.dumps(column)}")
+    specs = specs.replace(r"'C:\gone': dropped", f"{json.dumps(HOSTILE, ensure_ascii=False)}: dropped")
+    jobs = set_up(database, specs, tmp_path)
+    jobs.run("insert into public.job default values")
+    jobs.run("update public.job set state = 'held'")
+    jobs.run("update public.job set state = 'dropped'")
+    jobs.run("call private.job_restore_legacy()")
+    jobs.run("call private.job_attach_legacy()")
+    jobs.run("insert into public.job default values")
+    name = sql.Identifier(column)
+    with connected(database) as connection:
+        found = connection.execute(sql.SQL("select {}, state::text from public.job order by id").format(name))
+        assert found.fetchall() == [(HOSTILE, "dropped"), ("todo", "queued")]
+        order = sql.SQL("update public.job set {} = {} where state = 'queued'")
+        with refused("PT422"):
+            connection.execute(order.format(name, "what?"))
+        connection.execute(order.format(name, HOSTILE))
+        found = connection.execute(sql.SQL("select {}, state::text from public.job").format(name))
+        assert set(found) == {(HOSTILE, "dropped")}
 
 
 def test_a_database_without_the_states_refuses_the_file(database: str, tmp_path: Path) -> None:
