@@ -28,6 +28,9 @@ HOSTILE = (
 NOT_FREE = {
     "access.allow.*.*": "S603",
     "function.callable_by.*": "S531",
+    "machine.legacy.back.*": "S335",
+    "machine.legacy.column": "S330",
+    "machine.legacy.otherwise": "S201",
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }
