@@ -36,6 +36,10 @@ class StateSpec(SpecModel):
         description="`initial`: rows are inserted in it. `settled`: the work is over, though a step may follow. "
         "`terminal`: nothing follows it.",
     )
+    waits_for: Literal["outside"] | None = Field(
+        None,
+        description="`outside`: something that may never answer ends it, so each machine has a timeout for it.",
+    )
     substates: Annotated[dict[Annotated[str, Def("substate", label=True)], SubstateSpec], Names()] = Field(
         default_factory=dict, description="Why or how a row is in this state; always optional on the row."
     )
