@@ -35,7 +35,7 @@ class Deadline:
 
 
 def deadlines(machine: BoundMachine) -> tuple[Deadline, ...]:
-    """Return the deadlines of declared states by state, those of substates first."""
+    """Return the deadlines of declared states and substates by state, those of substates first."""
     return tuple(sorted(_deadlines(machine), key=lambda one: _order(machine, one)))
 
 
@@ -43,7 +43,7 @@ def _deadlines(machine: BoundMachine) -> Iterator[Deadline]:
     life, spec = machine.lifecycle, machine.entry.spec
     for written, one in spec.timeouts.items():
         state, _, substate = written.partition("/")
-        if state in life.states:
+        if state in life.states and substate in ("", *life.substates[state]):
             target = one.to or (TIMED_OUT if TIMED_OUT in life.states else "")
             mine = [name.partition("/")[2] for name in spec.timeouts if name.startswith(f"{state}/")]
             others = () if substate else tuple(sorted(mine))
