@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pglast
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -14,7 +15,9 @@ from psycopg.conninfo import make_conninfo
 from conftest import OWNER, give_to_owner
 from projects import write_example
 from specc import driver
+from specc.pg import tap
 from specc.pg.apply import apply
+from specc.pg.interval import milliseconds
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -445,6 +448,96 @@ def test_only_servers_may_call(place: str, function: str) -> None:
             with pytest.raises(psycopg.errors.InsufficientPrivilege), admin.transaction():
                 admin.execute(f"set local role {role}".encode())
                 admin.execute(f"select private.{function.replace('integer', '1')}".encode())
+
+
+# What the generated tests notice
+
+MUTANTS = [
+    # the function, what stands in it, and what stands there instead
+    ("job_time_out", "'15 minutes'", "'15 minutes 1 second'"),
+    ("job_time_out", "'15 minutes'", "'14 minutes'"),
+    ("job_time_out", "'2 hours'", "'1 hour'"),
+    ("job_time_out", "r.state_substate = 'held'", "r.state_substate is null"),
+    ("job_time_out", "r.state_substate not in ('remote')", "r.state_substate <> 'local'"),
+    ("job_time_out", "r.due_at <= v_now", "r.due_at < v_now"),
+    ("job_time_out", "r.due_at <= v_now", "r.state_since <= v_now"),
+    ("job_time_out", "set state = 'expired'", "set state = 'running'"),
+    ("job_time_out", "r.state = 'running'", "r.state = 'new'"),
+    ("job_recover", "'30 seconds'", "'31 seconds'"),
+    ("job_recover", "'30 seconds'", "'29 seconds'"),
+    ("job_recover", "r.state = 'failed'", "r.state = 'timedout'"),
+    ("job_recover", "attempt = r.attempt + 1", "attempt = r.attempt"),
+    ("job_recover", "r.attempt < 3", "r.attempt < 4"),
+    ("job_recover", "set state = 'running'", "set state = 'new'"),
+]
+
+
+@pytest.fixture(scope="module")
+def tests_of_time(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The statements of the generated tests of jobs: what they set up, and those about time."""
+    files = driver.build(write_example(JOBS, tmp_path_factory.mktemp("tests"))).files
+    text = files["tests/machine_job.sql"]
+    tap.install(server.dsn(template))
+    every = [text[place].strip() for place in pglast.split(text, only_slices=True)]
+    kept = [one for one in every if not one.startswith(("select is(", "select * from finish", "rollback"))]
+    return (
+        *kept,
+        *(
+            one
+            for one in every
+            if one.startswith(("select is(pg_temp.attempt('time_out'", "select is(pg_temp.attempt('recover'"))
+        ),
+    )
+
+
+def failures(connection: Connection, statements: tuple[str, ...], change: str = "") -> list[str]:
+    """Return what the generated tests say is not as it should be, after a change that is taken back."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(change.encode())
+        lines = []
+        for statement in statements[1:]:
+            cursor = connection.execute(statement.encode())
+            lines += [row[0] for row in cursor.fetchall()] if cursor.description else []
+    return [line for line in lines if line.startswith("not ok")]
+
+
+def test_the_generated_tests_pass(jobs: Connection, tests_of_time: tuple[str, ...]) -> None:
+    # Two each for four deadlines, three each for two recoveries, and the plan.
+    assert sum(one.startswith("select is(") for one in tests_of_time) == 4 * 2 + 2 * 3
+    assert failures(jobs, tests_of_time) == []
+
+
+@pytest.mark.parametrize(("function", "old", "new"), MUTANTS)
+def test_the_generated_tests_notice(
+    jobs: Connection, tests_of_time: tuple[str, ...], function: str, old: str, new: str
+) -> None:
+    row = jobs.execute(
+        "select pg_get_functiondef(oid) from pg_proc where proname = %s", [function]
+    ).fetchone()
+    assert row is not None
+    assert old in row[0]
+    assert failures(jobs, tests_of_time, row[0].replace(old, new)) != []
+
+
+def test_lengths_of_time_mean_what_postgresql_says(jobs: Connection) -> None:
+    for text in (
+        "1 millisecond", "250 milliseconds", "1 second", "90 seconds", "1 minute", "15 minutes", "1 hour",
+        "1 hour 30 minutes", "2 days", "1 week 2 days 3 hours 4 minutes 5 seconds 6 milliseconds", "36500 days",
+    ):  # fmt: skip
+        row = jobs.execute("select extract(epoch from %s::interval) * 1000", [text]).fetchone()
+        assert row == (milliseconds(text),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "15", "minutes", "15minutes", "15 min", "-1 hours", "1.5 hours", "1 month", "1 minutess",
+        "0 seconds", "15:00", "1 hour 5", "٣ hours", "36501 days", "1 Hour",
+    ],
+)  # fmt: skip
+def test_no_other_words_are_lengths_of_time(text: str) -> None:
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        milliseconds(text)
 
 
 # What it costs
