@@ -77,6 +77,7 @@ MISTAKES = (
     one("misspelt_timed_substate", QUEUE, "{waiting: 1 day", "{waiting/capcity: 1 hour, waiting: 1 day", "S201", "waiting/capcity"),
     one("substate_of_another_state", QUEUE, "{waiting: 1 day", "{ready/capacity: 1 hour, waiting: 1 day", "S201", "ready/capacity"),
     one("misspelt_deadline", RUN, "15 minutes", "{at: dedline}", "S326", "dedline"),
+    one("deadline_of_another_type", RUN, "15 minutes", "{at: attempt}", "S326", "attempt"),
     one("timed_by_the_calendar", RUN, "15 minutes", "1 month", "S322", "1 month"),
     one("unknown_table", "access/runs.yaml", "[run_queue, run_request]", "[run_queue, run_reqest]", "S201", "run_reqest"),
     one("unknown_tenant", VALUE, "tenant: org", "tenant: orgs", "S201", "orgs"),

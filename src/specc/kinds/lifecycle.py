@@ -104,6 +104,13 @@ REPEATED = Code(
     wrong=_STATES + "transitions: {open: [held, closed, held], held: [open]}\n",
     right=_GOOD,
 )
+WAITS_AFTER_END = Code(
+    "S306",
+    "end-that-waits",
+    "In a settled or terminal state the work is over: nothing is waited for, and no deadline can pass.",
+    wrong=_GOOD.replace("closed: {is: terminal}", "closed: {is: terminal, waits_for: outside}"),
+    right=_GOOD.replace("held: {}", "held: {waits_for: outside}"),
+)
 
 
 def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
@@ -173,6 +180,14 @@ def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
             yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))
 
 
+def _waits(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    for state, spec in entry.spec.states.items():
+        if spec.waits_for and spec.is_ in ("settled", "terminal"):
+            label = Label(entry.at("states", state, "is"), f"declared {spec.is_} here")
+            message = f"the work of a row in `{state}` is over, so it waits for nothing"
+            yield WAITS_AFTER_END.at(entry.key("states", state, "waits_for"), message, related=(label,))
+
+
 def _lower(_entry: Entry, _project: Project) -> Lowered:
     yield from ()
 
@@ -188,6 +203,7 @@ KIND = Kind(
         Rule((DEAD_END,), _escapable),
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
+        Rule((WAITS_AFTER_END,), _waits),
     ),
     pages_from="specc.kinds.lifecycle_page",
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.machines import BoundMachine, bound
-from specc.analysis.tables import all_columns, tables
+from specc.analysis.tables import RETRY_COLUMN, all_columns, tables
 from specc.analysis.times import TIMED_OUT, Deadline, deadlines, has_deadline, recoveries, waiting
 from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
+from specc.pg.column import Definition
 from specc.pg.interval import milliseconds
 
 _LIFE = """\
@@ -127,13 +128,16 @@ SHORT_BACKOFF = Code(
     right=_GOOD,
 )
 
+_MOMENTS = ("state_since", RETRY_COLUMN)
+"""Columns that machines give their tables which hold moments."""
+
 
 def _timed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     if machine is None or not _is_readable(machine):
         return
     waits = waiting(machine, project)
-    missing = [one for one in waits if one not in entry.spec.untimed and not has_deadline(machine, one)]
+    missing = [one for one in waits if not entry.spec.untimed.get(one) and not has_deadline(machine, one)]
     if missing:
         listed = ", ".join(f"`{state}`" for state in missing)
         home = project.get("lifecycle", entry.spec.follows)
@@ -185,13 +189,19 @@ def _moment(entry: Entry, written: str, column: str, project: Project) -> Iterat
     span = entry.at("timeouts", written, "at")
     known = all_columns(table, project)
     if column not in known:
-        help = suggest(column, known)
-        yield NO_MOMENT.at(
-            span, f"table `{project.short_name(table.full_name)}` has no column `{column}`", help=help
-        )
-    elif column in table.columns and table.columns[column].type_name[-1] != "timestamptz":
-        message = f"column `{column}` is a `{table.columns[column].type}`, no `timestamptz`"
-        yield NO_MOMENT.at(span, message)
+        message = f"table `{project.short_name(table.full_name)}` has no column `{column}`"
+        yield NO_MOMENT.at(span, message, help=suggest(column, known))
+    elif column in table.columns:
+        read = table.columns[column]
+        if not _is_moment(read):
+            yield NO_MOMENT.at(span, f"column `{column}` is a `{read.type}`, no `timestamptz`")
+    elif column not in _MOMENTS and column not in table.entry.spec.columns:
+        yield NO_MOMENT.at(span, f"column `{column}` is no `timestamptz`")
+
+
+def _is_moment(read: Definition) -> bool:
+    is_array = "[" in read.type or "array" in read.type.lower().split()
+    return read.type_name[-1] == "timestamptz" and not is_array
 
 
 def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
