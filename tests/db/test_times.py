@@ -328,6 +328,33 @@ def test_the_guard_sees_what_time_does(jobs: Connection, function: str) -> None:
     assert jobs.execute("select state, attempt from public.job").fetchall() == before
 
 
+# Rows that cannot be
+
+
+def test_what_was_written_past_the_guard_is_found(place: str, jobs: Connection) -> None:
+    ids = job(jobs, "running/remote", count=5)
+    at(jobs, NOON + timedelta(seconds=1))
+    found = "select problem, id, detail from private.job_check()"
+    assert jobs.execute(found).fetchall() == []
+    with psycopg.connect(make_conninfo(place, user="postgres")) as admin:
+        admin.execute("set session_replication_role = replica; set datestyle = iso; set timezone = 'UTC'")
+        wrong = (
+            "state_substate = 'held'",
+            "attempt = 4",
+            "attempt = -1",
+            "state_since = '2030-01-01 12:00:02Z'",
+        )
+        for one, change in zip(ids, wrong, strict=False):
+            admin.execute(f"update public.job set {change} where id = '{one}'".encode())
+    jobs.execute("set timezone = 'UTC'")
+    assert set(jobs.execute(found).fetchall()) == {
+        ("substate of another state", ids[0], "running/held"),
+        ("attempt out of range", ids[1], "4 of 3"),
+        ("attempt out of range", ids[2], "-1 of 3"),
+        ("in its state since the future", ids[3], "2030-01-01 12:00:02+00"),
+    }
+
+
 # Several at once
 
 
@@ -435,7 +462,9 @@ def test_one_task_that_fails_stops_no_other(jobs: Connection) -> None:
 # Who may
 
 
-@pytest.mark.parametrize("function", ["tick()", "job_time_out(integer)", "job_recover(integer)"])
+@pytest.mark.parametrize(
+    "function", ["tick()", "job_time_out(integer)", "job_recover(integer)", "job_check()"]
+)
 def test_only_servers_may_call(place: str, function: str) -> None:
     with psycopg.connect(make_conninfo(place, user="postgres")) as admin:
         allowed = admin.execute(

@@ -1,4 +1,4 @@
-"""What the one maintenance function does: tasks, each a function that works off a batch of rows."""
+"""What maintenance does for a machine: tasks that work off rows in batches, and problems to look for in rows."""
 
 from __future__ import annotations
 
@@ -14,3 +14,15 @@ class Task:
 
     name: str
     function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What may be wrong with a row although the guards forbid it: restored, or written past triggers.
+
+    `where` is the SQL condition on a row `r` that it is wrong, `detail` the SQL text that says what was found.
+    """
+
+    name: str
+    where: str
+    detail: str

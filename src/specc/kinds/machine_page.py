@@ -64,6 +64,8 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
+    check = qualified("private", fit(f"{machine.name}_check"))
+    yield (Text("Rows that the guards forbid, should there be any: "), Mono(f"{check}()"))
     yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
 
 
