@@ -16,7 +16,14 @@ from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_check, machine_guard, machine_history, machine_rules, machine_times, time_rules
+from specc.kinds import (
+    machine_check,
+    machine_guard,
+    machine_history,
+    machine_rules,
+    machine_times,
+    time_rules,
+)
 from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
