@@ -56,6 +56,7 @@ undriven:
 ---
 machine: errand
 follows: job
+writes: bulk
 timeouts: {running: 1 day}
 undriven: {new: By hand., running: By hand., dated: By hand.}
 ---
@@ -353,6 +354,28 @@ def test_what_was_written_past_the_guard_is_found(place: str, jobs: Connection) 
         ("attempt out of range", ids[2], "-1 of 3"),
         ("in its state since the future", ids[3], "2030-01-01 12:00:02+00"),
     }
+
+
+def test_history_says_that_it_was_time(jobs: Connection) -> None:
+    with jobs.transaction():
+        jobs.execute("set local specc.reason = 'by hand'")
+        [identifier] = job(jobs, "running")
+        at(jobs, NOON + timedelta(hours=1))
+        call(jobs, "job_time_out")
+        at(jobs, NOON + timedelta(hours=2))
+        call(jobs, "job_recover")
+        jobs.execute("update public.job set state = 'done'")
+    told = jobs.execute(
+        "select to_state, reason, spent from public.job_state_history where row_id = %s order by seq",
+        [identifier],
+    ).fetchall()
+    assert told == [
+        ("new", "by hand", None),
+        ("running", "by hand", timedelta(0)),
+        ("timedout", "timeout", timedelta(hours=1)),
+        ("running", "recovery", timedelta(hours=1)),
+        ("done", "by hand", timedelta(0)),
+    ]
 
 
 # Several at once
