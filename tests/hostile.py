@@ -32,6 +32,9 @@ NOT_FREE = {
     "machine.backoff.most": "S322",
     "machine.timeouts.*.after": "S322",
     "machine.timeouts.*.at": "S327",
+    "machine.legacy.back.*": "S335",
+    "machine.legacy.column": "S330",
+    "machine.legacy.otherwise": "S201",
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

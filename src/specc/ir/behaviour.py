@@ -74,6 +74,48 @@ class History(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Legacy(Fact):
+    """A machine's rows had their state as words in a text column before.
+
+    `otherwise` is where rows go whose word nothing maps: a state, a `state/substate`, or `reject`.
+    """
+
+    KIND: ClassVar[str] = "legacy"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    column: str
+    otherwise: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyValue(Fact):
+    """What an old word means."""
+
+    KIND: ClassVar[str] = "legacy_value"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 2
+    machine: str
+    word: str
+    state: str
+    substate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyBack(Fact):
+    """The old word for a state or substate, on the way back and for readers of the old column."""
+
+    KIND: ClassVar[str] = "legacy_back"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    state: str
+    substate: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timeout(Fact):
     """Rows leave a state by themselves: `after` an interval in it, or at the moment in `column`.
 
@@ -164,5 +206,5 @@ class Example(Fact):
 
 
 BEHAVIOUR: tuple[type[Fact], ...] = (
-    Machine, State, Transition, History, Timeout, Backoff, AccessRule, Role, Tenancy, Example,
+    Machine, State, Transition, History, Timeout, Backoff, Legacy, LegacyValue, LegacyBack, AccessRule, Role, Tenancy, Example,
 )  # fmt: skip

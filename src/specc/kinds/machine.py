@@ -20,6 +20,7 @@ from specc.kinds import (
     machine_check,
     machine_guard,
     machine_history,
+    machine_legacy,
     machine_rules,
     machine_times,
     time_rules,
@@ -65,6 +66,9 @@ class MachineSpec(SpecModel):
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
+    legacy: machine_legacy.LegacySpec | None = Field(
+        None, description="The text column that held the state before, and what its words mean."
+    )
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:
@@ -76,6 +80,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from machine_history.lower(machine, project)
     yield from machine_times.lower(machine, tables(project)[f"{machine.schema}.{machine.table}"])
     yield from machine_check.lower(machine)
+    yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
 
 
@@ -121,6 +126,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *time_rules.RULES),
+    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES),
     pages_from="specc.kinds.machine_page",
 )

@@ -27,6 +27,7 @@ from specc.ir.page import (
     view_path,
 )
 from specc.kinds import machine_times_page
+from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit, qualified
@@ -49,6 +50,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_moving(machine),
         *_refused(machine),
         *_history(machine),
+        *legacy(machine, ir),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
