@@ -28,6 +28,10 @@ HOSTILE = (
 NOT_FREE = {
     "access.allow.*.*": "S603",
     "function.callable_by.*": "S531",
+    "machine.backoff.first": "S322",
+    "machine.backoff.most": "S322",
+    "machine.timeouts.*.after": "S322",
+    "machine.timeouts.*.at": "S327",
     "machine.legacy.back.*": "S335",
     "machine.legacy.column": "S330",
     "machine.legacy.otherwise": "S201",

@@ -48,6 +48,34 @@ tables: [object_type, datapoint]
 allow: {}
 """
 
+CALLS = """\
+lifecycle: call
+states:
+  open: {is: initial, waits_for: outside, substates: [ringing]}
+  parked: {waits_for: outside}
+  answered: {is: terminal}
+  timedout: {}
+transitions: {open: [answered, timedout, parked], parked: [answered]}
+recovery: {timedout: open}
+---
+machine: call
+follows: call
+attempts: 2
+timeouts: {open: 1 minute, open/ringing: {after: 30 seconds, to: answered}}
+untimed: {parked: People come back.}
+backoff: {first: 5 seconds, most: 1 minute}
+undriven: {open: {to: {parked: By hand.}}, parked: By hand.}
+---
+table: call
+about: A call.
+shared: true
+columns: {number: text}
+---
+access: calls
+tables: [call]
+allow: {}
+"""
+
 OLD_WORDS = """\
 lifecycle: letter
 states: {written: {is: initial}, sent: {is: terminal}}
@@ -81,6 +109,7 @@ def small_project(root: Path) -> Path:
     """Write a project with documents of every kind."""
     shutil.copytree(SCAFFOLD, root)
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
+    (root / "specs" / "calls.yaml").write_text(CALLS, encoding="utf-8")
     (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")
     return root
 

@@ -11,6 +11,7 @@ from itertools import count, pairwise, repeat
 
 from specc.analysis.machines import lifecycle_of_facts
 from specc.emit.sample import Samples
+from specc.emit.time_tests import columns_of_time, time_tests, time_values
 from specc.ir.behaviour import History, Machine, State, Transition
 from specc.ir.model import Ir
 from specc.pg.body import render
@@ -43,7 +44,7 @@ class _Matrix:
         self.history = ir.of_machine(History, machine.name)[0]
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))
         self.table = qualified(*self.place)
-        self.row = self.samples.fresh(self.place)
+        self.row = self.samples.fresh(self.place, columns_of_time(ir, machine))
         self.life = lifecycle_of_facts(ir, machine)
         self.ways = self.life.ways()
         known = {substate for one in states for substate in one.substates}
@@ -52,7 +53,9 @@ class _Matrix:
         )
 
     def text(self) -> str:
-        checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates()]
+        spent = {state: self._spent(state) for state in self.ways}
+        in_time = time_tests(self.samples.ir, self.machine, spent)
+        checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates(), *in_time]
         planned = sum(count for count, _ in checks)
         parts = [
             "begin;",
@@ -110,6 +113,7 @@ class _Matrix:
                     given="".join(f", {value}" for value in values.values()),
                     ways=tuple((self.ways | self._worn()).items()),
                     recoveries=self.recoveries,
+                    **time_values(self.samples.ir, self.machine),
                 )
             ).strip()
             + ";"

@@ -45,7 +45,8 @@ class State(Fact):
 class Transition(Fact):
     """An edge a row may take: `form` is `step` or `recovery`.
 
-    `drivers` are the functions declared to take it; without any, `undriven` says why it stands.
+    `drivers` are the functions declared to take it, and `timeout` or `recovery` where rows take it by
+    themselves; without any, `undriven` says why it stands.
     """
 
     KIND: ClassVar[str] = "transition"
@@ -115,6 +116,37 @@ class LegacyBack(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Timeout(Fact):
+    """Rows leave a state by themselves: `after` an interval in it, or at the moment in `column`.
+
+    With a `substate` only those that carry it; without, all that carry none with a timeout of its own.
+    """
+
+    KIND: ClassVar[str] = "timeout"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    state: str
+    substate: str
+    target: str
+    after: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff(Fact):
+    """How long rows wait before they recover: the `first` time, `factor` times as long each next, at `most`."""
+
+    KIND: ClassVar[str] = "backoff"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    first: str
+    factor: str
+    most: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRule(Fact):
     """What a project role may do with a table; no `columns` means all of them."""
 
@@ -174,5 +206,5 @@ class Example(Fact):
 
 
 BEHAVIOUR: tuple[type[Fact], ...] = (
-    Machine, State, Transition, History, Legacy, LegacyValue, LegacyBack, AccessRule, Role, Tenancy, Example,
+    Machine, State, Transition, History, Timeout, Backoff, Legacy, LegacyValue, LegacyBack, AccessRule, Role, Tenancy, Example,
 )  # fmt: skip

@@ -16,7 +16,16 @@ from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_history, machine_legacy, machine_rules
+from specc.kinds import (
+    machine_check,
+    machine_guard,
+    machine_history,
+    machine_legacy,
+    machine_rules,
+    machine_times,
+    time_rules,
+)
+from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -47,6 +56,13 @@ class MachineSpec(SpecModel):
         description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
         "`bulk`: ten or more, it looks at all rows of a statement at once, after all triggers for rows.",
     )
+    timeouts: dict[TimedName, TimeoutSpec] = Field(
+        default_factory=dict, description="When rows leave a state, or one of its substates, by themselves."
+    )
+    untimed: dict[StateName, str] = Field(
+        default_factory=dict, description="Why states that wait for the outside have no timeout here."
+    )
+    backoff: BackoffSpec | None = Field(None, description="How long rows wait before they recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
@@ -62,6 +78,8 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine, project)
     yield from machine_history.lower(machine, project)
+    yield from machine_times.lower(machine, tables(project)[f"{machine.schema}.{machine.table}"])
+    yield from machine_check.lower(machine)
     yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
 
@@ -108,6 +126,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *machine_legacy.RULES),
+    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES),
     pages_from="specc.kinds.machine_page",
 )

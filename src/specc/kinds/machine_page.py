@@ -26,6 +26,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
+from specc.kinds import machine_times_page
 from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
@@ -44,6 +45,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         StateDiagram(life.states, life.initial, life.terminal, life.steps, machine.recoveries),
         *_states(machine, project, ir),
         *_transitions(machine, project, ir),
+        *machine_times_page.timeouts(machine, project, ir),
         *_recovery(machine, project, ir),
         *_moving(machine),
         *_refused(machine),
@@ -64,6 +66,8 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
+    check = qualified("private", fit(f"{machine.name}_check"))
+    yield (Text("Rows that the guards forbid, should there be any: "), Mono(f"{check}()"))
     yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
 
 
@@ -103,6 +107,7 @@ def _recovery(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block
             (Text("Legal only in an UPDATE that raises "), Mono("attempt"), Text(f" by one{text}"))
         )
         yield Grid(("From", "To", "Taken by"), _moves(machine, machine.recoveries, project, ir))
+        yield from machine_times_page.recovering(machine, ir)
 
 
 def _moves(
@@ -121,9 +126,12 @@ def _taken_by(move: Transition, project: Project) -> Line:
         return (Text(f"nothing: {move.undriven}" if move.undriven else "nothing that is declared"),)
     line: list[Text | Mono | Link] = []
     for name in move.drivers:
+        line += [Text(", ")] if line else []
+        if name in machine_times_page.OWN:
+            line.append(Text(machine_times_page.OWN[name]))
+            continue
         short = project.short_name(name)
         is_known = project.find("function", name) is not None
-        line += [Text(", ")] if line else []
         line.append(Link(short, page=function_path(name)) if is_known else Mono(short))
     return tuple(line)
 
