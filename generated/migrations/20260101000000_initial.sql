@@ -159,6 +159,62 @@ create table private.workflow_request_history_default partition of public.workfl
 alter table private.workflow_request_history_default enable row level security;
 revoke all on table private.workflow_request_history_default from public, anon, authenticated, service_role;
 
+create function private.activity_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '365 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.activity_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'activity_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.activity_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.activity_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.activity_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.activity_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.activity_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.activity_request_keep_history(integer) from public, anon, authenticated, service_role;
+
 create function private.activity_request_may_carry(p_state public.activity_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -255,6 +311,62 @@ begin
 end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
+
+create function private.run_queue_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '90 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.run_queue_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'run_queue_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.run_queue_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.run_queue_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.run_queue_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.run_queue_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.run_queue_keep_history(integer) from public, anon, authenticated, service_role;
 
 create function private.run_queue_may_carry(p_state public.run_queue_state, p_substate text)
 returns boolean
@@ -354,6 +466,62 @@ begin
 end
 $$;
 revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '90 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.run_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'run_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.run_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.run_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.run_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.run_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.run_request_keep_history(integer) from public, anon, authenticated, service_role;
 
 create function private.run_request_may_carry(p_state public.run_request_state, p_substate text)
 returns boolean
@@ -470,6 +638,123 @@ begin
 end
 $$;
 revoke all on function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+create function private.tick()
+returns table (task text, rows bigint, problem text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+declare
+    v_done integer;
+begin
+    task := 'activity_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue time_out';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_time_out(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request time_out';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_time_out(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request recover';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_recover(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+end
+$$;
+revoke all on function private.tick() from public, anon, authenticated, service_role;
 
 create function private.uuid_v7()
 returns uuid
@@ -747,6 +1032,7 @@ create table public.run_request (
     state_substate text,
     state_since timestamptz not null default private.now(),
     attempt integer not null default 0,
+    retry_at timestamptz,
     activity_request_id uuid not null,
     source_id uuid not null,
     max_objects integer not null default 1,
@@ -764,7 +1050,6 @@ create table public.run_request (
     response_at timestamptz,
     lease_holder text,
     lease_until timestamptz,
-    retry_at timestamptz,
     error jsonb,
     created_at timestamptz not null default private.now(),
     constraint run_request_pkey primary key (id),
@@ -1012,6 +1297,8 @@ create index activity_workflow_id_org_id_idx on public.activity (workflow_id, or
 
 create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
 
+create index activity_request_open_idx on public.activity_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
 
 create index activity_request_workflow_request_id_org_id_idx on public.activity_request (workflow_request_id, org_id);
@@ -1036,6 +1323,8 @@ create index run_queue_activity_request_id_org_id_idx on public.run_queue (activ
 
 create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
+create index run_queue_open_idx on public.run_queue (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
@@ -1050,7 +1339,7 @@ create index run_request_lease_until_where_idx on public.run_request (lease_unti
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
 
-create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
+create index run_request_open_idx on public.run_request (state, state_since) where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3);
 
 create index run_request_source_id_external_id_idx on public.run_request (source_id, external_id);
 
@@ -1066,9 +1355,33 @@ create index value_run_request_id_org_id_idx on public.value (run_request_id, or
 
 create index value_source_id_idx on public.value (source_id);
 
+create index workflow_request_open_idx on public.workflow_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
 create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
+
+create function private.activity_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.activity_request as r
+    where not private.activity_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.activity_request as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.activity_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.activity_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.activity_request_check() from public, anon, authenticated, service_role;
 
 create function private.activity_request_guard_insert()
 returns trigger
@@ -1205,6 +1518,28 @@ as $$
 $$;
 revoke all on function private.member_tenants() from public, anon, authenticated, service_role;
 
+create function private.run_queue_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.run_queue as r
+    where not private.run_queue_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.run_queue as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.run_queue as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.run_queue as r
+    where exists (select from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.run_queue_check() from public, anon, authenticated, service_role;
+
 create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -1302,6 +1637,63 @@ begin
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
+
+create function private.run_queue_time_out(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_queue as r
+        where r.state = 'waiting'
+            and r.state_since <= v_now - '1 day'::interval
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'timeout', true);
+        update public.run_queue as r
+        set state = 'timedout', state_substate = null, state_since = v_now
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_queue_time_out(integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.run_request as r
+    where not private.run_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 3')
+    from public.run_request as r
+    where r.attempt not between 0 and 3
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.run_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.run_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.run_request_check() from public, anon, authenticated, service_role;
 
 create function private.run_request_guard_insert()
 returns trigger
@@ -1417,6 +1809,100 @@ end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.run_request_recover(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'timedout' and r.attempt < 3
+            and coalesce(
+                r.retry_at,
+                r.state_since + least(
+                    '30 seconds'::interval
+                        * power('2'::double precision, least(r.attempt, 5)),
+                    '15 minutes'::interval
+                )
+            ) <= v_now
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'failed' and r.attempt < 3
+            and coalesce(
+                r.retry_at,
+                r.state_since + least(
+                    '30 seconds'::interval
+                        * power('2'::double precision, least(r.attempt, 5)),
+                    '15 minutes'::interval
+                )
+            ) <= v_now
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'recovery', true);
+        update public.run_request as r
+        set state = 'ready', state_substate = null, state_since = v_now,
+            attempt = r.attempt + 1, retry_at = null
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_request_recover(integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_time_out(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'in_progress'
+            and r.state_since <= v_now - '15 minutes'::interval
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'timeout', true);
+        update public.run_request as r
+        set state = 'timedout', state_substate = null, state_since = v_now
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_request_time_out(integer) from public, anon, authenticated, service_role;
+
 create function private.workflow_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -1531,6 +2017,62 @@ end
 $$;
 revoke all on function private.workflow_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.workflow_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '365 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.workflow_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'workflow_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.workflow_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.workflow_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.workflow_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.workflow_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.workflow_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.workflow_request_keep_history(integer) from public, anon, authenticated, service_role;
+
 create function private.workflow_request_may_carry(p_state public.workflow_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -1544,6 +2086,28 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.workflow_request as r
+    where not private.workflow_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.workflow_request as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.workflow_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.workflow_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.workflow_request_check() from public, anon, authenticated, service_role;
 
 create function private.workflow_request_may_write(p_old public.workflow_request_state, p_old_substate text, p_old_attempt integer, p_new public.workflow_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
 returns boolean
@@ -1876,6 +2440,10 @@ create policy select_authenticated on public.workflow_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+grant execute on routine private.activity_request_check() to service_role;
+
+grant execute on routine private.activity_request_keep_history(integer) to service_role;
+
 grant execute on routine private.admin_tenants() to authenticated;
 
 grant execute on routine private.member_tenants() to authenticated;
@@ -1886,11 +2454,31 @@ grant execute on routine private.now() to authenticated;
 
 grant execute on routine private.now() to service_role;
 
+grant execute on routine private.run_queue_check() to service_role;
+
+grant execute on routine private.run_queue_keep_history(integer) to service_role;
+
+grant execute on routine private.run_queue_time_out(integer) to service_role;
+
+grant execute on routine private.run_request_check() to service_role;
+
+grant execute on routine private.run_request_keep_history(integer) to service_role;
+
+grant execute on routine private.run_request_recover(integer) to service_role;
+
+grant execute on routine private.run_request_time_out(integer) to service_role;
+
+grant execute on routine private.tick() to service_role;
+
 grant execute on routine private.uuid_v7() to anon;
 
 grant execute on routine private.uuid_v7() to authenticated;
 
 grant execute on routine private.uuid_v7() to service_role;
+
+grant execute on routine private.workflow_request_check() to service_role;
+
+grant execute on routine private.workflow_request_keep_history(integer) to service_role;
 
 grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
@@ -2484,7 +3072,7 @@ comment on column public.run_request.response_at is 'When the last answer arrive
 
 comment on column public.run_request.response_status is 'The HTTP status of the last answer.';
 
-comment on column public.run_request.retry_at is 'When the next attempt may start, after it failed or timed out.';
+comment on column public.run_request.retry_at is 'Not to be tried again before, where it is set; recovery clears it.';
 
 comment on column public.run_request.source_id is 'The source that is called.';
 
@@ -2662,9 +3250,13 @@ comment on type public.run_request_state is 'The states of run_request, in order
 
 comment on type public.workflow_request_state is 'The states of workflow_request, in order.';
 
+comment on routine private.activity_request_check() is 'Lists rows of activity_request that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';
 
 comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
+
+comment on routine private.activity_request_keep_history(integer) is 'Drops the moves of rows of activity_request from more than 365 days ago; returns how many it deleted singly.';
 
 comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
 
@@ -2678,9 +3270,13 @@ comment on routine private.member_tenants() is 'The tenants in which the signed-
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
 
+comment on routine private.run_queue_check() is 'Lists rows of run_queue that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.run_queue_guard_insert() is 'Refuses births outside an initial state of rows of run_queue.';
 
 comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves of rows of run_queue.';
+
+comment on routine private.run_queue_keep_history(integer) is 'Drops the moves of rows of run_queue from more than 90 days ago; returns how many it deleted singly.';
 
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
@@ -2690,21 +3286,37 @@ comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public
 
 comment on routine private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
 
+comment on routine private.run_queue_time_out(integer) is 'Moves up to so many rows of run_queue whose deadline has passed; returns how many.';
+
+comment on routine private.run_request_check() is 'Lists rows of run_request that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
+
+comment on routine private.run_request_keep_history(integer) is 'Drops the moves of rows of run_request from more than 90 days ago; returns how many it deleted singly.';
 
 comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
 
 comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
+comment on routine private.run_request_recover(integer) is 'Moves up to so many rows of run_request that may try again back to work; returns how many.';
+
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
 
+comment on routine private.run_request_time_out(integer) is 'Moves up to so many rows of run_request whose deadline has passed; returns how many.';
+
+comment on routine private.tick() is 'Does what is due, task by task: how many rows each moved, and what stopped it. Many may call it at once.';
+
 comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
+
+comment on routine private.workflow_request_check() is 'Lists rows of workflow_request that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.workflow_request_guard_insert() is 'Refuses births outside an initial state of rows of workflow_request.';
 
 comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
+
+comment on routine private.workflow_request_keep_history(integer) is 'Drops the moves of rows of workflow_request from more than 365 days ago; returns how many it deleted singly.';
 
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
 

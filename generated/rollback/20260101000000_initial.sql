@@ -103,19 +103,33 @@ drop function private.workflow_request_refuse(uuid, public.workflow_request_stat
 
 drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
 
+drop function private.workflow_request_check();
+
 drop function private.workflow_request_may_carry(public.workflow_request_state, text);
+
+drop function private.workflow_request_keep_history(integer);
 
 drop function private.workflow_request_guard_update();
 
 drop function private.workflow_request_guard_insert();
 
+drop function private.run_request_time_out(integer);
+
+drop function private.run_request_recover(integer);
+
 drop function private.run_request_guard_update();
 
 drop function private.run_request_guard_insert();
 
+drop function private.run_request_check();
+
+drop function private.run_queue_time_out(integer);
+
 drop function private.run_queue_guard_update();
 
 drop function private.run_queue_guard_insert();
+
+drop function private.run_queue_check();
 
 drop function private.member_tenants();
 
@@ -124,6 +138,8 @@ drop function private.admin_tenants();
 drop function private.activity_request_guard_update();
 
 drop function private.activity_request_guard_insert();
+
+drop function private.activity_request_check();
 
 alter table public.workflow_request drop constraint workflow_request_workflow_id_fkey;
 
@@ -229,11 +245,15 @@ drop table etl_api.etl_log;
 
 drop function private.uuid_v7();
 
+drop function private.tick();
+
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
 drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
 
 drop function private.run_request_may_carry(public.run_request_state, text);
+
+drop function private.run_request_keep_history(integer);
 
 drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
 
@@ -243,6 +263,8 @@ drop function private.run_queue_may_write(public.run_queue_state, text, integer,
 
 drop function private.run_queue_may_carry(public.run_queue_state, text);
 
+drop function private.run_queue_keep_history(integer);
+
 drop function private.now();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
@@ -250,6 +272,8 @@ drop function private.activity_request_refuse(uuid, public.activity_request_stat
 drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
 
 drop function private.activity_request_may_carry(public.activity_request_state, text);
+
+drop function private.activity_request_keep_history(integer);
 
 drop table public.workflow_request_state_history;
 

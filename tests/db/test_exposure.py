@@ -167,8 +167,8 @@ BROKEN = {
         where c.relkind in ('r', 'p') and (
             select count(distinct t.tgtype) from pg_trigger t join pg_proc p on p.oid = t.tgfoid
             where t.tgrelid = c.oid and t.tgenabled in ('O', 'A') and p.proname like '%guard%'
-              -- after (no bit 2), for each row (bit 1), on every update or insert: no columns, no condition
-              and t.tgtype in (5, 17) and t.tgattr = '' and t.tgqual is null
+              -- after (no bit 2), for each row (bit 1) or statement, on every update or insert: no columns, no condition
+              and t.tgtype in (4, 5, 16, 17) and t.tgattr = '' and t.tgqual is null
         ) <> 2""",
     "something that a superuser owns": f"""
         select c.oid::regclass::text from pg_class c join pg_roles r on r.oid = c.relowner

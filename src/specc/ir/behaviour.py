@@ -62,7 +62,9 @@ class Transition(Fact):
 
 @dataclass(frozen=True, slots=True)
 class History(Fact):
-    """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant."""
+    """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant,
+    `keep` how long rows are kept, "" for ever.
+    """
 
     KIND: ClassVar[str] = "history"
     NAMES: ClassVar[int] = 1
@@ -71,6 +73,7 @@ class History(Fact):
     schema: str
     table: str
     owner: str = ""
+    keep: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class MachineSpec(SpecModel):
         description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
         "`bulk`: ten or more, it looks at all rows of a statement at once, after all triggers for rows.",
     )
+    history: machine_history.HistorySpec = Field(
+        default_factory=lambda: machine_history.HistorySpec.model_validate({}),
+        description="How long the moves of its rows are kept.",
+    )
     timeouts: dict[TimedName, TimeoutSpec] = Field(
         default_factory=dict, description="When rows leave a state, or one of its substates, by themselves."
     )
@@ -78,8 +82,9 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine, project)
     yield from machine_history.lower(machine, project)
-    yield from machine_times.lower(machine, tables(project)[f"{machine.schema}.{machine.table}"])
-    yield from machine_check.lower(machine)
+    table = tables(project)[f"{machine.schema}.{machine.table}"]
+    yield from machine_times.lower(machine, table)
+    yield from machine_check.lower(machine, table)
     yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
 

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 
 from specc.analysis.machines import BoundMachine
 from specc.analysis.maintenance import Problem
+from specc.analysis.tables import BoundTable
 from specc.ir.database import Comment, Function, Grant
+from specc.kinds import machine_history
 from specc.lang.kind import Lowered
 from specc.pg.body import render
 from specc.pg.names import fit, qualified
 
 
-def _of_rows(machine: BoundMachine) -> Iterator[Problem]:
+def _of_rows(machine: BoundMachine, _: BoundTable) -> Iterator[Problem]:
     carry = qualified("private", fit(f"{machine.name}_may_carry"))
     yield Problem(
         "substate of another state",
@@ -35,19 +37,25 @@ def _of_rows(machine: BoundMachine) -> Iterator[Problem]:
     )
 
 
-SECTIONS: tuple[Callable[[BoundMachine], Iterator[Problem]], ...] = (_of_rows,)
+SECTIONS: tuple[Callable[[BoundMachine, BoundTable], Iterator[Problem]], ...] = (
+    _of_rows,
+    machine_history.problems,
+)
 """What says which problems a machine's rows may have, in the order in which they are reported."""
 
 
-def lower(machine: BoundMachine) -> Lowered:
+def lower(machine: BoundMachine, table: BoundTable) -> Lowered:
     """Yield the function."""
     name, place = fit(f"{machine.name}_check"), (machine.schema, machine.table)
-    found = tuple(problem for section in SECTIONS for problem in section(machine))
+    found = tuple(problem for section in SECTIONS for problem in section(machine, table))
     yield Function(
         "private", name, "", "", "table (problem text, id uuid, detail text)", "sql",
         render("check", table=place, problems=found), "stable", security_definer=True,
         settings=(("search_path", "''"),),
-        needs=(("table", *place), ("function", "private", fit(f"{machine.name}_may_carry"), "")),
+        needs=(
+            ("table", *place), ("table", machine.schema, machine.history),
+            ("function", "private", fit(f"{machine.name}_may_carry"), ""),
+        ),
     )  # fmt: skip
     text = f"Lists rows of {machine.name} that the guards forbid: restored ones, or written past triggers."
     yield Comment(f"function private {name}", text)

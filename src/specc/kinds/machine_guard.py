@@ -7,6 +7,7 @@ from dataclasses import replace
 from specc.analysis.machines import BoundMachine
 from specc.analysis.tables import BoundTable, tables
 from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
+from specc.kinds import machine_history
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
@@ -129,7 +130,7 @@ def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
     """
     owner = {
         "history": (machine.schema, machine.history),
-        "owner": fit(f"{table.tenant.split('.', 1)[1]}_id") if table.tenant else "",
+        "owner": machine_history.kept_by(table),
         "owner_of_row": table.tenant_column,
     }
     values = _values(machine) | owner

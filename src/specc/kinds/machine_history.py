@@ -5,14 +5,22 @@ Nobody but the owner of the database writes it; whoever may read all of the tabl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
 from specc.analysis.machines import BoundMachine
+from specc.analysis.maintenance import Problem, Task
 from specc.analysis.tables import BoundTable, tables
 from specc.ir.behaviour import History, Tenancy
-from specc.ir.database import Column, Comment, Partition, PrimaryKey, Table
+from specc.ir.database import Column, Comment, Function, Grant, Partition, PrimaryKey, Table
 from specc.kinds.access import reading
 from specc.lang.kind import Lowered
+from specc.lang.markers import Short, SpecModel
 from specc.lang.project import Project
-from specc.pg.names import fit, qualified, sequence_of
+from specc.pg.body import render
+from specc.pg.names import MAX_BYTES, fit, ident, qualified, sequence_of
 
 ACTOR = (
     "case when session_user = 'authenticator'"
@@ -25,13 +33,24 @@ REASON = "left(nullif(current_setting('specc.reason', true), ''), 1000)"
 """What the caller has set for the transaction: `set local specc.reason = 'why'`."""
 
 
+class HistorySpec(SpecModel):
+    """How long moves are kept."""
+
+    short = Short("keep")
+    keep: str = Field("", description="How long, such as `90 days`; for ever by default.")
+    each: Literal["day", "week", "month"] = Field(
+        "month", description="The time that one partition is for; the past ones are dropped whole."
+    )
+
+
 def lower(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the table of a machine's moves, its one partition, and who may read it."""
     schema, name = machine.schema, machine.history
     table = tables(project)[f"{schema}.{machine.table}"]
     kept = BoundTable(table.entry, schema, name, table.tenant, {})
     owner = kept.tenant_column
-    yield History(machine.name, schema, name, owner)
+    kept_for = machine.entry.spec.history
+    yield History(machine.name, schema, name, owner, kept_for.keep)
     if table.tenant:
         root_schema, root = table.tenant.split(".", 1)
         yield Tenancy(schema, name, root_schema, root, owner)
@@ -45,10 +64,78 @@ def lower(machine: BoundMachine, project: Project) -> Lowered:
         yield Comment(f"column {schema} {name} {column.name}", text)
     columns = tuple(one for one in (owner, "row_id", "seq", "at") if one)
     yield PrimaryKey(schema, name, fit(f"{name}_pkey"), columns)
-    rest = fit(f"{machine.name}_history_default")
+    rest = _rest(machine)
     yield Partition("private", rest, schema, name, "default")
     yield Comment(f"table private {rest}", f"Rows of {name} for which no other partition was made.")
     yield from reading(kept, table, project)
+    if kept_for.keep:
+        yield from _keeping(machine, kept_for)
+
+
+def tasks(machine: BoundMachine) -> Iterator[Task]:
+    """Yield what `private.tick()` does for a history that is not kept for ever."""
+    if machine.entry.spec.history.keep:
+        yield Task(f"{machine.name} keep_history", _keeper(machine))
+
+
+def problems(machine: BoundMachine, table: BoundTable) -> Iterator[Problem]:
+    """Yield what says that a row is not where its history ends; a row without history was there before it."""
+    owner = f"h.{ident(kept_by(table))} = r.{ident(table.tenant_column)} and " if table.tenant else ""
+    last = (
+        f"select h.to_state, h.to_substate from {qualified(machine.schema, machine.history)} as h"
+        f" where {owner}h.row_id = r.id order by h.seq desc limit 1"
+    )
+    yield Problem(
+        "not where its history ends",
+        f"exists (select from ({last}) as told"
+        " where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))",
+        f"(select concat_ws('/', told.to_state, told.to_substate) from ({last}) as told)",
+    )
+
+
+def kept_by(table: BoundTable) -> str:
+    """Return the column of a history that says whose its rows are; "" for a shared table's."""
+    return fit(f"{table.tenant.split('.', 1)[1]}_id") if table.tenant else ""
+
+
+def _keeper(machine: BoundMachine) -> str:
+    return fit(f"{machine.name}_keep_history")
+
+
+def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
+    name = _keeper(machine)
+    history = (machine.schema, machine.history)
+    body = render(
+        "keep_history",
+        history=history,
+        rest=_rest(machine),
+        stem=_stem(machine),
+        keep=spec.keep,
+        each=spec.each,
+        period=f"1 {spec.each}",
+    )
+    yield Function(
+        "private", name, "integer", "p_limit integer", "integer", "plpgsql", body, security_definer=True,
+        strict=True, settings=(("search_path", "''"),), needs=(("table", *history),),
+    )  # fmt: skip
+    text = f"Drops the moves of rows of {machine.name} from more than {spec.keep} ago; returns how many it deleted singly."
+    yield Comment(f"function private {name} integer", text)
+    yield Grant("function", "private", name, "integer", "execute", "service_role")
+
+
+def _stem(machine: BoundMachine) -> str:
+    """Return how the names of partitions begin: with the machine's whole name, or as much as leaves room for a date."""
+    name = f"{machine.name}_history_"
+    return (
+        name
+        if len(name) + len("YYYYMMDD") <= MAX_BYTES
+        else f"{fit(name.ljust(MAX_BYTES + 1))[-9:]}_history_"
+    )
+
+
+def _rest(machine: BoundMachine) -> str:
+    """Return the name of the partition for all that no other is for."""
+    return fit(f"{machine.name}_history_default")
 
 
 def _columns(machine: BoundMachine, kept: BoundTable) -> list[tuple[Column, str]]:

@@ -172,7 +172,7 @@ def _total(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         found = words(values, place)
         if place not in back and len(found) > 1:
             yield _several(entry, place, found)
-        elif place not in back and not found and not place[1]:
+        elif place not in back and not found and not place[1] and place[0] in machine.lifecycle.reached():
             missing.append(f"`{place[0]}`")
     if missing:
         message = f"no old word means {', '.join(missing)}"

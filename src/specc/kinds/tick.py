@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.maintenance import Task
 from specc.ir.database import Comment, Function, Grant
-from specc.kinds import machine_times
+from specc.kinds import machine_history, machine_times
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
 
-SECTIONS: tuple[Callable[[BoundMachine], Iterator[Task]], ...] = (machine_times.tasks,)
+SECTIONS: tuple[Callable[[BoundMachine], Iterator[Task]], ...] = (machine_times.tasks, machine_history.tasks)
 """What gives a machine tasks, in the order in which they are done for it."""
 
 BATCH = 1000

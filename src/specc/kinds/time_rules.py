@@ -246,7 +246,13 @@ def _backoff(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         yield SHORT_BACKOFF.at(entry.at("backoff", "first"), message, help="raise `most`")
 
 
+def _kept(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    if entry.spec.history.keep:
+        yield from _interval(entry, ("history", "keep"), entry.spec.history.keep)
+
+
 RULES = (
+    Rule((BAD_INTERVAL,), _kept),
     Rule((UNTIMED, NOT_UNTIMED), _timed),
     Rule((BAD_INTERVAL, NO_MOMENT, ONE_OF_TWO), _when),
     Rule((NO_TARGET, NO_MOVE, SETTLED), _where),
