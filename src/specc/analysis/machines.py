@@ -207,7 +207,9 @@ class BoundMachine:
     def is_open(self, alias: str = "") -> str:
         """Return the SQL condition that a row is not settled, always the same text, so that an index fits it."""
         row = f"{alias}." if alias else ""
-        condition = f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        condition = (
+            f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        )
         if self.recoverable:
             spent = f"{row}state in ({', '.join(lit(state) for state in self.recoverable)})"
             condition = f"({condition} or {spent} and {row}attempt < {self.attempts})"

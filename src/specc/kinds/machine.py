@@ -13,10 +13,11 @@ from pydantic import Field
 from specc.analysis.access import readers
 from specc.analysis.drivers import drivers
 from specc.analysis.machines import BoundMachine, bound
+from specc.analysis.patience import DEFAULT
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_rules
+from specc.kinds import machine_guard, machine_rules, machine_watch
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -33,6 +34,16 @@ class UndrivenSpec(SpecModel):
     to: dict[StateName, str] = Field(default_factory=dict, description="For each target, the reason.")
 
 
+class StuckSpec(SpecModel):
+    """How long a row may stay in a state before it is stuck: one length of time for all states, or some of its own."""
+
+    short = Short("default")
+    default: str = Field(
+        DEFAULT, description="The longest stay in any other state, such as `30 minutes`, or `never`."
+    )
+    states: dict[StateName, str] = Field(default_factory=dict, description="The longest stay in each state.")
+
+
 class MachineSpec(SpecModel):
     """A lifecycle bound to a table."""
 
@@ -42,6 +53,9 @@ class MachineSpec(SpecModel):
         "", description="The table; the machine's own name by default."
     )
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
+    stuck_after: StuckSpec | None = Field(
+        None, description=f"When a row that is not settled counts as stuck; after {DEFAULT} by default."
+    )
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
@@ -54,6 +68,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine)
     yield from _status(machine, project)
+    yield from machine_watch.lower(machine, project)
 
 
 def _status(machine: BoundMachine, project: Project) -> Lowered:
@@ -96,6 +111,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=machine_rules.RULES,
+    rules=(*machine_rules.RULES, *machine_watch.RULES),
     pages_from="specc.kinds.machine_page",
 )
