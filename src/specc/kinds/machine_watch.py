@@ -68,7 +68,10 @@ def lower(machine: BoundMachine, project: Project, *, has_history: bool = False)
 
 def _views(machine: BoundMachine, project: Project) -> Iterator[tuple[str, str, str, tuple[Identity, ...]]]:
     table, enum, clock = _place(machine), ("enum", machine.schema, machine.enum), _CLOCK_NEEDS
-    about = f"How many rows of {machine.name} are in each state, and for how long the open ones have been."
+    about = (
+        f"How many rows of {machine.name} are in each state, and for how long the open ones have been. Where "
+        "rows are not exact, they are about what the last ANALYZE saw; null before the first."
+    )
     yield fit(f"{machine.name}_states"), about, _states(machine), (table, enum, clock)
     about = f"Open rows of {machine.name} that have been in their state for too long."
     yield fit(f"{machine.name}_stuck"), about, _stuck(machine, project), (table, clock)
