@@ -28,6 +28,8 @@ HOSTILE = (
 NOT_FREE = {
     "access.allow.*.*": "S603",
     "function.callable_by.*": "S531",
+    "machine.stuck_after.default": "S360",
+    "machine.stuck_after.states.*": "S360",
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

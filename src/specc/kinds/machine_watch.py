@@ -46,6 +46,8 @@ NEVER_STUCK = Code(
 
 CLOCK = "(select private.now())"
 """A subquery without a row of its own: it is asked once, and an index can be searched for what it says."""
+_PERCENTS = "array[0.5::double precision, 0.95::double precision]"
+"""The median and the age that one in twenty exceeds; typed, so that a dump of the view stays as it is."""
 WINDOWS = (300, 3600, 86_400)
 """Seconds of the periods in which moves are counted."""
 
@@ -128,7 +130,7 @@ with open_rows as (
         state,
         count(*) as number,
         max(age) as oldest,
-        percentile_cont(array[0.5, 0.95]) within group (order by age) as ages
+        percentile_cont({_PERCENTS}) within group (order by age) as ages
     from (
         select state, extract(epoch from {CLOCK} - state_since)::double precision as age
         from {table}
@@ -208,7 +210,7 @@ taken as (
         h.from_state,
         h.to_state,
         count(*) as moves,
-        percentile_cont(array[0.5, 0.95]) within group (order by h.spent) as spent
+        percentile_cont({_PERCENTS}) within group (order by h.spent) as spent
     from {_history(machine)} as h
     join time_window as w on h.at > w.since
     where h.at > {CLOCK} - interval {lit(words_of(max(WINDOWS)))} and h.from_state is distinct from h.to_state
