@@ -27,6 +27,8 @@ HOSTILE = (
 
 NOT_FREE = {
     "access.allow.*.*": "S603",
+    "alert.for": "S360",
+    "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
     "machine.stuck_after.default": "S360",
     "machine.stuck_after.states.*": "S360",

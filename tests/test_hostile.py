@@ -48,6 +48,14 @@ tables: [object_type, datapoint]
 allow: {}
 """
 
+ALERT = """\
+alert: old_tickets
+about: Nobody looks at tickets.
+when: {machine: ticket, oldest: {after: 2 days}}
+for: 1 hour
+message: Tickets are old.
+"""
+
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 """Texts of specc.yaml that are a stamp and folders."""
 
@@ -55,6 +63,7 @@ SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 def small_project(root: Path) -> Path:
     """Write a project with documents of every kind."""
     shutil.copytree(SCAFFOLD, root)
+    (root / "specs" / "alerts.yaml").write_text(ALERT, encoding="utf-8")
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
     return root
 
