@@ -51,7 +51,7 @@ allow: {}
 ALERT = """\
 alert: old_tickets
 about: Nobody looks at tickets.
-when: {machine: ticket, oldest: {after: 2 days}}
+when: {of: ticket, oldest: {after: 2 days}}
 for: 1 hour
 message: Tickets are old.
 """

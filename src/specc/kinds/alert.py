@@ -54,7 +54,7 @@ class OldestSpec(SpecModel):
 class WhenSpec(SpecModel):
     """A condition on the open rows of a machine: one of `stuck`, `open` and `oldest`."""
 
-    machine: Annotated[str, Ref("machine")] = Field(description="The machine.")
+    of: Annotated[str, Ref("machine")] = Field(description="The machine.")
     stuck: StuckSpec | None = Field(None, description="Rows are stuck, as the machine's `stuck_after` says.")
     open: OpenSpec | None = Field(None, description="Many rows are open.")
     oldest: OldestSpec | None = Field(None, description="A row has been in its state for long.")
@@ -77,7 +77,7 @@ _GOOD = (
     "---\ntable: ticket\nabout: A ticket.\nshared: true\ncolumns: {title: text}\n"
     "---\naccess: tickets\ntables: [ticket]\nallow: {}\n"
     "---\nmachine: ticket\nfollows: order\nundriven: {open: People close tickets.}\n"
-    "---\nalert: many_tickets\nwhen: {machine: ticket, open: {state: open, more_than: 100}}\n"
+    "---\nalert: many_tickets\nwhen: {of: ticket, open: {state: open, more_than: 100}}\n"
 )
 NOT_ONE_CONDITION = Code(
     "S362",
@@ -100,10 +100,15 @@ def has_alerts(project: Project) -> bool:
     return bool(_bound(project))
 
 
+def is_first(entry: Entry, project: Project) -> bool:
+    """Whether what alerts share comes from this one."""
+    return any(one is entry for one, _ in _bound(project)[:1])
+
+
 def _bound(project: Project) -> list[tuple[Entry, BoundMachine]]:
     found = []
     for entry in project.all("alert"):
-        watched_entry = project.find("machine", entry.spec.when.machine)
+        watched_entry = project.find("machine", entry.spec.when.of)
         machine = bound(watched_entry, project) if watched_entry and watched_entry.spec else None
         if machine is not None:
             found.append((entry, machine))
@@ -112,10 +117,9 @@ def _bound(project: Project) -> list[tuple[Entry, BoundMachine]]:
 
 def _lower(entry: Entry, project: Project) -> Lowered:
     """Yield what all alerts share with the first of them."""
-    found = _bound(project)
-    if found and found[0][0] is entry:
+    if is_first(entry, project):
         yield from _table()
-        yield from _watch(found)
+        yield from _watch(_bound(project))
 
 
 def _table() -> Lowered:
@@ -208,7 +212,7 @@ def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _open_states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     when = entry.spec.when
-    target = project.find("machine", when.machine)
+    target = project.find("machine", when.of)
     machine = bound(target, project) if target and target.spec else None
     if machine is None or not machine.lifecycle.is_complete:
         return

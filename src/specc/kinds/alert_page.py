@@ -6,15 +6,20 @@ from collections.abc import Iterator
 
 from specc.ir.model import Ir
 from specc.ir.page import Bullets, Line, Link, Mono, Page, Text, alert_path, machine_path
+from specc.kinds.alert import TABLE, is_first
+from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
+from specc.pg.names import MONITOR
 
 
-def page(entry: Entry, _project: Project, _ir: Ir) -> Iterator[Page]:
-    """Yield the page of an alert."""
+def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
+    """Yield the page of an alert, and with the first that of the table which remembers them."""
+    if is_first(entry, project):
+        yield page_of((MONITOR, TABLE), entry.file, project, ir)
     spec = entry.spec
     lines: list[Line] = [
         (Text(f"Severity: {spec.severity}"),),
-        (Text("Machine: "), Link(spec.when.machine, page=machine_path(spec.when.machine))),
+        (Text("Machine: "), Link(spec.when.of, page=machine_path(spec.when.of))),
         (Text("When: "), *_condition(entry)),
         (Text(f"Fires after: {spec.for_ or 'at once'}"),),
     ]
