@@ -48,10 +48,26 @@ class MachineStatus:
     stuck_rows: tuple[Record, ...]
 
 
-def read_status(conninfo: str, machines: Iterable[str]) -> tuple[MachineStatus, ...]:
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is watched at a moment: machines, and the alerts that have fired and not resolved."""
+
+    machines: tuple[MachineStatus, ...]
+    alerts: tuple[Record, ...] = ()
+    may_see_alerts: bool = True
+
+
+def read_status(conninfo: str, machines: Iterable[str], *, with_alerts: bool) -> Status:
     """Return how machines stand, in the order of the names. Raises `StatusError`."""
     with _connected(conninfo) as connection:
-        return tuple(_machine(connection, name) for name in machines)
+        found = tuple(_machine(connection, name) for name in machines)
+        if not with_alerts:
+            return Status(found)
+        try:
+            return Status(found, _alerts(connection))
+        except psycopg.errors.InsufficientPrivilege:
+            # They are the owner's; whoever may only see machines sees these.
+            return Status(found, may_see_alerts=False)
 
 
 def read_story(conninfo: str, machine: str, row: str) -> Record:
@@ -116,6 +132,15 @@ def _rows(
 ) -> list[Record]:
     found: list[Record] = connection.execute(query, values).fetchall()
     return found
+
+
+def _alerts(connection: psycopg.Connection[Record]) -> tuple[Record, ...]:
+    query = sql.SQL(
+        "select alert, severity, since, fired_at, value, message from {}"
+        " where resolved_at is null and fired_at is not null order by severity, fired_at, alert"
+    ).format(sql.Identifier(MONITOR, "alert"))
+    with _transaction(connection):
+        return tuple(_rows(connection, query))
 
 
 def _machine(connection: psycopg.Connection[Record], name: str) -> MachineStatus:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -71,6 +76,11 @@ machine: batch
 follows: job
 attempts: 1
 undriven: {new: Somebody., ready: A worker., working: A worker., done: A broom.}
+---
+alert: stuck_jobs
+severity: critical
+when: {of: job, stuck: {}}
+message: Jobs are stuck.
 ---
 access: all
 roles:
@@ -299,7 +309,9 @@ def test_the_server_sees_what_it_may_read_of_the_tables(owner: Connection) -> No
     owner.execute("set local role service_role")
     assert owner.execute("select count(*) from monitor.job_stuck").fetchone() == (3,)
     assert owner.execute("select sum(open) from monitor.job_states").fetchone() == (7,)
-    assert owner.execute("select monitor.batch_story(%s) ->> 'state'", [BATCH]).fetchone() == ("new",)
+    assert owner.execute("select monitor.job_story(%s) ->> 'state'", [job(1)]).fetchone() == ("new",)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), owner.transaction():
+        owner.execute("select monitor.batch_story(%s)", [BATCH])
     for view in ("batch_states", "batch_stuck", "machines"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), owner.transaction():
             owner.execute(f"select from monitor.{view}".encode())
@@ -508,6 +520,57 @@ def test_the_command_prints_json(status: Callable[..., Any], watched: str) -> No
         "job": (7, 3),
     }
     assert [row["id"] for row in machines_["job"]["stuck_rows"]] == [str(job(4)), str(job(7)), str(job(5))]
+
+
+def test_the_command_shows_alerts_that_have_fired(
+    status: Callable[..., Any], server: Server, watched: str
+) -> None:
+    assert watched
+    server.create("alarmed", template=f"watched_{server.version}")
+    alarmed = frozen(server.dsn("alarmed"))
+    with psycopg.connect(alarmed) as connection:
+        connection.execute("select private.watch_alerts()")
+        connection.execute(
+            "grant select on public.batch, monitor.batch_states, monitor.batch_stuck to service_role"
+        )
+        connection.execute("alter role service_role login")
+    said = status(alarmed)[1].splitlines()
+    assert said[0] == "critical: stuck_jobs, since 2030-01-02 12:00 UTC: Jobs are stuck."
+    found = json.loads(status(alarmed, "--format", "json")[1])
+    assert [(one["alert"], one["value"]) for one in found["alerts"]] == [("stuck_jobs", 3)]
+    code, said, _ = status(make_conninfo(alarmed, user="service_role"))
+    assert (code, said.splitlines()[0]) == (0, "alerts are for the owner of the database only")
+    with psycopg.connect(alarmed) as connection:
+        connection.execute("alter role service_role nologin")
+    server.drop("alarmed")
+
+
+def test_the_command_watches_on_a_terminal_until_interrupted(root: Path, watched: str) -> None:
+    """On a terminal it has a screen of its own, leaves it on Ctrl-C, and that is no failure."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        arguments = [
+            "-m",
+            "specc",
+            "status",
+            "--watch",
+            "0.5",
+            "--project",
+            str(root),
+            "--dsn",
+            frozen(watched),
+        ]
+        os.execv(sys.executable, [sys.executable, *arguments])
+    seen = b""
+    while seen.count(b"job: 7 open") < 2:
+        seen += os.read(terminal, 65_536)
+    os.kill(pid, signal.SIGINT)
+    with suppress(OSError):
+        while more := os.read(terminal, 65_536):
+            seen += more
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert b"\x1b[?1049h" in seen and b"\x1b[?1049l" in seen
+    assert b"Traceback" not in seen
 
 
 def test_the_command_says_that_a_row_is_not_there(status: Callable[..., Any], watched: str) -> None:

@@ -17,7 +17,7 @@ from specc.analysis.patience import is_stuck, patience
 from specc.cli import main
 from specc.load.files import read_project
 from specc.pg.span import seconds_of, words_of
-from specc.status import MachineStatus
+from specc.status import MachineStatus, Status
 
 NOWHERE = "host=/nowhere"
 SPECS = """\
@@ -153,10 +153,11 @@ def looks(monkeypatch: pytest.MonkeyPatch, *answers: MachineStatus) -> None:
     """Let the database answer so, and the user interrupt when there is no answer left."""
     left = list(answers)
 
-    def read(*_: Any) -> tuple[MachineStatus, ...]:
+    def read(*_: Any, with_alerts: bool) -> Status:
+        assert not with_alerts
         if not left:
             raise KeyboardInterrupt
-        return (left.pop(0),)
+        return Status((left.pop(0),))
 
     monkeypatch.setattr("specc.status.read_status", read)
     monkeypatch.setattr("time.sleep", lambda _: None)

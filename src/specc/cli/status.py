@@ -15,7 +15,7 @@ from specc.cli.project import fail, project_option
 from specc.cli.streams import out, silence
 
 if TYPE_CHECKING:
-    from specc.status import MachineStatus
+    from specc.status import MachineStatus, Status
 
 WATCH_SECONDS = 5.0
 """How often `--watch` looks, where it does not say."""
@@ -56,7 +56,7 @@ def command(
     Reads the lock that the last build wrote, asks the views that the database has for operators, and changes
     nothing: rows by state and for how long, and the rows that are stuck.
     """
-    known = _machines(project)
+    known, has_alerts = _locked(project)
     if row is not None:
         _check(row[0], known)
     if machine is not None:
@@ -64,7 +64,8 @@ def command(
     if row is not None:
         look = _story(dsn, *row, format_=format_)
     else:
-        look = _overview(dsn, (machine,) if machine else known, format_, is_repeated=watch is not None)
+        names = (machine,) if machine else known
+        look = _overview(dsn, names, format_, has_alerts and machine is None, is_line=watch is not None)
     if watch is None:
         out(look())
     else:
@@ -72,8 +73,8 @@ def command(
     return 0
 
 
-def _machines(project: Path | None) -> tuple[str, ...]:
-    """Return the names of the machines in the project's lock."""
+def _locked(project: Path | None) -> tuple[tuple[str, ...], bool]:
+    """Return the names of the machines in the project's lock, and whether it has alerts."""
     from specc.ir import lock
     from specc.ir.behaviour import Machine
     from specc.load.files import ProjectError, find_root, read_settings
@@ -85,16 +86,17 @@ def _machines(project: Path | None) -> tuple[str, ...]:
         fail(str(error))
     name = path.relative_to(root).as_posix()
     try:
-        names = tuple(one.name for one in lock.load(path.read_text(encoding="utf-8")).all(Machine))
+        facts = lock.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         fail(f"there is no {name} yet; `specc build` writes it")
     except lock.LockError as error:
         fail(f"{name}: {error}; `specc build` writes it anew")
     except (OSError, UnicodeDecodeError) as error:
         fail(f"cannot read {name}: {error}")
+    names = tuple(one.name for one in facts.all(Machine))
     if not names:
         fail("this project has no machines")
-    return names
+    return names, ("table", "monitor", "alert") in facts.by_identity
 
 
 def _check(name: str, known: tuple[str, ...]) -> None:
@@ -104,16 +106,19 @@ def _check(name: str, known: tuple[str, ...]) -> None:
         fail(f"no machine `{name}`; {suggest(name, known) or 'there is ' + ', '.join(known)}")
 
 
-def _overview(dsn: str, names: tuple[str, ...], format_: str, *, is_repeated: bool) -> Callable[[], str]:
+def _overview(
+    dsn: str, names: tuple[str, ...], format_: str, with_alerts: bool, *, is_line: bool
+) -> Callable[[], str]:
     def look() -> str:
         from specc.status import StatusError, read_status
 
         try:
-            found = read_status(dsn, names)
+            found = read_status(dsn, names, with_alerts=with_alerts)
         except StatusError as error:
             fail(str(error))
         if format_ == "json":
-            return _json({"machines": [_data(one) for one in found]}, is_line=is_repeated)
+            data = {"alerts": found.alerts, "machines": [_data(one) for one in found.machines]}
+            return _json(data, is_line=is_line)
         return "\n".join(_text(found))
 
     return look
@@ -176,8 +181,14 @@ def _data(one: MachineStatus) -> dict[str, Any]:
     }
 
 
-def _text(found: tuple[MachineStatus, ...]) -> Iterator[str]:
-    for one in found:
+def _text(found: Status) -> Iterator[str]:
+    for alert in found.alerts:
+        yield f"{alert['severity']}: {alert['alert']}, since {alert['since']:%Y-%m-%d %H:%M %Z}: {alert['message']}"
+    if not found.may_see_alerts:
+        yield "alerts are for the owner of the database only"
+    if found.alerts or not found.may_see_alerts:
+        yield ""
+    for one in found.machines:
         stuck = f", {one.stuck:,} stuck" if one.stuck else ""
         oldest = f", the oldest for {_age(one.oldest_seconds)}" if one.open else ""
         yield f"{one.name}: {one.open:,} open{stuck}{oldest}"
@@ -191,7 +202,7 @@ def _text(found: tuple[MachineStatus, ...]) -> Iterator[str]:
             lines = [_stuck_line(row) for row in one.stuck_rows]
             yield from _table(("id", "state", "for", "attempt"), lines)
         yield ""
-    late = next((one for one in found if one.stuck_rows), None)
+    late = next((one for one in found.machines if one.stuck_rows), None)
     if late is not None:
         yield f"read next: specc status --dsn … --row {late.name} {late.stuck_rows[0]['id']}"
     else:

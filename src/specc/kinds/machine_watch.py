@@ -288,7 +288,8 @@ def _story(machine: BoundMachine, project: Project, *, has_history: bool) -> Low
         f"All about one row of {machine.name}: where it is, what may follow, what it hangs on. Null for none."
     )
     yield Comment(f"function {MONITOR} {name} uuid", text)
-    yield Grant("function", MONITOR, name, "uuid", "execute", OPERATOR)
+    if _allowed(machine, project):
+        yield Grant("function", MONITOR, name, "uuid", "execute", OPERATOR)
 
 
 def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
