@@ -37,6 +37,7 @@ SQUAWK_MAY_SAY = {
 SPLINTER_MAY_SAY = {
     "unused_index": "nobody has asked this database anything yet",
     "rls_enabled_no_policy etl_api.etl_log": "no role of the API reads the log",
+    "rls_enabled_no_policy monitor.alert": "nor the alerts",
 }
 
 
