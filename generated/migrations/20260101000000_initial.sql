@@ -67,6 +67,98 @@ create type public.workflow_request_state as enum (
     'delivered'
 );
 
+create table public.activity_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.activity_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.activity_request_state,
+    to_state public.activity_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint activity_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.activity_request_state_history enable row level security;
+revoke all on table public.activity_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.activity_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_queue_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_queue_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_queue_state,
+    to_state public.run_queue_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_queue_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_queue_state_history enable row level security;
+revoke all on table public.run_queue_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_queue_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_request_state,
+    to_state public.run_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_request_state_history enable row level security;
+revoke all on table public.run_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.workflow_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.workflow_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.workflow_request_state,
+    to_state public.workflow_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint workflow_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.workflow_request_state_history enable row level security;
+revoke all on table public.workflow_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.workflow_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.activity_request_history_default partition of public.activity_request_state_history default;
+alter table private.activity_request_history_default enable row level security;
+revoke all on table private.activity_request_history_default from public, anon, authenticated, service_role;
+
+create table private.run_queue_history_default partition of public.run_queue_state_history default;
+alter table private.run_queue_history_default enable row level security;
+revoke all on table private.run_queue_history_default from public, anon, authenticated, service_role;
+
+create table private.run_request_history_default partition of public.run_request_state_history default;
+alter table private.run_request_history_default enable row level security;
+revoke all on table private.run_request_history_default from public, anon, authenticated, service_role;
+
+create table private.workflow_request_history_default partition of public.workflow_request_state_history default;
+alter table private.workflow_request_history_default enable row level security;
+revoke all on table private.workflow_request_history_default from public, anon, authenticated, service_role;
+
 create function private.activity_request_may_carry(p_state public.activity_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -80,6 +172,26 @@ as $$
     )
 $$;
 revoke all on function private.activity_request_may_carry(public.activity_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.activity_request_may_write(p_old public.activity_request_state, p_old_substate text, p_old_attempt integer, p_new public.activity_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.activity_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.activity_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.activity_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.activity_request_refuse(p_id uuid, p_old public.activity_request_state, p_new public.activity_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -158,6 +270,26 @@ as $$
 $$;
 revoke all on function private.run_queue_may_carry(public.run_queue_state, text) from public, anon, authenticated, service_role;
 
+create function private.run_queue_may_write(p_old public.run_queue_state, p_old_substate text, p_old_attempt integer, p_new public.run_queue_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_queue_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_queue_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_queue_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
 create function private.run_queue_refuse(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -211,6 +343,18 @@ end
 $$;
 revoke all on function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
 
+create function private.run_queue_refused(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
+returns public.run_queue_state
+language plpgsql set search_path = ''
+as $$
+-- In a query, where a refusal has to stand for a value.
+begin
+    perform private.run_queue_refuse(p_id, p_old, p_new, p_substate, p_old_attempt, p_new_attempt);
+    return p_new;
+end
+$$;
+revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
 create function private.run_request_may_carry(p_state public.run_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -224,6 +368,33 @@ as $$
     )
 $$;
 revoke all on function private.run_request_may_carry(public.run_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.run_request_may_write(p_old public.run_request_state, p_old_substate text, p_old_attempt integer, p_new public.run_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_request_may_move(p_old, p_new))
+        or (
+            p_new_attempt = p_old_attempt + 1 and p_new_attempt <= 3
+            and (
+                (p_old = 'timedout' and p_new = 'ready')
+                or (p_old = 'failed' and p_new = 'ready')
+            )
+        )
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.run_request_refuse(p_id uuid, p_old public.run_request_state, p_new public.run_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -903,14 +1074,15 @@ create function private.activity_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.activity_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.activity_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -926,18 +1098,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.activity_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -949,6 +1114,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -959,36 +1130,55 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.activity_request_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.activity_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.activity_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.activity_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.activity_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.activity_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.activity_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.activity_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.activity_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.activity_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -1019,18 +1209,20 @@ create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees all rows of a statement as stored. A birth is a move from nothing.
 begin
-    if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_queue_may_carry(new.state, new.state_substate)
-    ) then
-        return new;
-    end if;
-    perform private.run_queue_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
-    return new;
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, null,
+        case
+            when n.state in ('new') and n.state_substate is null and n.attempt = 0
+            then n.state
+            else private.run_queue_refused(n.id, null, n.state, n.state_substate, null, n.attempt)
+        end,
+        null, n.state_substate, null
+    from new_rows as n;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_insert() from public, anon, authenticated, service_role;
@@ -1039,73 +1231,67 @@ create function private.run_queue_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
--- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
--- says from which state (row) one may move to which (column).
+-- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
+-- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+declare
+    v_now timestamptz := private.now();
 begin
-    -- No transition. A substate that is new must belong to the state.
-    if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_queue_may_carry(new.state, new.state_substate)
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, o.state,
+        case
+            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
+            then n.state
+            when private.run_queue_may_write(
+                o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
+                n.state_since <> o.state_since and n.state_since = v_now
             )
-        ) then
-            return new;
-        end if;
+            then n.state
+            else private.run_queue_refused(
+                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+            )
+        end,
+        o.state_substate,
+        case
+            when n.state = o.state or (n.state_since <> o.state_since and n.state_since = v_now) then n.state_substate
+            else nullif(n.state_substate, o.state_substate)
+        end,
+        case when n.state <> o.state then v_now - o.state_since end
+    from new_rows as n
+    full join old_rows as o on n.id = o.id
+    where
+        n.state is distinct from o.state
+        or n.attempt is distinct from o.attempt
+        or (
+            n.state_substate is distinct from o.state_substate
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            and (n.state_substate is not null or not coalesce((
+                        select h.to_state = n.state and h.to_substate is null
+                        from public.run_queue_state_history as h
+                        where h.org_id = n.org_id and h.row_id = n.id
+                        order by h.seq desc
+                        limit 1
+                    ), false))
+        );
 
-    -- A declared edge, taken by a statement that says since when.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and new.state_since <> old.state_since
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.run_queue_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_queue_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_queue_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_queue as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
+    -- What a statement left: a stale substate, another moment than now. A first look spares the second join.
+    if exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now) then
+        update public.run_queue as r
+        set state_substate = nullif(r.state_substate, m.left_substate), state_since = v_now
+        from (
+            select n.id, n.state, o.state_substate as left_substate
+            from new_rows as n
+            full join old_rows as o on n.id = o.id
+            where n.state <> o.state
+                and not (n.state_since <> o.state_since and n.state_since = v_now)
+                and (n.state_substate = o.state_substate or n.state_since <> v_now)
+        ) as m
+        where r.id = m.id and r.state = m.state;
     end if;
-
-    perform private.run_queue_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
-    return new;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
@@ -1114,14 +1300,15 @@ create function private.run_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.run_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1137,18 +1324,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -1160,6 +1340,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1170,43 +1356,55 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge, or recovery, which spends an attempt.
-    elsif (
-        (new.attempt = old.attempt and public.run_request_may_move(old.state, new.state))
-        or (
-            new.attempt = old.attempt + 1 and new.attempt <= 3
-            and (
-                (old.state = 'timedout' and new.state = 'ready')
-                or (old.state = 'failed' and new.state = 'ready')
-            )
-        )
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.run_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.run_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.run_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.run_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.run_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.run_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -1216,14 +1414,15 @@ create function private.workflow_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.workflow_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.workflow_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1239,18 +1438,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.workflow_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -1262,6 +1454,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1272,36 +1470,55 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.workflow_request_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.workflow_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.workflow_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.workflow_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.workflow_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.workflow_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.workflow_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.workflow_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.workflow_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.workflow_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -1320,6 +1537,26 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_may_write(p_old public.workflow_request_state, p_old_substate text, p_old_attempt integer, p_new public.workflow_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.workflow_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.workflow_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.workflow_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.workflow_request_refuse(p_id uuid, p_old public.workflow_request_state, p_new public.workflow_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -1481,10 +1718,12 @@ create trigger "00_activity_request_guard_update" after update on public.activit
     for each row execute function private.activity_request_guard_update();
 
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
-    for each row execute function private.run_queue_guard_insert();
+    referencing new table as new_rows
+    for each statement execute function private.run_queue_guard_insert();
 
 create trigger "00_run_queue_guard_update" after update on public.run_queue
-    for each row execute function private.run_queue_guard_update();
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_queue_guard_update();
 
 create trigger "00_run_request_guard_insert" after insert on public.run_request
     for each row execute function private.run_request_guard_insert();
@@ -1520,6 +1759,10 @@ create policy insert_authenticated on public.activity_request
     with check (org_id = any (array(select private.member_tenants())));
 
 create policy select_authenticated on public.activity_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.activity_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1577,7 +1820,15 @@ create policy select_authenticated on public.run_queue
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+create policy select_authenticated on public.run_queue_state_history
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
 create policy select_authenticated on public.run_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.run_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1611,6 +1862,10 @@ create policy insert_authenticated on public.workflow_request
     with check (org_id = any (array(select private.member_tenants())));
 
 create policy select_authenticated on public.workflow_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.workflow_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1669,6 +1924,10 @@ grant insert (org_id, activity_id, setup, input, webhook_url, webhook_secret_nam
 grant select on table public.activity_request to authenticated;
 
 grant select on table public.activity_request to service_role;
+
+grant select on table public.activity_request_state_history to authenticated;
+
+grant select on table public.activity_request_state_history to service_role;
 
 grant delete on table public.datapoint to service_role;
 
@@ -1758,9 +2017,17 @@ grant select on table public.run_queue to authenticated;
 
 grant select on table public.run_queue to service_role;
 
+grant select on table public.run_queue_state_history to authenticated;
+
+grant select on table public.run_queue_state_history to service_role;
+
 grant select on table public.run_request to authenticated;
 
 grant select on table public.run_request to service_role;
+
+grant select on table public.run_request_state_history to authenticated;
+
+grant select on table public.run_request_state_history to service_role;
 
 grant delete on table public.source to service_role;
 
@@ -1801,6 +2068,10 @@ grant insert (org_id, workflow_id, payload, webhook_url, webhook_secret_name, id
 grant select on table public.workflow_request to authenticated;
 
 grant select on table public.workflow_request to service_role;
+
+grant select on table public.workflow_request_state_history to authenticated;
+
+grant select on table public.workflow_request_state_history to service_role;
 
 grant select on table public.activity_request_status to authenticated;
 
@@ -1966,6 +2237,30 @@ comment on column public.activity_request.webhook_url is 'Where the result is se
 
 comment on column public.activity_request.workflow_request_id is 'The run of the workflow it is part of; null for an activity that was requested alone.';
 
+comment on column public.activity_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.activity_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.activity_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.activity_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.activity_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.activity_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.activity_request_state_history.row_id is 'The row of activity_request; it may be gone.';
+
+comment on column public.activity_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.activity_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.activity_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.activity_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.activity_request_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.datapoint.about is 'What it says of the object.';
 
 comment on column public.datapoint.factor_type is 'How rules about it are worded.';
@@ -2118,6 +2413,30 @@ comment on column public.run_queue.state_substate is 'Why or how it is there; cl
 
 comment on column public.run_queue.variables is 'The values that the source''s request needs for this unit.';
 
+comment on column public.run_queue_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_queue_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_queue_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_queue_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_queue_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_queue_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_queue_state_history.row_id is 'The row of run_queue; it may be gone.';
+
+comment on column public.run_queue_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_queue_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_queue_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_queue_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_queue_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.run_request.activity_request_id is 'The run of the activity whose units it takes along.';
 
 comment on column public.run_request.attempt is 'How often it recovered, at most 3 times.';
@@ -2169,6 +2488,30 @@ comment on column public.run_request.state_since is 'When it came into the state
 comment on column public.run_request.state_substate is 'Why or how it is there; cleared when the state is left.';
 
 comment on column public.run_request.status_request is 'The rendered HTTP request that asks how the run is doing.';
+
+comment on column public.run_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_request_state_history.row_id is 'The row of run_request; it may be gone.';
+
+comment on column public.run_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_request_state_history.xid is 'The transaction that moved it.';
 
 comment on column public.source.about is 'What it offers.';
 
@@ -2280,6 +2623,30 @@ comment on column public.workflow_request.workflow_id is 'The workflow; null whe
 
 comment on column public.workflow_request.workflow_phase is 'The phase that is running or was the last to run.';
 
+comment on column public.workflow_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.workflow_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.workflow_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.workflow_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.workflow_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.workflow_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.workflow_request_state_history.row_id is 'The row of workflow_request; it may be gone.';
+
+comment on column public.workflow_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.workflow_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.workflow_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.workflow_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.workflow_request_state_history.xid is 'The transaction that moved it.';
+
 comment on type public.activity_request_state is 'The states of activity_request, in order.';
 
 comment on type public.run_queue_state is 'The states of run_queue, in order.';
@@ -2293,6 +2660,8 @@ comment on routine private.activity_request_guard_insert() is 'Refuses births ou
 comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
 
 comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
+
+comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
 
 comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
 
@@ -2308,13 +2677,19 @@ comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves
 
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
+comment on routine private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_queue so.';
+
 comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
+
+comment on routine private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
 
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
 
 comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
+
+comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
 
@@ -2325,6 +2700,8 @@ comment on routine private.workflow_request_guard_insert() is 'Refuses births ou
 comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
 
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
+
+comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
 
 comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';
 
@@ -2348,9 +2725,19 @@ comment on schema utils is 'Functions on JSON that know no table: placeholders, 
 
 comment on table etl_api.etl_log is 'One message of a function, for operators.';
 
+comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
+
+comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
+
+comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
+
+comment on table private.workflow_request_history_default is 'Rows of workflow_request_state_history for which no other partition was made.';
+
 comment on table public.activity is 'The definition of an activity, in a workflow or to be requested alone.';
 
 comment on table public.activity_request is 'One run of an activity, in a workflow or alone.';
+
+comment on table public.activity_request_state_history is 'Every move of every row of activity_request, in order; written by its guard.';
 
 comment on table public.datapoint is 'Something that can be known of an object of a type, such as a company''s industry.';
 
@@ -2370,7 +2757,11 @@ comment on table public.org_member is 'A user''s membership of a tenant, and the
 
 comment on table public.run_queue is 'One unit of work for one source, be it an object with the datapoints wanted, a search or a set of factors.';
 
+comment on table public.run_queue_state_history is 'Every move of every row of run_queue, in order; written by its guard.';
+
 comment on table public.run_request is 'One call of a source for one activity, with the units of work it takes along.';
+
+comment on table public.run_request_state_history is 'Every move of every row of run_request, in order; written by its guard.';
 
 comment on table public.source is 'A third-party HTTP API with its request templates, its limits and the meaning of its answers.';
 
@@ -2379,6 +2770,8 @@ comment on table public.value is 'One datapoint of an object as one run found it
 comment on table public.workflow is 'The definition of a workflow, whose activities run in up to five phases.';
 
 comment on table public.workflow_request is 'One run of a workflow.';
+
+comment on table public.workflow_request_state_history is 'Every move of every row of workflow_request, in order; written by its guard.';
 
 comment on view public.activity_request_status is 'Where each row of activity_request is, state and substate in one name.';
 

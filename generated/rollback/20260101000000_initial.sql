@@ -3,6 +3,8 @@
 
 comment on schema public is 'standard public schema';
 
+drop policy select_authenticated on public.workflow_request_state_history;
+
 drop policy select_authenticated on public.workflow_request;
 
 drop policy insert_authenticated on public.workflow_request;
@@ -19,7 +21,11 @@ drop policy select_authenticated on public.value;
 
 drop policy select_authenticated on public.source;
 
+drop policy select_authenticated on public.run_request_state_history;
+
 drop policy select_authenticated on public.run_request;
+
+drop policy select_authenticated on public.run_queue_state_history;
 
 drop policy select_authenticated on public.run_queue;
 
@@ -46,6 +52,8 @@ drop policy delete_authenticated on public.factor;
 drop policy select_authenticated on public.datapoint_source;
 
 drop policy select_authenticated on public.datapoint;
+
+drop policy select_authenticated on public.activity_request_state_history;
 
 drop policy select_authenticated on public.activity_request;
 
@@ -92,6 +100,8 @@ drop function public.run_queue_may_move(public.run_queue_state, public.run_queue
 drop function public.activity_request_may_move(public.activity_request_state, public.activity_request_state);
 
 drop function private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer);
+
+drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
 
 drop function private.workflow_request_may_carry(public.workflow_request_state, text);
 
@@ -221,9 +231,15 @@ drop function private.uuid_v7();
 
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
+drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
+
 drop function private.run_request_may_carry(public.run_request_state, text);
 
+drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
+
 drop function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
+
+drop function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean);
 
 drop function private.run_queue_may_carry(public.run_queue_state, text);
 
@@ -231,7 +247,17 @@ drop function private.now();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
 
+drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
+
 drop function private.activity_request_may_carry(public.activity_request_state, text);
+
+drop table public.workflow_request_state_history;
+
+drop table public.run_request_state_history;
+
+drop table public.run_queue_state_history;
+
+drop table public.activity_request_state_history;
 
 drop type public.workflow_request_state;
 

@@ -19,15 +19,8 @@ from psycopg.conninfo import make_conninfo
 
 from projects import write_example
 from specc import driver
-from specc.analysis.machines import machines
 from specc.cli import main
-from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_watch
-from specc.kinds.machine_story import values as story_values
-from specc.load.files import read_project
-from specc.pg import ddl
 from specc.pg.apply import apply
-from specc.pg.body import render
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -97,22 +90,6 @@ table: org_member
 about: Who belongs to a tenant.
 tenant: org
 columns: {user_id: uuid}
-"""
-HISTORY = """
-create table public.job_state_history (
-    seq bigint generated always as identity,
-    row_id uuid not null,
-    org_id uuid not null,
-    from_state public.job_state,
-    to_state public.job_state not null,
-    from_substate text,
-    to_substate text,
-    at timestamptz not null,
-    actor text,
-    reason text,
-    xid xid8,
-    spent interval
-)
 """
 NOW = "2030-01-02 12:00:00Z"
 ORG, BATCH = UUID(int=1), UUID(int=2)
@@ -292,7 +269,7 @@ def test_the_estimates_of_a_big_table_are_near(crowded: str) -> None:
     assert rows == [(pytest.approx(66_667, rel=0.1),)] * 3
 
 
-VIEWS = ("job_states", "job_stuck", "batch_states", "batch_stuck", "machines")
+VIEWS = ("job_states", "job_stuck", "job_moves", "job_rates", "batch_states", "batch_stuck", "machines")
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
@@ -362,21 +339,7 @@ def test_there_is_no_story_without_a_row(owner: Connection) -> None:
     assert story(owner, "job", UUID(int=99)) is None
 
 
-@pytest.fixture
-def historied(owner: Connection, root: Path) -> Connection:
-    """The same with a history, and with what is made where there is one."""
-    project = driver.analyse(read_project(root)).project
-    machine = machines(project)["public.job"]
-    owner.execute(HISTORY)
-    for fact in machine_watch.moves_views(machine, project):
-        assert isinstance(fact, View | Comment | Grant)
-        owner.execute(ddl.create(fact).encode())
-    body = render("machine_story", **story_values(machine, project, has_history=True))
-    owner.execute(
-        "create or replace function monitor.job_story(p_id uuid) returns jsonb language plpgsql stable"
-        f" security definer set search_path = '' as $body${body}$body$".encode()
-    )
-    return owner
+# What became of rows
 
 
 MOVES = (
@@ -403,10 +366,10 @@ def record(connection: Connection) -> None:
         )
 
 
-def test_moves_are_counted_in_three_windows(historied: Connection) -> None:
+def test_moves_are_counted_in_three_windows(owner: Connection) -> None:
     """Each edge is there for each window, also without moves; a change of the substate is no move."""
-    record(historied)
-    found = historied.execute(
+    record(owner)
+    found = owner.execute(
         "select window_seconds, from_state::text, to_state::text, moves from monitor.job_moves"
     ).fetchall()
     edges = [
@@ -428,20 +391,20 @@ def test_moves_are_counted_in_three_windows(historied: Connection) -> None:
     )
 
 
-def test_moves_tell_their_share_and_how_long_rows_waited_for_them(historied: Connection) -> None:
-    record(historied)
+def test_moves_tell_their_share_and_how_long_rows_waited_for_them(owner: Connection) -> None:
+    record(owner)
     query = (
         "select round(share, 3)::float, extract(epoch from p50_spent)::float from monitor.job_moves"
         " where window_seconds = 86400 and from_state = %s and to_state = %s"
     )
-    assert historied.execute(query, ["working", "failed"]).fetchone() == (0.333, 100)
-    assert historied.execute(query, ["working", "done"]).fetchone() == (0.667, 5_500)
-    assert historied.execute(query, ["done", "gone"]).fetchone() == (None, None)
+    assert owner.execute(query, ["working", "failed"]).fetchone() == (0.333, 100)
+    assert owner.execute(query, ["working", "done"]).fetchone() == (0.667, 5_500)
+    assert owner.execute(query, ["done", "gone"]).fetchone() == (None, None)
 
 
-def test_rates_tell_what_became_of_rows(historied: Connection) -> None:
-    record(historied)
-    found = historied.execute(
+def test_rates_tell_what_became_of_rows(owner: Connection) -> None:
+    record(owner)
+    found = owner.execute(
         "select window_seconds, moves, ended, failed, failure_ratio::float, ended_per_minute::float"
         " from monitor.job_rates"
     ).fetchall()
@@ -452,14 +415,24 @@ def test_rates_tell_what_became_of_rows(historied: Connection) -> None:
     ]
 
 
-def test_rates_of_a_quiet_time_are_zero(historied: Connection) -> None:
-    found = historied.execute("select moves, ended, failed, failure_ratio from monitor.job_rates").fetchall()
+def test_moves_are_counted_as_they_are_made(watched: str) -> None:
+    with psycopg.connect(watched) as connection:
+        connection.execute("update public.job set state = 'ready' where id = %s", [job(1)])
+        found = connection.execute(
+            "select window_seconds, from_state::text, to_state::text, moves, share from monitor.job_moves where moves > 0"
+        ).fetchall()
+        connection.rollback()
+    assert found == [(window, "new", "ready", 1, 1) for window in (300, 3600, 86_400)]
+
+
+def test_rates_of_a_quiet_time_are_zero(owner: Connection) -> None:
+    found = owner.execute("select moves, ended, failed, failure_ratio from monitor.job_rates").fetchall()
     assert found == [(0, 0, 0, None)] * 3
 
 
-def test_the_story_tells_the_history(historied: Connection) -> None:
-    record(historied)
-    told = story(historied, "job", job(3))["history"]
+def test_the_story_tells_the_history(owner: Connection) -> None:
+    record(owner)
+    told = story(owner, "job", job(3))["history"]
     assert [(one["from_state"], one["to_state"], one["actor"]) for one in told] == [
         ("ready", "working", "me"),
         ("working", "done", "me"),

@@ -13,10 +13,9 @@ import pytest
 from projects import write_example
 from specc import driver
 from specc.analysis.machines import machines
-from specc.analysis.patience import is_stuck, patience
+from specc.analysis.patience import is_stuck, patience, seconds_of, words_of
 from specc.cli import main
 from specc.load.files import read_project
-from specc.pg.span import seconds_of, words_of
 from specc.status import MachineStatus, Status
 
 NOWHERE = "host=/nowhere"

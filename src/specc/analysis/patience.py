@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from specc.pg.interval import UNITS, milliseconds
 from specc.pg.names import lit
-from specc.pg.span import seconds_of, words_of
 
 if TYPE_CHECKING:
     from specc.analysis.machines import BoundMachine
@@ -16,6 +16,25 @@ NEVER = "never"
 DEFAULT = "1 day"
 
 
+def seconds_of(text: str) -> float | None:
+    """Return the seconds that a length of time says; None for `never`, and for what says none."""
+    try:
+        return milliseconds(text) / 1000
+    except ValueError:
+        return None
+
+
+def words_of(seconds: float) -> str:
+    """Return a length of time in words, in the largest unit up to hours that it is a multiple of.
+
+    A day of PostgreSQL's has 23 or 25 hours twice a year, so days are said in hours.
+    """
+    length = round(seconds * 1000)
+    unit = next(one for one in ("hour", "minute", "second", "millisecond") if length % UNITS[one] == 0)
+    number = length // UNITS[unit]
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
 def watched(machine: BoundMachine) -> tuple[str, ...]:
     """Return the states in which a row can be open, in order."""
     return tuple(
@@ -23,7 +42,7 @@ def watched(machine: BoundMachine) -> tuple[str, ...]:
     )
 
 
-def patience(machine: BoundMachine) -> Mapping[str, int]:
+def patience(machine: BoundMachine) -> Mapping[str, float]:
     """Return the seconds an open row may stay in each state; states without a limit are left out."""
     spec = machine.entry.spec.stuck_after
     own, default = (spec.states, spec.default) if spec else ({}, DEFAULT)
@@ -39,7 +58,7 @@ def is_stuck(machine: BoundMachine, now: str, alias: str = "") -> str:
     """
     row = f"{alias}." if alias else ""
     limits = patience(machine)
-    groups: dict[int, list[str]] = {}
+    groups: dict[float, list[str]] = {}
     for state, limit in limits.items():
         groups.setdefault(limit, []).append(state)
     late = []

@@ -23,6 +23,7 @@ class Machine(Fact):
     table: str
     lifecycle: str
     attempts: int
+    writes: str = "single"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,19 @@ class Transition(Fact):
     form: str = "step"
     drivers: tuple[str, ...] = ()
     undriven: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History(Fact):
+    """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant."""
+
+    KIND: ClassVar[str] = "history"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    schema: str
+    table: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +131,6 @@ class Example(Fact):
     value: str
 
 
-BEHAVIOUR: tuple[type[Fact], ...] = (Machine, State, Transition, AccessRule, Role, Tenancy, Example)
+BEHAVIOUR: tuple[type[Fact], ...] = (
+    Machine, State, Transition, History, AccessRule, Role, Tenancy, Example,
+)  # fmt: skip

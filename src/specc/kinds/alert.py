@@ -13,16 +13,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from specc.analysis.machines import BoundMachine, bound
-from specc.analysis.patience import watched
+from specc.analysis.patience import seconds_of, watched, words_of
 from specc.diagnostics import Code, Diagnostic
 from specc.ir.database import Column, Comment, Function, Index, PrimaryKey, Table
-from specc.kinds.machine_watch import NO_TIME
+from specc.kinds.machine_watch import NO_TIME, no_time
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Ref, SpecModel
 from specc.lang.project import Entry, Path, Project
 from specc.pg.body import render
 from specc.pg.names import MONITOR, fit, lit, qualified
-from specc.pg.span import UNITS, seconds_of, words_of
 
 CHANNEL = "specc_alert"
 """Where firing and resolving are told, as JSON."""
@@ -205,9 +204,7 @@ def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if spec.when.oldest is not None:
         found.append((spec.when.oldest.after, ("when", "oldest", "after")))
     for text, path in found:
-        if seconds_of(text) is None:
-            help = f"write a number and one of {', '.join(f'{unit}s' for unit in UNITS)}"
-            yield NO_TIME.at(entry.at(*path), f"`{text}` is no length of time", help=help)
+        yield from no_time(text, entry.at(*path))
 
 
 def _open_states(entry: Entry, project: Project) -> Iterator[Diagnostic]:

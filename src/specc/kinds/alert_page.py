@@ -15,7 +15,8 @@ from specc.pg.names import MONITOR
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the page of an alert, and with the first that of the table which remembers them."""
     if is_first(entry, project):
-        yield page_of((MONITOR, TABLE), entry.file, project, ir)
+        about = ir.about("table", MONITOR, TABLE)
+        yield page_of((MONITOR, TABLE), about, entry.file, project, ir)
     spec = entry.spec
     lines: list[Line] = [
         (Text(f"Severity: {spec.severity}"),),

@@ -6,7 +6,7 @@ and `<machine>_may_move(from, to)`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from specc.analysis.patience import DEFAULT
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_rules, machine_watch
+from specc.kinds import machine_guard, machine_history, machine_rules, machine_watch
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -56,6 +56,11 @@ class MachineSpec(SpecModel):
     stuck_after: StuckSpec | None = Field(
         None, description=f"When a row that is not settled counts as stuck; after {DEFAULT} by default."
     )
+    writes: Literal["single", "bulk"] = Field(
+        "single",
+        description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
+        "`bulk`: ten or more, it looks at all rows of a statement at once, after all triggers for rows.",
+    )
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
@@ -66,7 +71,8 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     if machine is None:
         return
     yield from _behaviour(machine, project)
-    yield from machine_guard.lower(machine)
+    yield from machine_guard.lower(machine, project)
+    yield from machine_history.lower(machine, project)
     yield from _status(machine, project)
     yield from machine_watch.lower(machine, project)
 
@@ -93,7 +99,9 @@ def _status(machine: BoundMachine, project: Project) -> Lowered:
 
 def _behaviour(machine: BoundMachine, project: Project) -> Lowered:
     life, name, entry = machine.lifecycle, machine.name, machine.entry
-    yield Machine(name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts)
+    yield Machine(
+        name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts, machine.writes
+    )
     lifecycle = project.get("lifecycle", entry.spec.follows).spec
     for at, (state, spec) in enumerate(lifecycle.states.items()):
         yield State(name, state, at, spec.is_ or "", tuple(spec.substates), spec.about)

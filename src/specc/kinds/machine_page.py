@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from specc.analysis.machines import BoundMachine, Edge, bound
-from specc.analysis.patience import patience
+from specc.analysis.patience import patience, words_of
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
 from specc.ir.page import (
@@ -27,9 +27,9 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
+from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 from specc.pg.names import MONITOR, fit, lit, qualified
-from specc.pg.span import words_of
 
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
@@ -47,9 +47,12 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_recovery(machine, project, ir),
         *_moving(machine),
         *_refused(machine),
+        *_history(machine),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
+    kept = (machine.schema, machine.history)
+    yield page_of(kept, ir.about("table", *kept), entry.file, project, ir)
 
 
 def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
@@ -58,7 +61,12 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
     yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
-    for about, name in (("How many are in each state", "states"), ("What is stuck", "stuck")):
+    for about, name in (
+        ("How many are in each state", "states"),
+        ("What is stuck", "stuck"),
+        ("How often moves were taken of late", "moves"),
+        ("How many settled and failed of late", "rates"),
+    ):
         view = fit(f"{machine.name}_{name}")
         yield (Text(f"{about}: "), Link(f"{MONITOR}.{view}", page=view_path(MONITOR, view)))
     told = f"{qualified(MONITOR, fit(f'{machine.name}_story'))}(id)"
@@ -90,7 +98,7 @@ def _states(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
         yield Grid(("Substate", "Means"), substates)
 
 
-def _limit(state: str, limits: Mapping[str, int]) -> str:
+def _limit(state: str, limits: Mapping[str, float]) -> str:
     return words_of(limits[state]) if state in limits else ""
 
 
@@ -178,6 +186,19 @@ def _refused(machine: BoundMachine) -> Iterator[Block]:
     )  # fmt: skip
     if refused:
         yield Code("text", refused_text(machine, *refused))
+
+
+def _history(machine: BoundMachine) -> Iterator[Block]:
+    name = machine.history
+    yield Heading("History")
+    yield Paragraph(
+        (
+            Text("The guard writes a row of "), Link(name, page=table_path(machine.schema, name)),
+            Text(" for each birth, each move and each change of a substate, in the transaction that makes it. Who "
+            "may read all of the table reads it; nobody but the owner of the database writes it. A caller may say why:"),
+        )
+    )  # fmt: skip
+    yield Code("sql", "set local specc.reason = 'Its source was switched off.';")
 
 
 def _listed(names: Iterable[str]) -> Iterator[Text | Mono]:

@@ -13,12 +13,11 @@ from specc.analysis.patience import is_stuck, patience
 from specc.analysis.tables import tables
 from specc.kinds.machine_rules import reason
 from specc.lang.project import Project
-from specc.pg.names import fit
 
 Values = dict[str, object]
 
 
-def values(machine: BoundMachine, project: Project, *, has_history: bool) -> Values:
+def values(machine: BoundMachine, project: Project) -> Values:
     """Return what the template reads."""
     table = tables(project)[f"{machine.schema}.{machine.table}"]
     owner = table.tenant_column if table.tenant and not table.is_root else ""
@@ -33,7 +32,7 @@ def values(machine: BoundMachine, project: Project, *, has_history: bool) -> Val
         "is_stuck": is_stuck(machine, "private.now()", "v_row"),
         "parents": _parents(machine, project),
         "children": _children(machine, project),
-        "history": (machine.schema, fit(f"{machine.table}_state_history")) if has_history else (),
+        "history": (machine.schema, machine.history),
     }
 
 

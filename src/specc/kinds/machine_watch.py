@@ -10,17 +10,17 @@ from collections.abc import Iterator
 
 from specc.analysis.access import readers
 from specc.analysis.machines import BoundMachine, bound, machines
-from specc.analysis.patience import NEVER, is_stuck, watched
+from specc.analysis.patience import NEVER, is_stuck, watched, words_of
 from specc.analysis.tables import tables
-from specc.diagnostics import Code, Diagnostic
+from specc.diagnostics import Code, Diagnostic, Span
 from specc.ir.database import Comment, Function, Grant, Index, View
 from specc.ir.fact import Identity
 from specc.kinds.machine_story import values as story_values
 from specc.lang.kind import Lowered, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.pg.body import render
+from specc.pg.interval import milliseconds
 from specc.pg.names import MONITOR, OPERATOR, fit, lit, qualified
-from specc.pg.span import UNITS, seconds_of, words_of
 
 _GOOD = (
     "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
@@ -52,20 +52,16 @@ WINDOWS = (300, 3600, 86_400)
 """Seconds of the periods in which moves are counted."""
 
 
-def lower(machine: BoundMachine, project: Project, *, has_history: bool = False) -> Lowered:
-    """Yield the index of open rows, the views of a machine, and the function that tells a row's story.
-
-    `has_history` says that `<table>_state_history` is there: moves are counted, and told in the story.
-    """
-    if machine.open or machine.recoverable:
-        where = machine.is_open()
+def lower(machine: BoundMachine, project: Project) -> Lowered:
+    """Yield the index of open rows, the views of a machine, and the function that tells a row's story."""
+    where, enum = machine.is_open(), (("enum", machine.schema, machine.enum),)
+    if where != "false":
         name = fit(f"{machine.table}_open_idx")
-        yield Index(machine.schema, machine.table, name, ("state", "state_since"), where=where)
+        yield Index(machine.schema, machine.table, name, ("state", "state_since"), where=where, needs=enum)
     for name, about, query, needs in _views(machine, project):
         yield from _view(name, query, needs, about, _allowed(machine, project))
-    if has_history:
-        yield from moves_views(machine, project)
-    yield from _story(machine, project, has_history=has_history)
+    yield from _moves_views(machine, project)
+    yield from _story(machine, project)
 
 
 def _views(machine: BoundMachine, project: Project) -> Iterator[tuple[str, str, str, tuple[Identity, ...]]]:
@@ -91,9 +87,12 @@ def overview(project: Project) -> Lowered:
     yield from _view("machines", query, needs, "For each machine its open rows and the stuck ones.", allowed)
 
 
-def moves_views(machine: BoundMachine, project: Project) -> Lowered:
+def _moves_views(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the views on the history of a machine's states: each move, and what became of rows."""
-    history = ("table", machine.schema, fit(f"{machine.table}_state_history"))
+    history = ("table", machine.schema, machine.history)
+    # Rows come in the order of time, so the smallest of indexes finds the late ones.
+    by_time = fit(f"{machine.history}_at_idx")
+    yield Index(machine.schema, machine.history, by_time, ("at",), method="brin")
     needs = (history, ("enum", machine.schema, machine.enum), _CLOCK_NEEDS)
     allowed = _allowed(machine, project)
     about = f"How often rows of {machine.name} took each move of late, and how long they had waited for it."
@@ -269,17 +268,17 @@ def _windows() -> str:
 
 
 def _history(machine: BoundMachine) -> str:
-    return qualified(machine.schema, fit(f"{machine.table}_state_history"))
+    return qualified(machine.schema, machine.history)
 
 
 def _in(value: str, states: tuple[str, ...]) -> str:
     return f"{value} in ({', '.join(map(lit, states))})" if states else "false"
 
 
-def _story(machine: BoundMachine, project: Project, *, has_history: bool) -> Lowered:
+def _story(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the function that tells all about one row; in `monitor`, where operators may name it."""
     name = fit(f"{machine.name}_story")
-    body = render("machine_story", **story_values(machine, project, has_history=has_history))
+    body = render("machine_story", **story_values(machine, project))
     yield Function(
         MONITOR, name, "uuid", "p_id uuid", "jsonb", "plpgsql", body, "stable",
         security_definer=True, settings=(("search_path", "''"),), needs=(_place(machine),),
@@ -300,10 +299,16 @@ def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     found: list[tuple[str, Path]] = [(text, ("states", state)) for state, text in spec.states.items()]
     found += [(spec.default, ("default",))] if "default" in spec.model_fields_set else []
     for text, path in found:
-        if text.strip() != NEVER and seconds_of(text) is None:
-            help = f"write a number and one of {', '.join(f'{unit}s' for unit in UNITS)}, or `{NEVER}`"
-            span = entry.at("stuck_after", *path)
-            yield NO_TIME.at(span, f"`{text}` is no length of time", help=help)
+        if text.strip() != NEVER:
+            yield from no_time(text, entry.at("stuck_after", *path), f", or `{NEVER}`")
+
+
+def no_time(text: str, span: Span, more: str = "") -> Iterator[Diagnostic]:
+    """Say why a text is no length of time."""
+    try:
+        milliseconds(text)
+    except ValueError as error:
+        yield NO_TIME.at(span, str(error), help=f"write numbers and units, such as `1 hour 30 minutes`{more}")
 
 
 def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:

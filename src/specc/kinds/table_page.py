@@ -44,11 +44,11 @@ Rows = tuple[tuple[Line, ...], ...]
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the page of a table."""
     schema, _, name = project.full_name("table", entry.name).partition(".")
-    yield page_of((schema, name), entry.file, project, ir)
+    yield page_of((schema, name), entry.spec.about, entry.file, project, ir)
 
 
-def page_of(place: Place, file: str, project: Project, ir: Ir) -> Page:
-    """Return the page of a table, whatever kind of spec it comes from."""
+def page_of(place: Place, about: str, file: str, project: Project, ir: Ir) -> Page:
+    """Return the page of a table, whether a document of its own or a machine made it."""
     blocks = (
         *_owner(place, project, ir),
         Heading("Columns"),
@@ -64,8 +64,7 @@ def page_of(place: Place, file: str, project: Project, ir: Ir) -> Page:
         *_section("Triggers", ("Trigger", "Fires", "Function"), _triggers(place, project, ir)),
         *_reference_rows(place, ir),
     )
-    title = project.short_name(".".join(place))
-    return Page(table_path(*place), title, "Tables", ir.about("table", *place), file, blocks)
+    return Page(table_path(*place), project.short_name(".".join(place)), "Tables", about, file, blocks)
 
 
 def _section(title: str, header: tuple[str, ...], rows: Rows) -> Iterator[Block]:

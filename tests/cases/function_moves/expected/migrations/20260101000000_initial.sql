@@ -15,6 +15,28 @@ create type public.lamp_state as enum (
     'broken'
 );
 
+create table public.lamp_state_history (
+    seq bigint not null generated always as identity (sequence name public.lamp_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    from_state public.lamp_state,
+    to_state public.lamp_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint lamp_state_history_pkey primary key (row_id, seq, at)
+) partition by range (at);
+alter table public.lamp_state_history enable row level security;
+revoke all on table public.lamp_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.lamp_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.lamp_history_default partition of public.lamp_state_history default;
+alter table private.lamp_history_default enable row level security;
+revoke all on table private.lamp_history_default from public, anon, authenticated, service_role;
+
 create function private.lamp_may_carry(p_state public.lamp_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -131,14 +153,15 @@ create function private.lamp_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('dark') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('dark') and new.attempt = 0
-        and private.lamp_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.lamp_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -155,17 +178,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.lamp_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.lamp_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.lamp_state_history as h
+                    where h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.lamp_state_history
+                    (row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -177,6 +213,12 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -187,6 +229,12 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge.
@@ -197,12 +245,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.lamp_may_carry(new.state, new.state_substate)) then
+                insert into public.lamp_state_history
+                    (row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.lamp_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.lamp_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.lamp as r
                 set state_substate =
@@ -287,6 +347,8 @@ grant insert (watts) on table public.lamp to service_role;
 
 grant select on table public.lamp to service_role;
 
+grant select on table public.lamp_state_history to service_role;
+
 grant select on table public.lamp_status to service_role;
 
 comment on column public.lamp.attempt is 'Always 0: no row of this machine recovers.';
@@ -298,6 +360,28 @@ comment on column public.lamp.state is 'Where the row is in its life.';
 comment on column public.lamp.state_since is 'When it came into the state.';
 
 comment on column public.lamp.state_substate is 'Why or how it is there; cleared when the state is left.';
+
+comment on column public.lamp_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.lamp_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.lamp_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.lamp_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.lamp_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.lamp_state_history.row_id is 'The row of lamp; it may be gone.';
+
+comment on column public.lamp_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.lamp_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.lamp_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.lamp_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.lamp_state_history.xid is 'The transaction that moved it.';
 
 comment on type public.lamp_state is 'The states of lamp, in order.';
 
@@ -323,6 +407,10 @@ comment on schema hidden is 'Functions that the API does not serve.';
 
 comment on schema private is 'Guards and helpers; never served by the API.';
 
+comment on table private.lamp_history_default is 'Rows of lamp_state_history for which no other partition was made.';
+
 comment on table public.lamp is 'A lamp.';
+
+comment on table public.lamp_state_history is 'Every move of every row of lamp, in order; written by its guard.';
 
 comment on view public.lamp_status is 'Where each row of lamp is, state and substate in one name.';

@@ -27,6 +27,8 @@ drop function private.lamp_refuse(uuid, public.lamp_state, public.lamp_state, te
 
 drop function private.lamp_may_carry(public.lamp_state, text);
 
+drop table public.lamp_state_history;
+
 drop type public.lamp_state;
 
 drop schema private;

@@ -25,6 +25,8 @@ drop function private.parcel_may_carry(public.parcel_state, text);
 
 drop function private.now();
 
+drop table public.parcel_state_history;
+
 drop type public.parcel_state;
 
 drop schema private;

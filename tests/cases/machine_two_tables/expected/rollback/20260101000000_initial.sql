@@ -45,6 +45,10 @@ drop function private.door_refuse(uuid, public.door_state, public.door_state, te
 
 drop function private.door_may_carry(public.door_state, text);
 
+drop table public.door_state_history;
+
+drop table public.casement_state_history;
+
 drop type public.door_state;
 
 drop type public.casement_state;

@@ -8,17 +8,30 @@ as $$
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
 begin
-    -- No transition. A substate that is new must belong to the state.
+    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.lamp_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and private.lamp_may_carry(new.state, new.state_substate)) then
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            if (
+                new.state_substate is not null
+                or (
+                    select h.to_state = new.state and h.to_substate is null
+                    from public.lamp_state_history as h
+                    where h.row_id = new.id
+                    order by h.seq desc
+                    limit 1
+                ) is not true
+            ) then
+                insert into public.lamp_state_history
+                    (row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.id, new.state, new.state,
+                    old.state_substate, new.state_substate, null
+                );
+            end if;
             return new;
         end if;
 
@@ -30,6 +43,12 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -40,6 +59,12 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- Any other way to write a declared edge.
@@ -50,12 +75,24 @@ begin
         -- that was left, and the moment is the clock's.
         if (new.state_since <> old.state_since and new.state_since = private.now()) then
             if (private.lamp_may_carry(new.state, new.state_substate)) then
+                insert into public.lamp_state_history
+                    (row_id, from_state, to_state, from_substate, to_substate, spent)
+                values (
+        new.id, old.state, new.state,
+                    old.state_substate, new.state_substate, new.state_since - old.state_since
+                );
                 return new;
             end if;
         elsif (
             new.state_substate = old.state_substate
             or private.lamp_may_carry(new.state, new.state_substate)
         ) then
+            insert into public.lamp_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+    new.id, old.state, new.state,
+                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+            );
             if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
                 update public.lamp as r
                 set state_substate =
