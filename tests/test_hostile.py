@@ -56,6 +56,31 @@ for: 1 hour
 message: Tickets are old.
 """
 
+OLD_WORDS = """\
+lifecycle: letter
+states: {written: {is: initial}, sent: {is: terminal}}
+transitions: {written: [sent]}
+---
+table: letter
+about: A letter.
+shared: true
+columns: {title: text}
+---
+access: letters
+tables: [letter]
+allow: {}
+---
+machine: letter
+follows: letter
+undriven: {written: People send letters.}
+legacy:
+  about: What the words mean.
+  column: status
+  values: {todo: written, done: sent, DONE: sent}
+  otherwise: reject
+  back: {sent: done}
+"""
+
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 """Texts of specc.yaml that are a stamp and folders."""
 
@@ -65,6 +90,7 @@ def small_project(root: Path) -> Path:
     shutil.copytree(SCAFFOLD, root)
     (root / "specs" / "alerts.yaml").write_text(ALERT, encoding="utf-8")
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
+    (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")
     return root
 
 

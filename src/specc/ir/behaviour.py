@@ -73,6 +73,48 @@ class History(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Legacy(Fact):
+    """A machine's rows had their state as words in a text column before.
+
+    `otherwise` is where rows go whose word nothing maps: a state, a `state/substate`, or `reject`.
+    """
+
+    KIND: ClassVar[str] = "legacy"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    column: str
+    otherwise: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyValue(Fact):
+    """What an old word means."""
+
+    KIND: ClassVar[str] = "legacy_value"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 2
+    machine: str
+    word: str
+    state: str
+    substate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyBack(Fact):
+    """The old word for a state or substate, on the way back and for readers of the old column."""
+
+    KIND: ClassVar[str] = "legacy_back"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    state: str
+    substate: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRule(Fact):
     """What a project role may do with a table; no `columns` means all of them."""
 
@@ -132,5 +174,5 @@ class Example(Fact):
 
 
 BEHAVIOUR: tuple[type[Fact], ...] = (
-    Machine, State, Transition, History, AccessRule, Role, Tenancy, Example,
+    Machine, State, Transition, History, Legacy, LegacyValue, LegacyBack, AccessRule, Role, Tenancy, Example,
 )  # fmt: skip

@@ -17,7 +17,7 @@ from specc.analysis.patience import DEFAULT
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_history, machine_rules, machine_watch
+from specc.kinds import machine_guard, machine_history, machine_legacy, machine_rules, machine_watch
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -64,6 +64,9 @@ class MachineSpec(SpecModel):
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
+    legacy: machine_legacy.LegacySpec | None = Field(
+        None, description="The text column that held the state before, and what its words mean."
+    )
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:
@@ -73,6 +76,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine, project)
     yield from machine_history.lower(machine, project)
+    yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
     yield from machine_watch.lower(machine, project)
 
@@ -119,6 +123,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *machine_watch.RULES),
+    rules=(*machine_rules.RULES, *machine_legacy.RULES, *machine_watch.RULES),
     pages_from="specc.kinds.machine_page",
 )

@@ -27,6 +27,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
+from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 from specc.pg.names import MONITOR, fit, lit, qualified
@@ -48,6 +49,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_moving(machine),
         *_refused(machine),
         *_history(machine),
+        *legacy(machine, ir),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)

@@ -8,6 +8,9 @@ as $$
 -- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
 declare
     v_now timestamptz := private.now();
+    v_changed bigint;
+    v_ids uuid[];
+    v_substates text[];
 begin
     insert into public.run_queue_state_history
         (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
@@ -50,19 +53,23 @@ begin
                     ), false))
         );
 
-    -- What a statement left: a stale substate, another moment than now. A first look spares the second join.
-    if exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now) then
+    -- What a statement that moved rows left: a stale substate, another moment than now. Few do, and the first look
+    -- is cheap. By way of arrays, since a plan that joins the table may be kept for another number of rows.
+    get diagnostics v_changed = row_count;
+    if v_changed > 0
+        and exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now)
+    then
+        select array_agg(n.id), array_agg(nullif(n.state_substate, o.state_substate))
+        into v_ids, v_substates
+        from new_rows as n
+        full join old_rows as o on n.id = o.id
+        where n.state <> o.state
+            and not (n.state_since <> o.state_since and n.state_since = v_now)
+            and (n.state_substate = o.state_substate or n.state_since <> v_now);
         update public.run_queue as r
-        set state_substate = nullif(r.state_substate, m.left_substate), state_since = v_now
-        from (
-            select n.id, n.state, o.state_substate as left_substate
-            from new_rows as n
-            full join old_rows as o on n.id = o.id
-            where n.state <> o.state
-                and not (n.state_since <> o.state_since and n.state_since = v_now)
-                and (n.state_substate = o.state_substate or n.state_since <> v_now)
-        ) as m
-        where r.id = m.id and r.state = m.state;
+        set state_substate = m.substate, state_since = v_now
+        from unnest(v_ids, v_substates) as m (id, substate)
+        where r.id = m.id;
     end if;
     return null;
 end

@@ -45,6 +45,26 @@ as $$
 $$;
 revoke all on function private.lamp_may_carry(public.lamp_state, text) from public, anon, authenticated, service_role;
 
+create function private.lamp_may_write(p_old public.lamp_state, p_old_substate text, p_old_attempt integer, p_new public.lamp_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.lamp_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.lamp_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.lamp_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
 create function private.lamp_refuse(p_id uuid, p_old public.lamp_state, p_new public.lamp_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -159,7 +179,7 @@ begin
         insert into public.lamp_state_history
             (row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.id, null, new.state,
+            new.id, null, new.state,
             null, null, null
         );
         return new;
@@ -177,31 +197,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state, and is recorded.
     if (new.state = old.state) then
         if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
-            return new;
-        end if;
-        if (new.attempt = old.attempt and private.lamp_may_carry(new.state, new.state_substate)) then
-            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
-            if (
-                new.state_substate is not null
-                or (
-                    select h.to_state = new.state and h.to_substate is null
-                    from public.lamp_state_history as h
-                    where h.row_id = new.id
-                    order by h.seq desc
-                    limit 1
-                ) is not true
-            ) then
-                insert into public.lamp_state_history
-                    (row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.id, new.state, new.state,
-                    old.state_substate, new.state_substate, null
-                );
-            end if;
             return new;
         end if;
 
@@ -216,7 +216,7 @@ begin
         insert into public.lamp_state_history
             (row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.id, old.state, new.state,
+            new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
@@ -232,51 +232,52 @@ new.id, old.state, new.state,
         insert into public.lamp_state_history
             (row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.id, old.state, new.state,
+            new.id, old.state, new.state,
             old.state_substate, null, new.state_since - old.state_since
         );
         return new;
+    end if;
 
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.lamp_may_move(old.state, new.state))
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.lamp_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.lamp_may_carry(new.state, new.state_substate)) then
-                insert into public.lamp_state_history
-                    (row_id, from_state, to_state, from_substate, to_substate, spent)
-                values (
-        new.id, old.state, new.state,
-                    old.state_substate, new.state_substate, new.state_since - old.state_since
-                );
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.lamp_may_carry(new.state, new.state_substate)
-        ) then
+        perform private.lamp_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.lamp_state_history as h
+            where h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
             insert into public.lamp_state_history
                 (row_id, from_state, to_state, from_substate, to_substate, spent)
             values (
-    new.id, old.state, new.state,
-                old.state_substate, nullif(new.state_substate, old.state_substate), private.now() - old.state_since
+                new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
             );
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.lamp as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
+        end if;
+    else
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.lamp as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
         end if;
     end if;
-
-    perform private.lamp_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
     return new;
 end
 $$;
@@ -392,6 +393,8 @@ comment on routine private.lamp_guard_insert() is 'Refuses births outside an ini
 comment on routine private.lamp_guard_update() is 'Refuses undeclared moves of rows of lamp.';
 
 comment on routine private.lamp_may_carry(public.lamp_state, text) is 'Whether a row of lamp may carry a substate in a state.';
+
+comment on routine private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of lamp so.';
 
 comment on routine private.lamp_refuse(uuid, public.lamp_state, public.lamp_state, text, integer, integer) is 'Raises PT409 and says why a row of lamp was refused.';
 

@@ -10,7 +10,7 @@ begin
         insert into public.parcel_state_history
             (row_id, from_state, to_state, from_substate, to_substate, spent)
         values (
-new.id, null, new.state,
+            new.id, null, new.state,
             null, null, null
         );
         return new;
