@@ -27,6 +27,8 @@ HOSTILE = (
 
 NOT_FREE = {
     "access.allow.*.*": "S603",
+    "alert.for": "S360",
+    "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
     "machine.backoff.first": "S322",
     "machine.backoff.most": "S322",
@@ -35,6 +37,8 @@ NOT_FREE = {
     "machine.legacy.back.*": "S335",
     "machine.legacy.column": "S330",
     "machine.legacy.otherwise": "S201",
+    "machine.stuck_after.default": "S360",
+    "machine.stuck_after.states.*": "S360",
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

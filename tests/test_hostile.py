@@ -76,6 +76,14 @@ tables: [call]
 allow: {}
 """
 
+ALERT = """\
+alert: old_tickets
+about: Nobody looks at tickets.
+when: {of: ticket, oldest: {after: 2 days}}
+for: 1 hour
+message: Tickets are old.
+"""
+
 OLD_WORDS = """\
 lifecycle: letter
 states: {written: {is: initial}, sent: {is: terminal}}
@@ -108,6 +116,7 @@ SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 def small_project(root: Path) -> Path:
     """Write a project with documents of every kind."""
     shutil.copytree(SCAFFOLD, root)
+    (root / "specs" / "alerts.yaml").write_text(ALERT, encoding="utf-8")
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
     (root / "specs" / "calls.yaml").write_text(CALLS, encoding="utf-8")
     (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify",),
+    ("verify", "status"),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
     ("analysis",),
@@ -37,6 +37,7 @@ SERVERS = (
     "specc.pg.apply",
     "specc.pg.introspect",
     "specc.pg.tap",
+    "specc.status",
     "specc.verify",
     "specc.worker",
 )

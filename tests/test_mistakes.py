@@ -15,6 +15,7 @@ from specc.diagnostics.text import render_text
 LIFE = "lifecycles/standard.yaml"
 RUN = "machines/run_request.yaml"
 QUEUE = "machines/run_queue.yaml"
+ORDER = "machines/workflow_request.yaml"
 SOURCE = "tables/source.yaml"
 VALUE = "tables/value.yaml"
 MEMBERS = "access/tenants.yaml"
@@ -90,7 +91,7 @@ MISTAKES = (
     one("no_initial_state", LIFE, "    is: initial\n", "", "S301", "states"),
     one("terminal_left", LIFE, "  done: [delivered]", "  done: [delivered]\n  delivered: [done]", "S304", "delivered"),
     one("same_state", LIFE, "  done: [delivered]", "  done: [delivered, done]", "S305", "done"),
-    one("machine_of_no_table", RUN, "machine: run_request", "machine: run_reqest", "S310", "run_reqest"),
+    one("machine_of_no_table", ORDER, "machine: workflow_request", "machine: workflow_reqest", "S310", "workflow_reqest"),
     one("second_machine", NEW, "", "machine: other\nrows_of: run_request\nfollows: standard\n", "S311", "run_request"),
     one("undriven", RUN, "  done: A run has no webhook; it rests in done.\n", "", "S312", "run_request"),
     # SQL.

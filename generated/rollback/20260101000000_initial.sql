@@ -91,6 +91,42 @@ drop view public.run_queue_status;
 
 drop view public.activity_request_status;
 
+drop view monitor.machines;
+
+drop view monitor.workflow_request_stuck;
+
+drop view monitor.workflow_request_states;
+
+drop view monitor.workflow_request_rates;
+
+drop view monitor.workflow_request_moves;
+
+drop function private.watch_alerts();
+
+drop view monitor.run_request_stuck;
+
+drop view monitor.run_request_states;
+
+drop view monitor.run_request_rates;
+
+drop view monitor.run_request_moves;
+
+drop view monitor.run_queue_stuck;
+
+drop view monitor.run_queue_states;
+
+drop view monitor.run_queue_rates;
+
+drop view monitor.run_queue_moves;
+
+drop view monitor.activity_request_stuck;
+
+drop view monitor.activity_request_states;
+
+drop view monitor.activity_request_rates;
+
+drop view monitor.activity_request_moves;
+
 drop function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state);
 
 drop function public.run_request_may_move(public.run_request_state, public.run_request_state);
@@ -140,6 +176,14 @@ drop function private.activity_request_guard_update();
 drop function private.activity_request_guard_insert();
 
 drop function private.activity_request_check();
+
+drop function monitor.workflow_request_story(uuid);
+
+drop function monitor.run_request_story(uuid);
+
+drop function monitor.run_queue_story(uuid);
+
+drop function monitor.activity_request_story(uuid);
 
 alter table public.workflow_request drop constraint workflow_request_workflow_id_fkey;
 
@@ -240,6 +284,8 @@ drop table public.datapoint;
 drop table public.activity_request;
 
 drop table public.activity;
+
+drop table monitor.alert;
 
 drop table etl_api.etl_log;
 

@@ -141,7 +141,13 @@ BROKEN = {
     "an inner schema that the API may use": f"""
         select n.nspname, r.rolname from pg_namespace n, pg_roles r
         where n.nspname in {OURS} and n.nspname <> 'public' and r.rolname in {API}
+          and (n.nspname, r.rolname) <> ('monitor', 'service_role')
           and has_schema_privilege(r.oid, n.oid, 'usage')""",
+    "a right on what operators look at but the server's to look": """
+        select c.oid::regclass, a.grantee::regrole, a.privilege_type
+        from pg_class c, aclexplode(c.relacl) a
+        where c.relnamespace::regnamespace::text = 'monitor' and c.relkind = 'v' and a.grantee <> c.relowner
+          and (a.grantee <> 'service_role'::regrole or a.privilege_type <> 'SELECT')""",
     "a schema in which the API may make things": f"""
         select n.nspname, r.rolname from pg_namespace n, pg_roles r
         where r.rolname in {API} and n.nspname !~ '^pg_(toast_)?temp' and has_schema_privilege(r.oid, n.oid, 'create')""",
@@ -205,6 +211,11 @@ def test_there_is_not(catalogue: psycopg.Connection[tuple[Any, ...]], rule: str)
             "alter function public.run_request_may_move security definer",
         ),
         ("an inner schema that the API may use", "grant usage on schema private to anon"),
+        ("an inner schema that the API may use", "grant usage on schema monitor to authenticated"),
+        (
+            "a right on what operators look at but the server's to look",
+            "grant select on monitor.machines to authenticated",
+        ),
         ("a machine's table without both guards", 'drop trigger "00_run_queue_guard_insert" on public.run_queue'),
         ("a deletion that clears the tenant", """
             alter table public.value drop constraint value_run_request_id_fkey,

@@ -12,8 +12,8 @@ from specc.pg.apply import apply
 
 pytestmark = pytest.mark.pg
 
-KEPT_ELSEWHERE = ("access.", "lifecycle.", "machine.", "settings.project", "settings.about")
-"""What these say is for the docs, not for the database."""
+KEPT_ELSEWHERE = ("access.", "alert.", "lifecycle.", "machine.", "settings.project", "settings.about")
+"""What these say is for the docs, or for bodies of functions, and no comment of the database."""
 
 AS_THEY_ARE = {*NOT_FREE, "settings.start", "settings.specs", "settings.output"}
 

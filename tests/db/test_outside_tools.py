@@ -37,6 +37,7 @@ SQUAWK_MAY_SAY = {
 SPLINTER_MAY_SAY = {
     "unused_index": "nobody has asked this database anything yet",
     "rls_enabled_no_policy etl_api.etl_log": "no role of the API reads the log",
+    "rls_enabled_no_policy monitor.alert": "nor the alerts",
     **{
         f"rls_enabled_no_policy private.{name}_history_default": "its rows are read by way of its table"
         for name in ("activity_request", "run_queue", "run_request", "workflow_request")

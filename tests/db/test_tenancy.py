@@ -368,6 +368,9 @@ def test_no_function_of_the_inner_schemas_can_be_called(world: str) -> None:
     for role in ("anon", "authenticated", "service_role"):
         with acting(world, MAX, role) as connection:
             for (call,) in calls:
+                # The server may be told of rows that it may read.
+                if role == "service_role" and call.startswith("select monitor."):
+                    continue
                 refused = error(connection, call)
                 assert (refused.sqlstate, "permission denied for schema" in str(refused)) == (DENIED, True)
 

@@ -162,7 +162,8 @@ def test_every_link_leads_somewhere(flagship: Docs) -> None:
 
 def test_every_page_says_where_it_is_declared(flagship: Docs) -> None:
     for path, text in pages_of(flagship).items():
-        if path != "README.md":
+        # The index, and what comes from all machines together.
+        if path not in ("README.md", "views/monitor.machines.md"):
             assert any("specs/" in target for target in targets(text)), path
 
 
@@ -335,7 +336,7 @@ def test_hostile_texts_change_nothing_of_what_a_page_is_made_of(
 def test_hostile_texts_are_read_as_they_were_written(hostile: tuple[Path, Docs]) -> None:
     pages = hostile[1]
     said = f"{HOSTILE} and a second line"
-    assert grid(pages["machines/ticket.md"], "States")[0] == ["open", "initial", said]
+    assert grid(pages["machines/ticket.md"], "States")[0] == ["open", "initial", "24 hours", said]
     assert grid(pages["machines/ticket.md"], "Substates") == [["held/asked", said]]
     assert ["open", "held", f"nothing: {said}"] in grid(pages["machines/ticket.md"], "Transitions")
     assert said in [row[-1] for row in grid(pages["tables/public.ticket.md"], "Columns")]

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 class Task:
     """A task of `private.tick()`: its name, and the function in `private` that does it.
 
-    The function takes the most rows it may touch and returns how many it did; fewer mean that none is left.
+    The function takes the most rows it may touch, unless it always does all there is, and returns how many it
+    did; fewer mean that none is left.
     """
 
     name: str
     function: str
+    in_batches: bool = True
 
 
 @dataclass(frozen=True, slots=True)

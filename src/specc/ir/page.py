@@ -127,6 +127,11 @@ def lifecycle_path(name: str) -> str:
     return f"lifecycles/{name}.md"
 
 
+def alert_path(name: str) -> str:
+    """Return the path of an alert's page."""
+    return f"alerts/{name}.md"
+
+
 def table_path(schema: str, name: str) -> str:
     """Return the path of a table's page."""
     return f"tables/{schema}.{name}.md"

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from specc.analysis.machines import machines
 from specc.analysis.routines import callers
 from specc.ir.database import Comment, Function, Grant, Schema
 from specc.kinds import tick
+from specc.kinds.machine_watch import overview
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
-from specc.pg.names import API_ROLES
+from specc.pg.names import API_ROLES, MONITOR, OPERATOR
 
 _PINNED = (("search_path", "''"),)
 
 
 def lower(project: Project) -> Lowered:
     """Yield the facts that no document makes."""
+    has_watch = bool(machines(project))
     for name, spec in project.settings.schemas.items():
-        yield Schema(name, API_ROLES if spec.exposed else callers(project).get(name, ()))
+        usage = API_ROLES if spec.exposed else callers(project).get(name, ())
+        watchers = {OPERATOR} if name == MONITOR and has_watch else set()
+        yield Schema(name, tuple(sorted({*usage, *watchers})))
         if spec.about:
             yield Comment(f"schema {name}", spec.about)
     if "private" not in project.settings.schemas:
         yield Schema("private")
         yield Comment("schema private", "Guards and helpers; never served by the API.")
+    if has_watch and MONITOR not in project.settings.schemas:
+        yield Schema(MONITOR, (OPERATOR,))
+        yield Comment(f"schema {MONITOR}", "Views for operators; never served by the API.")
     # PL/pgSQL: with a search_path of its own a SQL function is never inlined and costs twice as much.
     yield Function(
         "private", "now", "", "", "timestamptz", "plpgsql", render("now"), "stable", settings=_PINNED
@@ -34,3 +42,4 @@ def lower(project: Project) -> Lowered:
         yield Grant("function", "private", "now", "", "execute", role)
         yield Grant("function", "private", "uuid_v7", "", "execute", role)
     yield from tick.lower(project)
+    yield from overview(project)

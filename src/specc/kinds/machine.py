@@ -13,6 +13,7 @@ from pydantic import Field
 from specc.analysis.access import readers
 from specc.analysis.drivers import drivers
 from specc.analysis.machines import BoundMachine, bound
+from specc.analysis.patience import DEFAULT
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
@@ -23,6 +24,7 @@ from specc.kinds import (
     machine_legacy,
     machine_rules,
     machine_times,
+    machine_watch,
     time_rules,
 )
 from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
@@ -42,6 +44,16 @@ class UndrivenSpec(SpecModel):
     to: dict[StateName, str] = Field(default_factory=dict, description="For each target, the reason.")
 
 
+class StuckSpec(SpecModel):
+    """How long a row may stay in a state before it is stuck: one length of time for all states, or some of its own."""
+
+    short = Short("default")
+    default: str = Field(
+        DEFAULT, description="The longest stay in any other state, such as `30 minutes`, or `never`."
+    )
+    states: dict[StateName, str] = Field(default_factory=dict, description="The longest stay in each state.")
+
+
 class MachineSpec(SpecModel):
     """A lifecycle bound to a table."""
 
@@ -51,6 +63,9 @@ class MachineSpec(SpecModel):
         "", description="The table; the machine's own name by default."
     )
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
+    stuck_after: StuckSpec | None = Field(
+        None, description=f"When a row that is not settled counts as stuck; after {DEFAULT} by default."
+    )
     writes: Literal["single", "bulk"] = Field(
         "single",
         description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
@@ -87,6 +102,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from machine_check.lower(machine, table)
     yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
+    yield from machine_watch.lower(machine, project)
 
 
 def _status(machine: BoundMachine, project: Project) -> Lowered:
@@ -131,6 +147,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES),
+    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES, *machine_watch.RULES),
     pages_from="specc.kinds.machine_page",
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from specc.analysis.machines import BoundMachine, Edge, bound
+from specc.analysis.patience import patience, words_of
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
 from specc.ir.page import (
@@ -30,7 +31,7 @@ from specc.kinds import machine_times_page
 from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
-from specc.pg.names import fit, lit, qualified
+from specc.pg.names import MONITOR, fit, lit, qualified
 
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
@@ -64,6 +65,16 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
     yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
+    for about, name in (
+        ("How many are in each state", "states"),
+        ("What is stuck", "stuck"),
+        ("How often moves were taken of late", "moves"),
+        ("How many settled and failed of late", "rates"),
+    ):
+        view = fit(f"{machine.name}_{name}")
+        yield (Text(f"{about}: "), Link(f"{MONITOR}.{view}", page=view_path(MONITOR, view)))
+    told = f"{qualified(MONITOR, fit(f'{machine.name}_story'))}(id)"
+    yield (Text("All about one row: "), Mono(told))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
     check = qualified("private", fit(f"{machine.name}_check"))
@@ -75,8 +86,12 @@ def _states(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
     states = [ir.by_identity["state", machine.name, name] for name in machine.lifecycle.states]
     known = [state for state in states if isinstance(state, State)]
     yield Heading("States")
-    rows = tuple(((Mono(one.name),), (Text(one.role),), (Text(one.about),)) for one in known)
-    yield Grid(("State", "Role", "About"), rows)
+    limits = patience(machine)
+    rows = tuple(
+        ((Mono(one.name),), (Text(one.role),), (Text(_limit(one.name, limits)),), (Text(one.about),))
+        for one in known
+    )
+    yield Grid(("State", "Role", "Stuck after", "About"), rows)
     spec = project.get("lifecycle", machine.entry.spec.follows).spec
     substates = tuple(
         ((Mono(f"{one.name}/{substate}"),), (Text(spec.states[one.name].substates[substate].about),))
@@ -87,6 +102,10 @@ def _states(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:
         yield Heading("Substates")
         yield Paragraph((Text("Why or how a row is in its state. A substate is always optional."),))
         yield Grid(("Substate", "Means"), substates)
+
+
+def _limit(state: str, limits: Mapping[str, float]) -> str:
+    return words_of(limits[state]) if state in limits else ""
 
 
 def _transitions(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """The one maintenance function, `private.tick()`: what all machines have to be done from time to time.
 
-Sections of machines say which tasks they have; here they become one function, which many may call at once.
+Sections of machines say which tasks they have, and alerts come last; here they become one function, which many
+may call at once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.maintenance import Task
 from specc.ir.database import Comment, Function, Grant
-from specc.kinds import machine_history, machine_times
+from specc.kinds import alert, machine_history, machine_times
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
@@ -28,7 +29,10 @@ TURNS = 100
 def lower(project: Project) -> Lowered:
     """Yield the function where there is something for it to do."""
     bound = sorted(machines(project).values(), key=lambda one: one.name)
-    found = tuple(task for machine in bound for section in SECTIONS for task in section(machine))
+    found = (
+        *(task for machine in bound for section in SECTIONS for task in section(machine)),
+        *alert.tasks(project),
+    )
     if not found:
         return
     yield Function(

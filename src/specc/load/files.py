@@ -82,7 +82,7 @@ def find_root(start: Path) -> Path:
 
 def read_project(root: Path) -> Sources:
     """Read a project's files. Raises `ProjectError` when specc.yaml is not there or wrong."""
-    settings = _settings(root)
+    settings = read_settings(root)
     folder = root / settings.specs
     if not folder.is_dir():
         raise ProjectError(f"{PROJECT_FILE} says the specs are in `{settings.specs}`, which is no folder")
@@ -127,7 +127,8 @@ def _read(path: Path, name: str) -> tuple[SourceFile, Diagnostic | None]:
     return SourceFile(name, text), None
 
 
-def _settings(root: Path) -> Settings:
+def read_settings(root: Path) -> Settings:
+    """Read a project's specc.yaml. Raises `ProjectError` when it is not there or wrong."""
     path = root / PROJECT_FILE
     try:
         source = SourceFile(PROJECT_FILE, path.read_bytes().decode("utf-8-sig"))

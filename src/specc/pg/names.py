@@ -12,6 +12,12 @@ MAX_BYTES = 63
 API_ROLES = ("anon", "authenticated", "service_role")
 """The roles that requests over the API run as (Supabase's names)."""
 
+MONITOR = "monitor"
+"""The schema of what operators look at; only the server's role and the owner may."""
+
+OPERATOR = "service_role"
+"""The role of the API that operators' tools come as."""
+
 RESERVED = frozenset(
     # One word after the other: a list of so many would be a page.
     """

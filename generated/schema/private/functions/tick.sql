@@ -113,6 +113,21 @@ begin
         problem := format('%s: %s', sqlstate, sqlerrm);
     end;
     return next;
+
+    task := 'alerts';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.watch_alerts();
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
 end
 $$;
 revoke all on function private.tick() from public, anon, authenticated, service_role;
