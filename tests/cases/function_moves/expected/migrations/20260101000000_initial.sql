@@ -4,6 +4,10 @@
 create schema hidden;
 revoke all on schema hidden from public, anon, authenticated, service_role;
 
+create schema monitor;
+revoke all on schema monitor from public, anon, authenticated, service_role;
+grant usage on schema monitor to service_role;
+
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
 
@@ -36,6 +40,8 @@ revoke all on sequence public.lamp_state_history_seq_seq from public, anon, auth
 create table private.lamp_history_default partition of public.lamp_state_history default;
 alter table private.lamp_history_default enable row level security;
 revoke all on table private.lamp_history_default from public, anon, authenticated, service_role;
+
+create index lamp_state_history_at_idx on public.lamp_state_history using brin (at);
 
 create function private.lamp_may_carry(p_state public.lamp_state, p_substate text)
 returns boolean
@@ -161,6 +167,8 @@ create table public.lamp (
 alter table public.lamp enable row level security;
 revoke all on table public.lamp from public, anon, authenticated, service_role;
 
+create index lamp_open_idx on public.lamp (state, state_since) where state in ('dark', 'lit');
+
 create function hidden.load()
 returns bigint
 language sql stable set search_path = ''
@@ -168,6 +176,111 @@ as $$
     select coalesce(sum(watts), 0) from public.lamp where state = 'lit'
 $$;
 revoke all on function hidden.load() from public, anon, authenticated, service_role;
+
+create function monitor.lamp_story(p_id uuid)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    v_row public.lamp;
+    v_moves jsonb;
+    v_children jsonb;
+begin
+    select * into v_row from public.lamp as r where r.id = p_id;
+    if not found then
+        return null;
+    end if;
+
+    -- Recovery is a move only as long as attempts are left.
+    v_moves := coalesce(
+        (
+            select jsonb_agg(m.move order by m.place)
+            from jsonb_array_elements(
+                case v_row.state
+                    when 'dark' then '[{"to": "lit", "form": "step", "drivers": ["public.switch"]}]'::jsonb
+                    when 'lit' then '[{"to": "dark", "form": "step", "drivers": ["public.switch"]}, {"to": "broken", "form": "step", "drivers": [], "undriven": "Lamps break."}]'::jsonb
+                end
+            ) with ordinality as m (move, place)
+            where m.move ->> 'form' = 'step' or v_row.attempt < 0
+        ),
+        '[]'::jsonb
+    );
+    v_children := '[]'::jsonb;
+
+    return jsonb_build_object(
+        'machine', 'lamp',
+        'id', v_row.id,
+        'state', v_row.state,
+        'substate', v_row.state_substate,
+        'since', v_row.state_since,
+        'seconds', extract(epoch from private.now() - v_row.state_since),
+        'attempt', v_row.attempt,
+        'attempts', 0,
+        'settled', not (v_row.state in ('dark', 'lit')),
+        'stuck', v_row.state in ('dark', 'lit') and v_row.state_since < private.now() - interval '24 hours',
+        'stuck_after_seconds', case v_row.state
+            when 'dark' then 86400.0
+            when 'lit' then 86400.0
+        end,
+        'moves', v_moves,
+        'remarks', array_to_json(array_remove(array[
+            case when not (v_row.state in ('dark', 'lit')) then 'It is settled.' end,
+            case when v_row.state in ('dark', 'lit') and v_row.state_since < private.now() - interval '24 hours' then 'It has been in its state for too long.' end,
+            case
+                when v_moves <> '[]'::jsonb
+                    and not exists (
+                        select from jsonb_array_elements(v_moves) as m (move)
+                        where m.move -> 'drivers' <> '[]'::jsonb
+                    )
+                    then 'No function takes any of its moves.'
+            end,
+            (
+                select 'Open rows hang on it: ' || string_agg(
+                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
+                ) || '.'
+                from jsonb_array_elements(v_children) with ordinality as c (child, place)
+                where (c.child ->> 'open')::bigint > 0
+            )
+        ], null)),
+        'parents', '[]'::jsonb
+,
+        'children', v_children,
+        'history', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
+            from (
+                select * from public.lamp_state_history as h
+                where h.row_id = p_id
+                order by h.seq desc
+                limit 100
+            ) as h
+        )
+    );
+end
+$$;
+revoke all on function monitor.lamp_story(uuid) from public, anon, authenticated, service_role;
+
+create function private.lamp_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.lamp as r
+    where not private.lamp_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.lamp as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.lamp as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.lamp_state_history as h where h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.lamp as r
+    where exists (select from (select h.to_state, h.to_substate from public.lamp_state_history as h where h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.lamp_check() from public, anon, authenticated, service_role;
 
 create function private.lamp_guard_insert()
 returns trigger
@@ -313,6 +426,146 @@ end
 $$;
 revoke all on function public.switch(uuid) from public, anon, authenticated, service_role;
 
+create view monitor.lamp_moves with (security_invoker = true) as
+with edge (from_state, to_state) as (
+    values
+        (null::public.lamp_state, 'dark'::public.lamp_state),
+        ('dark'::public.lamp_state, 'lit'::public.lamp_state),
+        ('lit'::public.lamp_state, 'dark'::public.lamp_state),
+        ('lit'::public.lamp_state, 'broken'::public.lamp_state)
+),
+time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+taken as (
+    select
+        w.seconds,
+        h.from_state,
+        h.to_state,
+        count(*) as moves,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
+    from public.lamp_state_history as h
+    join time_window as w on h.at > w.since
+    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
+    group by w.seconds, h.from_state, h.to_state
+)
+select
+    w.seconds as window_seconds,
+    e.from_state,
+    e.to_state,
+    coalesce(t.moves, 0) as moves,
+    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
+    t.spent[1] as p50_spent,
+    t.spent[2] as p95_spent
+from time_window as w
+cross join edge as e
+left join taken as t
+    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
+order by w.seconds, e.from_state nulls first, e.to_state;
+revoke all on table monitor.lamp_moves from public, anon, authenticated, service_role;
+
+create view monitor.lamp_rates with (security_invoker = true) as
+with time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+counted as (
+    select
+        w.seconds,
+        w.since,
+        count(h.to_state) as moves,
+        count(*) filter (where h.to_state in ('broken')) as ended,
+        count(*) filter (where false) as failed
+    from time_window as w
+    left join public.lamp_state_history as h
+        on h.at > w.since
+        and h.at > (select private.now()) - interval '24 hours'
+        and h.from_state is distinct from h.to_state
+    group by w.seconds, w.since
+)
+select
+    seconds as window_seconds,
+    moves,
+    ended,
+    failed,
+    failed::numeric / nullif(ended, 0) as failure_ratio,
+    ended * 60.0 / seconds as ended_per_minute
+from counted
+order by seconds;
+revoke all on table monitor.lamp_rates from public, anon, authenticated, service_role;
+
+create view monitor.lamp_states with (security_invoker = true) as
+with open_rows as (
+    select
+        state,
+        count(*) as number,
+        max(age) as oldest,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
+    from (
+        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
+        from public.lamp
+        where state in ('dark', 'lit')
+    ) as r
+    group by state
+),
+known as (
+    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
+    from pg_catalog.pg_class as c
+    left join pg_catalog.pg_stats as p
+        on p.schemaname = 'public' and p.tablename = 'lamp' and p.attname = 'state'
+    where c.oid = 'public.lamp'::regclass
+),
+every_state as (
+    select
+        s.state,
+        s.place,
+        s.state in ('dark', 'lit') as is_counted,
+        s.state in ('dark', 'lit') as has_open,
+        case
+            when k.total = 0 then 0
+            when k.labels is not null
+                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
+        end::bigint as guess
+    from unnest(enum_range(null::public.lamp_state)) with ordinality as s (state, place)
+    cross join known as k
+)
+select
+    s.state,
+    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
+    s.is_counted as exact,
+    coalesce(o.number, 0) as open,
+    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
+    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
+    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
+from every_state as s
+left join open_rows as o on o.state = s.state
+order by s.place;
+revoke all on table monitor.lamp_states from public, anon, authenticated, service_role;
+
+create view monitor.lamp_stuck with (security_invoker = true) as
+select
+    id, state, state_substate, state_since,
+    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
+    attempt
+from public.lamp
+where state in ('dark', 'lit') and state_since < (select private.now()) - interval '24 hours';
+revoke all on table monitor.lamp_stuck from public, anon, authenticated, service_role;
+
+create view monitor.machines with (security_invoker = true) as
+select
+    'lamp'::text as machine,
+    count(*) as open,
+    (select count(*) from monitor.lamp_stuck) as stuck,
+    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
+from public.lamp
+where state in ('dark', 'lit');
+revoke all on table monitor.machines from public, anon, authenticated, service_role;
+
 create view public.lamp_status with (security_invoker = true) as
 select
     id, state, state_substate, state_since, attempt,
@@ -325,6 +578,10 @@ create trigger "00_lamp_guard_insert" after insert on public.lamp
 
 create trigger "00_lamp_guard_update" after update on public.lamp
     for each row execute function private.lamp_guard_update();
+
+grant execute on routine monitor.lamp_story(uuid) to service_role;
+
+grant execute on routine private.lamp_check() to service_role;
 
 grant execute on routine private.now() to anon;
 
@@ -349,6 +606,16 @@ grant insert (watts) on table public.lamp to service_role;
 grant select on table public.lamp to service_role;
 
 grant select on table public.lamp_state_history to service_role;
+
+grant select on table monitor.lamp_moves to service_role;
+
+grant select on table monitor.lamp_rates to service_role;
+
+grant select on table monitor.lamp_states to service_role;
+
+grant select on table monitor.lamp_stuck to service_role;
+
+grant select on table monitor.machines to service_role;
 
 grant select on table public.lamp_status to service_role;
 
@@ -388,6 +655,10 @@ comment on type public.lamp_state is 'The states of lamp, in order.';
 
 comment on routine hidden.load() is 'The watts of all lamps that are lit.';
 
+comment on routine monitor.lamp_story(uuid) is 'All about one row of lamp: where it is, what may follow, what it hangs on. Null for none.';
+
+comment on routine private.lamp_check() is 'Lists rows of lamp that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.lamp_guard_insert() is 'Refuses births outside an initial state of rows of lamp.';
 
 comment on routine private.lamp_guard_update() is 'Refuses undeclared moves of rows of lamp.';
@@ -408,6 +679,8 @@ comment on routine public.switch(uuid) is 'Switches a lamp on or off.';
 
 comment on schema hidden is 'Functions that the API does not serve.';
 
+comment on schema monitor is 'Views for operators; never served by the API.';
+
 comment on schema private is 'Guards and helpers; never served by the API.';
 
 comment on table private.lamp_history_default is 'Rows of lamp_state_history for which no other partition was made.';
@@ -415,5 +688,15 @@ comment on table private.lamp_history_default is 'Rows of lamp_state_history for
 comment on table public.lamp is 'A lamp.';
 
 comment on table public.lamp_state_history is 'Every move of every row of lamp, in order; written by its guard.';
+
+comment on view monitor.lamp_moves is 'How often rows of lamp took each move of late, and how long they had waited for it.';
+
+comment on view monitor.lamp_rates is 'How many rows of lamp settled of late, and how many failed.';
+
+comment on view monitor.lamp_states is 'How many rows of lamp are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
+
+comment on view monitor.lamp_stuck is 'Open rows of lamp that have been in their state for too long.';
+
+comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
 
 comment on view public.lamp_status is 'Where each row of lamp is, state and substate in one name.';

@@ -7,6 +7,16 @@ drop trigger "00_lamp_guard_insert" on public.lamp;
 
 drop view public.lamp_status;
 
+drop view monitor.machines;
+
+drop view monitor.lamp_stuck;
+
+drop view monitor.lamp_states;
+
+drop view monitor.lamp_rates;
+
+drop view monitor.lamp_moves;
+
 drop function public.switch(uuid);
 
 drop function public.lamp_may_move(public.lamp_state, public.lamp_state);
@@ -14,6 +24,10 @@ drop function public.lamp_may_move(public.lamp_state, public.lamp_state);
 drop function private.lamp_guard_update();
 
 drop function private.lamp_guard_insert();
+
+drop function private.lamp_check();
+
+drop function monitor.lamp_story(uuid);
 
 drop function hidden.load();
 
@@ -34,5 +48,7 @@ drop table public.lamp_state_history;
 drop type public.lamp_state;
 
 drop schema private;
+
+drop schema monitor;
 
 drop schema hidden;

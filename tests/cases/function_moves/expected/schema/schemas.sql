@@ -3,11 +3,17 @@
 create schema hidden;
 revoke all on schema hidden from public, anon, authenticated, service_role;
 
+create schema monitor;
+revoke all on schema monitor from public, anon, authenticated, service_role;
+grant usage on schema monitor to service_role;
+
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
 
 grant usage on schema public to anon, authenticated, service_role;
 
 comment on schema hidden is 'Functions that the API does not serve.';
+
+comment on schema monitor is 'Views for operators; never served by the API.';
 
 comment on schema private is 'Guards and helpers; never served by the API.';

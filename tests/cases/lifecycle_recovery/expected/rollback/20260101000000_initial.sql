@@ -9,15 +9,33 @@ drop trigger "00_parcel_guard_insert" on public.parcel;
 
 drop view public.parcel_status;
 
+drop view monitor.machines;
+
+drop view monitor.parcel_stuck;
+
+drop view monitor.parcel_states;
+
+drop view monitor.parcel_rates;
+
+drop view monitor.parcel_moves;
+
 drop function public.parcel_may_move(public.parcel_state, public.parcel_state);
+
+drop function private.parcel_recover(integer);
 
 drop function private.parcel_guard_update();
 
 drop function private.parcel_guard_insert();
 
+drop function private.parcel_check();
+
+drop function monitor.parcel_story(uuid);
+
 drop table public.parcel;
 
 drop function private.uuid_v7();
+
+drop function private.tick();
 
 drop function private.parcel_refuse(uuid, public.parcel_state, public.parcel_state, text, integer, integer);
 
@@ -32,3 +50,5 @@ drop table public.parcel_state_history;
 drop type public.parcel_state;
 
 drop schema private;
+
+drop schema monitor;

@@ -15,6 +15,24 @@ drop view public.pane_status;
 
 drop view public.door_status;
 
+drop view monitor.machines;
+
+drop view monitor.pane_stuck;
+
+drop view monitor.pane_states;
+
+drop view monitor.pane_rates;
+
+drop view monitor.pane_moves;
+
+drop view monitor.door_stuck;
+
+drop view monitor.door_states;
+
+drop view monitor.door_rates;
+
+drop view monitor.door_moves;
+
 drop function public.pane_may_move(public.casement_state, public.casement_state);
 
 drop function public.door_may_move(public.door_state, public.door_state);
@@ -23,9 +41,17 @@ drop function private.pane_guard_update();
 
 drop function private.pane_guard_insert();
 
+drop function private.pane_check();
+
 drop function private.door_guard_update();
 
 drop function private.door_guard_insert();
+
+drop function private.door_check();
+
+drop function monitor.pane_story(uuid);
+
+drop function monitor.door_story(uuid);
 
 alter table public.casement drop constraint casement_door_id_fkey;
 
@@ -58,3 +84,5 @@ drop type public.door_state;
 drop type public.casement_state;
 
 drop schema private;
+
+drop schema monitor;

@@ -12,6 +12,8 @@ create table public.lamp (
 alter table public.lamp enable row level security;
 revoke all on table public.lamp from public, anon, authenticated, service_role;
 
+create index lamp_open_idx on public.lamp (state, state_since) where state in ('dark', 'lit');
+
 create trigger "00_lamp_guard_insert" after insert on public.lamp
     for each row execute function private.lamp_guard_insert();
 

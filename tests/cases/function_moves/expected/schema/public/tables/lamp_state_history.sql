@@ -22,6 +22,8 @@ create table private.lamp_history_default partition of public.lamp_state_history
 alter table private.lamp_history_default enable row level security;
 revoke all on table private.lamp_history_default from public, anon, authenticated, service_role;
 
+create index lamp_state_history_at_idx on public.lamp_state_history using brin (at);
+
 grant select on table public.lamp_state_history to service_role;
 
 comment on column public.lamp_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';

@@ -6,12 +6,15 @@ create table public.parcel (
     state_substate text,
     state_since timestamptz not null default private.now(),
     attempt integer not null default 0,
+    retry_at timestamptz,
     number integer not null,
     constraint parcel_pkey primary key (id),
     constraint parcel_number_key unique (number)
 );
 alter table public.parcel enable row level security;
 revoke all on table public.parcel from public, anon, authenticated, service_role;
+
+create index parcel_open_idx on public.parcel (state, state_since) where (state in ('packed', 'moving') or state in ('lost') and attempt < 2);
 
 create trigger "00_parcel_guard_insert" after insert on public.parcel
     for each row execute function private.parcel_guard_insert();
@@ -22,6 +25,8 @@ create trigger "00_parcel_guard_update" after update on public.parcel
 comment on column public.parcel.attempt is 'How often it recovered, at most 2 times.';
 
 comment on column public.parcel.id is 'The row''s id, ordered by the time it was made.';
+
+comment on column public.parcel.retry_at is 'Not to be tried again before, where it is set; recovery clears it.';
 
 comment on column public.parcel.state is 'Where the row is in its life.';
 

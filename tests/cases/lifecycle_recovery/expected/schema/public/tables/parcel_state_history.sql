@@ -22,6 +22,8 @@ create table private.parcel_history_default partition of public.parcel_state_his
 alter table private.parcel_history_default enable row level security;
 revoke all on table private.parcel_history_default from public, anon, authenticated, service_role;
 
+create index parcel_state_history_at_idx on public.parcel_state_history using brin (at);
+
 comment on column public.parcel_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
 
 comment on column public.parcel_state_history.at is 'When the row was written, by the clock.';

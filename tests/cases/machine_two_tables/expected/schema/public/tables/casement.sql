@@ -17,6 +17,8 @@ alter table public.casement
 
 create index casement_door_id_idx on public.casement (door_id);
 
+create index casement_open_idx on public.casement (state, state_since) where state in ('open');
+
 create trigger "00_pane_guard_insert" after insert on public.casement
     for each row execute function private.pane_guard_insert();
 

@@ -22,6 +22,8 @@ create table private.pane_history_default partition of public.casement_state_his
 alter table private.pane_history_default enable row level security;
 revoke all on table private.pane_history_default from public, anon, authenticated, service_role;
 
+create index casement_state_history_at_idx on public.casement_state_history using brin (at);
+
 comment on column public.casement_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
 
 comment on column public.casement_state_history.at is 'When the row was written, by the clock.';

@@ -12,6 +12,8 @@ create table public.door (
 alter table public.door enable row level security;
 revoke all on table public.door from public, anon, authenticated, service_role;
 
+create index door_open_idx on public.door (state, state_since) where state in ('open');
+
 create trigger "00_door_guard_insert" after insert on public.door
     for each row execute function private.door_guard_insert();
 
