@@ -1,4 +1,4 @@
-"""Who moves what: the functions that declare under `drives` that they take an edge of a machine."""
+"""Who moves what: functions that declare under `drives` that they take an edge of a machine, and `sync`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from specc.lang.project import Project
 Move = tuple[str, str, str]
 """A machine's name, the state left and the state entered."""
 
+SYNC = "sync"
+"""Drives the moves that a machine takes because of its children."""
+
 
 @lru_cache(maxsize=8)
 def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
-    """Return for each declared move the full names of the functions that take it, sorted."""
+    """Return for each declared move the full names of the functions that take it, and `sync`, sorted."""
     found: dict[Move, set[str]] = {}
     for entry in project.all("function"):
         name = project.full_name("function", entry.name)
@@ -21,6 +24,10 @@ def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
             for source, targets in moves.items():
                 for target in targets:
                     found.setdefault((machine, source, target), set()).add(name)
+    for entry in project.all("machine"):
+        for sync in entry.spec.sync.values():
+            for up in sync.up:
+                found.setdefault((entry.name, up.from_, up.to), set()).add(SYNC)
     return {move: tuple(sorted(names)) for move, names in sorted(found.items())}
 
 

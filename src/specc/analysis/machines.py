@@ -13,6 +13,8 @@ from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit
 
 Edge = tuple[str, str]
+Place = tuple[str, bool]
+"""A state, and whether a row in it is settled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,10 +206,25 @@ class BoundMachine:
             state for state in self.lifecycle.states if state not in (*self.settled, *self.recoverable)
         )
 
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The places of a life: each state, and one from which rows recover both with attempts left and spent."""
+        return tuple(place for state in self.lifecycle.states for place in self.places_of(state))
+
+    def places_of(self, state: str) -> tuple[Place, ...]:
+        """Return the places in which rows of one state are."""
+        return (
+            ((state, False), (state, True))
+            if state in self.recoverable
+            else ((state, state in self.settled),)
+        )
+
     def is_open(self, alias: str = "") -> str:
         """Return the SQL condition that a row is not settled, always the same text, so that an index fits it."""
         row = f"{alias}." if alias else ""
-        condition = f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        condition = (
+            f"{row}state in ({', '.join(lit(state) for state in self.open)})" if self.open else "false"
+        )
         if self.recoverable:
             spent = f"{row}state in ({', '.join(lit(state) for state in self.recoverable)})"
             condition = f"({condition} or {spent} and {row}attempt < {self.attempts})"

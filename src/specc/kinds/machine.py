@@ -16,7 +16,7 @@ from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_rules
+from specc.kinds import machine_guard, machine_rules, machine_sync, machine_sync_rules
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -45,6 +45,13 @@ class MachineSpec(SpecModel):
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
+    sync: machine_sync.Syncs = Field(
+        default_factory=dict,
+        description="The machines whose rows point at rows of this one, and who follows whom.",
+    )
+    invariants: machine_sync.Invariants = Field(
+        default_factory=dict, description="What always holds of a row and its children."
+    )
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:
@@ -54,6 +61,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine)
     yield from _status(machine, project)
+    yield from machine_sync.lower(entry, project)
 
 
 def _status(machine: BoundMachine, project: Project) -> Lowered:
@@ -96,6 +104,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=machine_rules.RULES,
+    rules=(*machine_rules.RULES, *machine_sync_rules.RULES),
     pages_from="specc.kinds.machine_page",
 )
