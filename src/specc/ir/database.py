@@ -254,7 +254,10 @@ class View(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Trigger(Fact):
-    """A trigger; `events` in PostgreSQL's words, `when` without its parentheses."""
+    """A trigger; `events` in PostgreSQL's words, `when` without its parentheses.
+
+    One for statements may read the rows before and after it as tables of the names `old_rows` and `new_rows`.
+    """
 
     KIND: ClassVar[str] = "trigger"
     NAMES: ClassVar[int] = 3
@@ -269,6 +272,8 @@ class Trigger(Fact):
     level: str = "row"
     when: str = ""
     always: bool = False
+    old_rows: str = ""
+    new_rows: str = ""
 
     @property
     def requires(self) -> tuple[Identity, ...]:

@@ -1,4 +1,4 @@
-"""The sections `sync` and `invariants` of a machine: their models, and the facts about behaviour they make."""
+"""The sections `sync` and `invariants` of a machine: their models, and the facts they make."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from specc.analysis.syncs import BoundSync, syncs
 from specc.ir.behaviour import Invariant, Sync, SyncDown, SyncUp
+from specc.kinds import machine_sync_objects
 from specc.lang.kind import Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -77,8 +78,10 @@ Invariants = dict[Annotated[str, Def("invariant", label=True)], InvariantSpec]
 
 def lower(entry: Entry, project: Project) -> Lowered:
     """Yield the facts about a machine's syncs and invariants."""
-    for sync in syncs(project).get(entry.name, ()):
+    found = syncs(project).get(entry.name, ())
+    for sync in found:
         yield from _facts(sync)
+    yield from machine_sync_objects.lower(found, project)
     for name, spec in entry.spec.invariants.items():
         for child, when in spec.then.items():
             yield Invariant(

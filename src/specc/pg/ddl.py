@@ -235,8 +235,14 @@ def _(fact: View) -> str:
 def _(fact: Trigger) -> str:
     table, name = qualified(fact.schema, fact.table), ident(fact.name)
     when = f" when ({fact.when})" if fact.when else ""
+    seen = [
+        f"{age} table as {ident(rows)}"
+        for age, rows in (("old", fact.old_rows), ("new", fact.new_rows))
+        if rows
+    ]
+    rows = f"    referencing {' '.join(seen)}\n" if seen else ""
     text = (
-        f"create trigger {name} {fact.timing} {' or '.join(fact.events)} on {table}\n"
+        f"create trigger {name} {fact.timing} {' or '.join(fact.events)} on {table}\n{rows}"
         f"    for each {fact.level}{when} execute function {qualified(fact.function_schema, fact.function)}()"
     )
     return text + (f";\nalter table {table} enable always trigger {name}" if fact.always else "")
