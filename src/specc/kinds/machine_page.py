@@ -26,6 +26,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
+from specc.kinds import machine_sync_page
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit, qualified
 
@@ -43,11 +44,13 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_states(machine, project, ir),
         *_transitions(machine, project, ir),
         *_recovery(machine, project, ir),
+        *machine_sync_page.blocks(entry, project),
         *_moving(machine),
         *_refused(machine),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
+    yield from machine_sync_page.table_pages(entry, project, ir)
 
 
 def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:

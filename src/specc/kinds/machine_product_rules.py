@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from specc.analysis.drivers import SYNC, drivers
 from specc.analysis.machines import BoundMachine
@@ -79,10 +80,16 @@ def _claims(entry: Entry, parent: BoundMachine, found: tuple[BoundSync, ...]) ->
 
 
 def _free(parent: BoundMachine, project: Project) -> frozenset[tuple[str, str]]:
-    """Return the moves that not only sync takes."""
+    """Return the moves that something else takes than this machine's own rules: also those on the way down
+    when it is settled as a child itself.
+    """
     driven = drivers(project)
     steps = parent.lifecycle.steps
-    return frozenset(edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,))
+    found = {edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,)}
+    above = (one for made in syncs(project).values() for one in made if one.child is parent)
+    for sync in above:
+        found.update(edge for ways in sync.ways.values() for way in ways.values() for edge in pairwise(way))
+    return frozenset(found)
 
 
 def _told(finding: Finding, parent: BoundMachine, found: tuple[BoundSync, ...]) -> Iterator[str]:

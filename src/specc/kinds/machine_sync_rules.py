@@ -8,7 +8,6 @@ from typing import Any
 from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.syncs import (
     SETS,
-    BoundSync,
     condition,
     is_ambiguous,
     keys,
@@ -24,6 +23,7 @@ from specc.kinds.machine_sync_samples import GOOD, SELF
 from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_TYPE, check_expression
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
+from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, check_name
 
 NO_KEY = Code(
     "S340",
@@ -233,7 +233,10 @@ def _reachable(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             targets = sync.downs[state]
             if not {one.partition("/")[0] for one in targets} <= {*child.settled, *child.recoverable}:
                 continue
-            if stuck := [one for one in (*child.open, *child.recoverable) if one not in ways]:
+            # A state that leads to no end at all is a finding about the lifecycle.
+            escaping = child.lifecycle.escaping()
+            unsettled = (*child.open, *child.recoverable)
+            if stuck := [one for one in unsettled if one not in ways and one in escaping]:
                 listed = " or ".join(f"`{one}`" for one in targets) or "nothing, since none is listed"
                 message = (
                     f"a `{child.name}` in {' or '.join(f'`{one}`' for one in stuck)} has no way to {listed}"
@@ -280,15 +283,17 @@ def _circle(start: str, follows: dict[str, list[str]]) -> tuple[str, ...]:
     return ()
 
 
-def _function_schema(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     known = {*project.settings.schemas, "private"}
     for name, spec in entry.spec.sync.items():
         schema, _, function = spec.executes.rpartition(".")
         if spec.executes and (schema or project.default_schema) not in known:
             span = entry.at("sync", name, "executes")
             yield FUNCTION_PLACE.at(span, f"there is no schema `{schema}`", help=suggest(schema, known))
-        elif spec.executes and not function:
-            yield FUNCTION_PLACE.at(entry.at("sync", name, "executes"), "a function has a name")
+        elif spec.executes:
+            yield from check_name(function, "function", entry.at("sync", name, "executes"))
+        if spec.trigger:
+            yield from check_name(spec.trigger, "trigger", entry.at("sync", name, "trigger"))
 
 
 def _about_children(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -301,12 +306,6 @@ def _about_children(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                 yield NOT_A_CHILD.at(span, f"`{child}` is no child of `{entry.name}`", help=help)
 
 
-def bound_all(entry: Entry, project: Project) -> tuple[BoundSync, ...]:
-    """Return the syncs of a machine; () when any could not be read."""
-    found = syncs(project).get(entry.name, ())
-    return found if len(found) == len(entry.spec.sync) else ()
-
-
 RULES = (
     Rule((NO_KEY,), _key),
     Rule((UNKNOWN_WORD, AMBIGUOUS), _words),
@@ -316,7 +315,7 @@ RULES = (
     Rule((UNKNOWN_WORD, NOT_SETTLED), _targets),
     Rule((NO_WAY_DOWN,), _reachable),
     ProjectRule((CIRCLE,), _no_circle),
-    Rule((FUNCTION_PLACE,), _function_schema),
+    Rule((FUNCTION_PLACE, NAME_FORM, NAME_LENGTH, RESERVED_WORD), _names),
     Rule((NOT_A_CHILD,), _about_children),
     *PRODUCT_RULES,
 )

@@ -43,9 +43,12 @@ Rows = tuple[tuple[Line, ...], ...]
 
 def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the page of a table."""
-    full = project.full_name("table", entry.name)
-    schema, _, name = full.partition(".")
-    place = (schema, name)
+    schema, _, name = project.full_name("table", entry.name).partition(".")
+    yield page_of((schema, name), entry.spec.about, entry.file, project, ir)
+
+
+def page_of(place: Place, about: str, file: str, project: Project, ir: Ir) -> Page:
+    """Return the page of a table, whether a document of its own or a machine made it."""
     blocks = (
         *_owner(place, project, ir),
         Heading("Columns"),
@@ -61,7 +64,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_section("Triggers", ("Trigger", "Fires", "Function"), _triggers(place, project, ir)),
         *_reference_rows(place, ir),
     )
-    yield Page(table_path(*place), project.short_name(full), "Tables", entry.spec.about, entry.file, blocks)
+    return Page(table_path(*place), project.short_name(".".join(place)), "Tables", about, file, blocks)
 
 
 def _section(title: str, header: tuple[str, ...], rows: Rows) -> Iterator[Block]:
