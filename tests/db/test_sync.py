@@ -397,7 +397,9 @@ def test_counts_agree_with_the_truth_whatever_happened(rows: Rows, seed: int) ->
     counted = rows.connection.execute(
         """select parent_id, state::text, sum(n)::integer from (
                select parent_id, state, children as n from private.run_request_run_queue_count
-               union all select parent_id, state, delta from private.run_request_run_queue_change) as c
+               union all select parent_id, to_state, children from private.run_request_run_queue_change
+               union all select parent_id, from_state, -children from private.run_request_run_queue_change) as c
+           where state is not null
            group by parent_id, state having sum(n) <> 0 order by 1, 2"""
     ).fetchall()
     truth = rows.connection.execute(

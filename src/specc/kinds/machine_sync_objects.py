@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from specc.analysis.machines import BoundMachine
+from specc.analysis.machines import BoundMachine, Place
 from specc.analysis.product import condition_test
 from specc.analysis.syncs import BoundSync, Condition
 from specc.ir.database import Column, Comment, Function, PrimaryKey, Table, Trigger
@@ -20,6 +20,14 @@ from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
 
 _PINNED = (("search_path", "''"),)
+
+_GENERIC = (*_PINNED, ("plan_cache_mode", "force_generic_plan"), ("enable_bitmapscan", "off"))
+"""For the resolver: planning its statements costs more than running them, and only a plain index scan marks the
+entries of changes that are gone, so that the next one passes them by.
+"""
+
+MOST_PENDING = 16
+"""So many changes of one parent are read before each answer; whoever meets as many counts them."""
 
 
 def lower(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
@@ -50,16 +58,22 @@ def follow_of(parent: BoundMachine) -> str:
 
 
 def _change_table(sync: BoundSync) -> Lowered:
-    name = change_of(sync)
-    yield Table("private", name)
-    text = f"What changed for rows of {sync.parent.name} in their {sync.child.name}, until it is counted."
+    name, child = change_of(sync), sync.child.name
+    enum, needs = _enum(sync.child)
+    place = ("private", name)
+    yield Table(*place)
+    text = f"Moves of {child} under the same row of {sync.parent.name}, until they are counted."
     yield Comment(f"table private {name}", text)
-    yield from _place_columns(sync, name)
     yield from _commented(
-        (Column("private", name, "seq", 4, "bigint", identity_form="always"), "Tells changes apart."),
-        (Column("private", name, "delta", 3, "bigint"), "How many more of them there are now."),
-    )
-    yield PrimaryKey("private", name, fit(f"{name}_pkey"), ("parent_id", "seq"))
+        (Column(*place, "parent_id", 0, "uuid"), f"The row of {sync.parent.name}."),
+        (Column(*place, "seq", 1, "bigint", identity_form="always"), "Tells changes apart."),
+        (Column(*place, "children", 2, "bigint"), f"How many {child} moved so in one statement."),
+        (Column(*place, "from_state", 3, enum, not_null=False, needs=needs), "The state they left; null when they came under the row."),
+        (Column(*place, "to_state", 4, enum, not_null=False, needs=needs), "The state they came into; null when they left the row."),
+        (Column(*place, "from_settled", 5, "boolean", not_null=False), "Whether they were settled."),
+        (Column(*place, "to_settled", 6, "boolean", not_null=False), "Whether they are settled."),
+    )  # fmt: skip
+    yield PrimaryKey(*place, fit(f"{name}_pkey"), ("parent_id", "seq"))
 
 
 def _count_table(sync: BoundSync) -> Lowered:
@@ -106,34 +120,37 @@ def _values(sync: BoundSync) -> dict[str, object]:
         "follow": follow_of(sync.parent),
         "open": sync.child.is_open("r"),
         "refuses": sync.refuses_births,
-        "telling": _telling(sync),
+        "enum": _enum(sync.child)[0],
+        "telling": _in_places(sync.child, _telling(sync), "a.to_state", "a.to_settled"),
+        "telling_one": _in_places(sync.child, _telling(sync), "v_to_state", "v_to_settled"),
+        "worth": _worth(sync),
+        "most": MOST_PENDING,
         "follows_leaving": bool(sync.ups),
     }
 
 
-def _telling(sync: BoundSync) -> str:
-    """Return the condition on an appended row `a` that a child more in this place may let a rule apply.
+def _telling(sync: BoundSync) -> list[Place]:
+    """Return the places in which a child more may let a rule apply.
 
     Found by trying: a parent with this child alone, or besides one that makes the rest of the rule true.
     """
     places = sync.child.places
     tests = [condition_test(sync.child, up.when) for up in sync.ups]
-    found = [
+    return [
         place
         for place in places
         if any(test((place,)) or any(test((place, other)) for other in places) for test in tests)
     ]
-    return _in_places(sync.child, found)
 
 
-def _in_places(child: BoundMachine, places: Iterable[tuple[str, bool]]) -> str:
-    """Return the condition that the place of row `a` is one of these."""
+def _in_places(child: BoundMachine, places: Iterable[Place], state: str, settled: str) -> str:
+    """Return the condition that a state, and whether it is settled, are one of these places."""
     found = set(places)
-    whole = [state for state in child.lifecycle.states if found >= {*child.places_of(state)}]
-    parts = [f"a.state in ({', '.join(lit(state) for state in whole)})"] if whole else []
-    for state, settled in child.places:
-        if state not in whole and (state, settled) in found:
-            parts.append(f"a.state = {lit(state)} and {'' if settled else 'not '}a.settled")
+    whole = [one for one in child.lifecycle.states if found >= {*child.places_of(one)}]
+    parts = [f"{state} in ({', '.join(lit(one) for one in whole)})"] if whole else []
+    for one, over in child.places:
+        if one not in whole and (one, over) in found:
+            parts.append(f"{state} = {lit(one)} and {'' if over else 'not '}{settled}")
     return " or ".join(parts) if parts else "false"
 
 
@@ -146,7 +163,7 @@ def _child_triggers(sync: BoundSync) -> Lowered:
     )
     yield Function(
         schema, name, "", "", "trigger", "plpgsql", render("sync_child", **_values(sync)),
-        security_definer=True, settings=_PINNED, needs=needs,
+        security_definer=True, settings=_GENERIC, needs=needs,
     )  # fmt: skip
     yield Comment(f"function {schema} {name}", f"Lets rows of {sync.parent.name} follow their {child.name}.")
     for event, rows in (
@@ -196,18 +213,47 @@ def _follow(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
         enum=qualified(parent.schema, parent.enum),
         changes=[change_of(sync) for sync in syncs],
         folds=[(change_of(sync), count_of(sync)) for sync in syncs],
+        worths=[_worth(sync) for sync in syncs if sync.ups],
+        most=MOST_PENDING,
         rules=rules,
         sources=list(dict.fromkeys(str(rule["source"]) for rule in rules)),
     )
     yield Function(
         "private", name, signature, "p_limit integer, p_parent uuid[] default null", "integer", "plpgsql",
-        body, settings=_PINNED, needs=(("enum", parent.schema, parent.enum),),
+        body, settings=_GENERIC, needs=(("enum", parent.schema, parent.enum),),
     )  # fmt: skip
     text = (
         f"Counts what changed in the children of rows of {parent.name}, of those given or of the first p_limit, "
         "moves the rows by their rules, and returns how many rows it looked at; those in other hands wait."
     )
     yield Comment(f"function private {name} {signature}", text)
+
+
+def _worth(sync: BoundSync) -> dict[str, object]:
+    """Return what the question reads whether counting could let a row of the parent move."""
+    return {"change": change_of(sync), "distances": _distances(sync)}
+
+
+def _distances(sync: BoundSync) -> list[tuple[str, str]]:
+    """Return for each state that rules leave how many children of row `p` have to move before one can apply."""
+    found: dict[str, list[str]] = {}
+    for up in sync.ups:
+        found.setdefault(up.source, []).append(_distance(sync, up.when))
+    return [(source, _extreme("least", each)) for source, each in found.items()]
+
+
+def _distance(sync: BoundSync, when: Condition) -> str:
+    """Return the SQL of the children that stand against a rule; another may be needed besides, which it ignores."""
+    against = ["true"] if when.empty else []
+    against += [f"not ({_in(sync.child, when.all)})"] if when.all else []
+    against += [_in(sync.child, when.none)] if when.none else []
+    counted = f"select coalesce(sum(c.children), 0) from private.{ident(count_of(sync))} as c where c.parent_id = p.id"
+    return _extreme("greatest", [f"({counted} and ({one}))" for one in against]) if against else "0"
+
+
+def _extreme(function: str, numbers: list[str]) -> str:
+    distinct = list(dict.fromkeys(numbers))
+    return f"{function}({', '.join(distinct)})" if len(distinct) > 1 else distinct[0]
 
 
 def _conditions(sync: BoundSync, when: Condition) -> Iterator[str]:
