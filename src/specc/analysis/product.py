@@ -56,14 +56,19 @@ Test = Callable[[tuple[Place, ...]], bool]
 
 
 def explore(
-    parent: BoundMachine, syncs: tuple[BoundSync, ...], free: frozenset[Edge], claims: tuple[Claim, ...]
+    parent: BoundMachine,
+    syncs: tuple[BoundSync, ...],
+    free: frozenset[Edge],
+    claims: tuple[Claim, ...],
+    above: frozenset[Edge] = frozenset(),
 ) -> tuple[Finding, ...]:
     """Return the shortest way to each broken claim and to the nearest deadlock.
 
-    `free` are the moves that something else than a sync takes. Of one kind of children there are up to two,
-    of several kinds up to three altogether.
+    `free` are the moves that something else than a sync takes, `above` those on the way down when the row is
+    settled as a child itself: they may happen, and no row can count on them. Of one kind of children there
+    are up to two, of several kinds up to three altogether.
     """
-    world = _World(parent, syncs, free)
+    world = _World(parent, syncs, free, above)
     found = world.search()
     tests = [(claim, world.test(claim)) for claim in claims]
     broken: dict[str, Situation] = {}
@@ -81,10 +86,17 @@ def explore(
 class _World:
     """The moves of a row with its children, and the situations they lead to."""
 
-    def __init__(self, parent: BoundMachine, syncs: tuple[BoundSync, ...], free: frozenset[Edge]) -> None:
+    def __init__(
+        self,
+        parent: BoundMachine,
+        syncs: tuple[BoundSync, ...],
+        free: frozenset[Edge],
+        above: frozenset[Edge],
+    ) -> None:
         self.parent, self.syncs = parent, syncs
         self.most = min(len(syncs) + 1, 3)
-        self.own = _moves(parent, [edge for edge in parent.lifecycle.steps if edge in free])
+        self.own = _moves(parent, [edge for edge in parent.lifecycle.steps if edge in free | above])
+        self.only_above = above - free
         self.childs = [_moves(sync.child, sync.child.lifecycle.steps) for sync in syncs]
         self.born = [_births(sync) for sync in syncs]
         self.rules = [[(up, condition_test(sync.child, up.when)) for up in sync.ups] for sync in syncs]
@@ -122,11 +134,8 @@ class _World:
         for place in self.own[here.row]:
             after = self._settle(here, place)
             what = _move(self.parent, here.row, place)
-            yield (
-                "parent",
-                what + (", and settles its children" if after.children != here.children else ""),
-                after,
-            )
+            what += ", and settles its children" if after.children != here.children else ""
+            yield "above" if (here.row[0], place[0]) in self.only_above else "parent", what, after
         for at, sync in enumerate(self.syncs):
             bag = here.children[at]
             for old in dict.fromkeys(bag):

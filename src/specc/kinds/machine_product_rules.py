@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from specc.analysis.drivers import SYNC, drivers
-from specc.analysis.machines import BoundMachine
+from specc.analysis.machines import BoundMachine, Edge
 from specc.analysis.product import Claim, Finding, Situation, explore
 from specc.analysis.syncs import BoundSync, condition, is_readable, syncs
 from specc.diagnostics import Code, Diagnostic
@@ -41,7 +41,7 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         return
     parent = found[0].parent
     claims = tuple(_claims(entry, parent, found))
-    for finding in explore(parent, found, _free(parent, project), claims):
+    for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project)):
         notes = tuple(_told(finding, parent, found))
         if finding.claim:
             message = f"invariant `{finding.claim}` can be broken"
@@ -79,17 +79,18 @@ def _claims(entry: Entry, parent: BoundMachine, found: tuple[BoundSync, ...]) ->
             yield Claim(name, tuple(spec.if_), then, spec.eventually)
 
 
-def _free(parent: BoundMachine, project: Project) -> frozenset[tuple[str, str]]:
-    """Return the moves that something else takes than this machine's own rules: also those on the way down
-    when it is settled as a child itself.
-    """
+def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
+    """Return the moves that not only this machine's own rules take."""
     driven = drivers(project)
     steps = parent.lifecycle.steps
-    found = {edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,)}
+    return frozenset(edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,))
+
+
+def _above(parent: BoundMachine, project: Project) -> frozenset[Edge]:
+    """Return the moves of rows that are settled as the children of others."""
     above = (one for made in syncs(project).values() for one in made if one.child is parent)
-    for sync in above:
-        found.update(edge for ways in sync.ways.values() for way in ways.values() for edge in pairwise(way))
-    return frozenset(found)
+    ways = (way for sync in above for found in sync.ways.values() for way in found.values())
+    return frozenset(edge for way in ways for edge in pairwise(way))
 
 
 def _told(finding: Finding, parent: BoundMachine, found: tuple[BoundSync, ...]) -> Iterator[str]:

@@ -26,7 +26,7 @@ _GENERIC = (*_PINNED, ("plan_cache_mode", "force_generic_plan"), ("enable_bitmap
 entries of changes that are gone, so that the next one passes them by.
 """
 
-MOST_PENDING = 16
+MOST_PENDING = 32
 """So many changes of one parent are read before each answer; whoever meets as many counts them."""
 
 
