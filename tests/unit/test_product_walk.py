@@ -92,7 +92,11 @@ class Variant:
         return waits and all(who != "parcel" for who, _ in self.moves(here))
 
 
-VARIANTS = [Variant(*one) for one in product(ENDINGS, *([(True, False)] * 4))]
+YES_NO = (True, False)
+VARIANTS = [
+    Variant(ending, refuses, settles, gives_up, optional)
+    for ending, refuses, settles, gives_up, optional in product(ENDINGS, YES_NO, YES_NO, YES_NO, YES_NO)
+]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
