@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -360,6 +361,33 @@ def test_what_is_taken_back_was_never_counted(rows: Rows, conninfo: str) -> None
     assert differences(rows, "run_request_run_queue") == []
     rows.units.move(unit, "done")
     assert way(rows, run)[-1:] == ["done"]
+
+
+def test_four_writers_of_one_run_lose_nothing(rows: Rows, conninfo: str) -> None:
+    run = rows.run()
+    units = [rows.unit(run=run, state="in_progress") for _ in range(80)]
+
+    def end(share: list[UUID]) -> None:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            for unit in share:
+                Rows(connection).units.move(unit, "failed" if unit.int % 3 == 0 else "done")
+
+    with ThreadPoolExecutor(4) as pool:
+        # What went wrong in a thread is raised here.
+        list(pool.map(end, [units[at::4] for at in range(4)]))
+    follow(rows, "run_request")
+    assert (rows.runs.read(run), way(rows, run).count("done")) == ("done", 1)
+    assert differences(rows, "run_request_run_queue") == []
+
+
+def test_children_that_end_one_after_the_other_need_no_tick(rows: Rows) -> None:
+    run = rows.run()
+    units = [rows.unit(run=run, state="in_progress") for _ in range(70)]
+    for unit in units[:-1]:
+        rows.units.move(unit, "done")
+    assert rows.runs.read(run) == "in_progress"
+    rows.units.move(units[-1], "done")
+    assert rows.runs.read(run) == "done"
 
 
 # Counts
