@@ -39,6 +39,13 @@ NOT_FREE = {
     "machine.sync.*.up.*.when.all.*": "S341",
     "machine.sync.*.up.*.when.any.*": "S341",
     "machine.sync.*.up.*.when.none.*": "S341",
+    "machine.backoff.first": "S322",
+    "machine.backoff.most": "S322",
+    "machine.timeouts.*.after": "S322",
+    "machine.timeouts.*.at": "S327",
+    "machine.legacy.back.*": "S335",
+    "machine.legacy.column": "S330",
+    "machine.legacy.otherwise": "S201",
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

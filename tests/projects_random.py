@@ -115,7 +115,7 @@ class RandomProject(Draft):
         moves = table.life["transitions"]
         source = self.pick([state for state, targets in moves.items() if targets])
         machine = next(one for one in self.documents if one.get("machine") == table.machine)
-        machine["undriven"].pop(source)
+        machine["undriven"].pop(source, None)
         place = f"{quoted(table.schema)}.{quoted(table.name)}"
         lines = "".join(
             f"    update {place} set state = '{target}' where id = p_row and state = '{source}';\n"

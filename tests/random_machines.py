@@ -110,8 +110,33 @@ def _bind(draft: Draft, table: Table, attempts: int) -> None:
     if table.machine != table.name or table.schema != draft.default_schema:
         document["rows_of"] = draft.short(table.full_name)
     moves = table.life["transitions"]
-    document["undriven"] = {source: "By hand." for source, targets in moves.items() if targets}
+    # A stream of its own, so that seeds that once showed a mistake still make the rest of their projects.
+    random = Random(f"{table.full_name} {len(moves)}")
+    document |= _timed(random, table)
+    timed = {(written.partition("/")[0], one["to"]) for written, one in document.get("timeouts", {}).items()}
+    document["undriven"] = {
+        source: "By hand."
+        for source, targets in moves.items()
+        if any((source, target) not in timed for target in targets)
+    }
     draft.documents.append(document)
+
+
+def _timed(random: Random, table: Table) -> Document:
+    """Give some states, and some of their substates, deadlines."""
+    moments = [name for name in table.columns if table.sql(name).startswith("timestamptz")]
+    timeouts: Document = {}
+    for state, targets in table.life["transitions"].items():
+        substates = table.life["states"][state].get("substates", [])
+        for written in (state, *(f"{state}/{substate}" for substate in substates)):
+            if targets and random.random() < 0.3:
+                when = (
+                    {"at": random.choice(moments)}
+                    if moments and random.random() < 0.5
+                    else {"after": "1 hour"}
+                )
+                timeouts[written] = {**when, "to": random.choice(targets)}
+    return {"timeouts": timeouts} if timeouts else {}
 
 
 def add_state_columns(draft: Draft) -> None:

@@ -66,7 +66,16 @@ class Table:
 
     @property
     def taken(self) -> set[str]:
-        return {"id", self.tenant_column, "state", "state_substate", "state_since", "attempt", *self.columns}
+        return {
+            "id",
+            self.tenant_column,
+            "state",
+            "state_substate",
+            "state_since",
+            "attempt",
+            "retry_at",
+            *self.columns,
+        }
 
 
 class Draft:

@@ -138,9 +138,13 @@ def unquoted(text: str) -> Iterator[int]:
 
     tree = Environment(autoescape=False).parse(text)
     macros = {macro.name for macro in tree.find_all(nodes.Macro)}
+    # Of a template that is judged itself.
+    macros |= {str(name) for one in tree.find_all(nodes.FromImport) for name in one.names}
 
     def is_safe(node: nodes.Node | None) -> bool:
         match node:
+            case nodes.Filter(name="indent"):
+                return is_safe(node.node)
             case nodes.Filter():
                 return node.name in FILTERS
             case nodes.CondExpr():

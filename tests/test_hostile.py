@@ -58,6 +58,58 @@ PARCELS = (
         "  ended: {if: arrived, then: {box: {all: settled}}}\n  settled_means",
     )
 )
+CALLS = """\
+lifecycle: call
+states:
+  open: {is: initial, waits_for: outside, substates: [ringing]}
+  parked: {waits_for: outside}
+  answered: {is: terminal}
+  timedout: {}
+transitions: {open: [answered, timedout, parked], parked: [answered]}
+recovery: {timedout: open}
+---
+machine: call
+follows: call
+attempts: 2
+timeouts: {open: 1 minute, open/ringing: {after: 30 seconds, to: answered}}
+untimed: {parked: People come back.}
+backoff: {first: 5 seconds, most: 1 minute}
+undriven: {open: {to: {parked: By hand.}}, parked: By hand.}
+---
+table: call
+about: A call.
+shared: true
+columns: {number: text}
+---
+access: calls
+tables: [call]
+allow: {}
+"""
+
+OLD_WORDS = """\
+lifecycle: letter
+states: {written: {is: initial}, sent: {is: terminal}}
+transitions: {written: [sent]}
+---
+table: letter
+about: A letter.
+shared: true
+columns: {title: text}
+---
+access: letters
+tables: [letter]
+allow: {}
+---
+machine: letter
+follows: letter
+undriven: {written: People send letters.}
+legacy:
+  about: What the words mean.
+  column: status
+  values: {todo: written, done: sent, DONE: sent}
+  otherwise: reject
+  back: {sent: done}
+"""
 
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 """Texts of specc.yaml that are a stamp and folders."""
@@ -68,6 +120,8 @@ def small_project(root: Path) -> Path:
     shutil.copytree(SCAFFOLD, root)
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
     (root / "specs" / "parcels.yaml").write_text(PARCELS, encoding="utf-8")
+    (root / "specs" / "calls.yaml").write_text(CALLS, encoding="utf-8")
+    (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")
     return root
 
 

@@ -14,6 +14,7 @@ from specc.diagnostics.text import render_text
 
 LIFE = "lifecycles/standard.yaml"
 RUN = "machines/run_request.yaml"
+QUEUE = "machines/run_queue.yaml"
 SOURCE = "tables/source.yaml"
 VALUE = "tables/value.yaml"
 MEMBERS = "access/tenants.yaml"
@@ -72,6 +73,12 @@ MISTAKES = (
     one("misspelt_source_state", LIFE, "  waiting: [ready", "  wating: [ready", "S201", "wating"),
     one("misspelt_lifecycle", RUN, "follows: standard", "follows: standart", "S201", "standart"),
     one("misspelt_undriven_state", RUN, "  done: A run", "  don: A run", "S201", "don"),
+    one("misspelt_timed_state", RUN, "{in_progress: 15", "{in_progres: 15", "S201", "in_progres"),
+    one("misspelt_timed_substate", QUEUE, "{waiting: 1 day", "{waiting/capcity: 1 hour, waiting: 1 day", "S201", "waiting/capcity"),
+    one("substate_of_another_state", QUEUE, "{waiting: 1 day", "{ready/capacity: 1 hour, waiting: 1 day", "S201", "ready/capacity"),
+    one("misspelt_deadline", RUN, "15 minutes", "{at: dedline}", "S326", "dedline"),
+    one("deadline_of_another_type", RUN, "15 minutes", "{at: attempt}", "S326", "attempt"),
+    one("timed_by_the_calendar", RUN, "15 minutes", "1 month", "S322", "1 month"),
     one("unknown_table", "access/runs.yaml", "[run_queue, run_request]", "[run_queue, run_reqest]", "S201", "run_reqest"),
     one("unknown_tenant", VALUE, "tenant: org", "tenant: orgs", "S201", "orgs"),
     one("unknown_reference", VALUE, "references datapoint on", "references datapint on", "S201", "datapint"),

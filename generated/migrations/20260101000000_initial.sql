@@ -6,6 +6,7 @@ revoke all on schema etl_api from public, anon, authenticated, service_role;
 
 create schema monitor;
 revoke all on schema monitor from public, anon, authenticated, service_role;
+grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
@@ -67,6 +68,162 @@ create type public.workflow_request_state as enum (
     'delivered'
 );
 
+create table public.activity_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.activity_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.activity_request_state,
+    to_state public.activity_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint activity_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.activity_request_state_history enable row level security;
+revoke all on table public.activity_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.activity_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_queue_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_queue_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_queue_state,
+    to_state public.run_queue_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_queue_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_queue_state_history enable row level security;
+revoke all on table public.run_queue_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_queue_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.run_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.run_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.run_request_state,
+    to_state public.run_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint run_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.run_request_state_history enable row level security;
+revoke all on table public.run_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.run_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.workflow_request_state_history (
+    seq bigint not null generated always as identity (sequence name public.workflow_request_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    org_id uuid not null,
+    from_state public.workflow_request_state,
+    to_state public.workflow_request_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint workflow_request_state_history_pkey primary key (org_id, row_id, seq, at)
+) partition by range (at);
+alter table public.workflow_request_state_history enable row level security;
+revoke all on table public.workflow_request_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.workflow_request_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.activity_request_history_default partition of public.activity_request_state_history default;
+alter table private.activity_request_history_default enable row level security;
+revoke all on table private.activity_request_history_default from public, anon, authenticated, service_role;
+
+create table private.run_queue_history_default partition of public.run_queue_state_history default;
+alter table private.run_queue_history_default enable row level security;
+revoke all on table private.run_queue_history_default from public, anon, authenticated, service_role;
+
+create table private.run_request_history_default partition of public.run_request_state_history default;
+alter table private.run_request_history_default enable row level security;
+revoke all on table private.run_request_history_default from public, anon, authenticated, service_role;
+
+create table private.workflow_request_history_default partition of public.workflow_request_state_history default;
+alter table private.workflow_request_history_default enable row level security;
+revoke all on table private.workflow_request_history_default from public, anon, authenticated, service_role;
+
+create index activity_request_state_history_at_idx on public.activity_request_state_history using brin (at);
+
+create index run_queue_state_history_at_idx on public.run_queue_state_history using brin (at);
+
+create index run_request_state_history_at_idx on public.run_request_state_history using brin (at);
+
+create index workflow_request_state_history_at_idx on public.workflow_request_state_history using brin (at);
+
+create function private.activity_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '365 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.activity_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'activity_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.activity_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.activity_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.activity_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.activity_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.activity_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.activity_request_keep_history(integer) from public, anon, authenticated, service_role;
+
 create function private.activity_request_may_carry(p_state public.activity_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -80,6 +237,26 @@ as $$
     )
 $$;
 revoke all on function private.activity_request_may_carry(public.activity_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.activity_request_may_write(p_old public.activity_request_state, p_old_substate text, p_old_attempt integer, p_new public.activity_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.activity_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.activity_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.activity_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.activity_request_refuse(p_id uuid, p_old public.activity_request_state, p_new public.activity_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -144,6 +321,62 @@ end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
 
+create function private.run_queue_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '90 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.run_queue_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'run_queue_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.run_queue_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.run_queue_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.run_queue_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.run_queue_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.run_queue_keep_history(integer) from public, anon, authenticated, service_role;
+
 create function private.run_queue_may_carry(p_state public.run_queue_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -157,6 +390,26 @@ as $$
     )
 $$;
 revoke all on function private.run_queue_may_carry(public.run_queue_state, text) from public, anon, authenticated, service_role;
+
+create function private.run_queue_may_write(p_old public.run_queue_state, p_old_substate text, p_old_attempt integer, p_new public.run_queue_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_queue_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_queue_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_queue_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.run_queue_refuse(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -211,6 +464,74 @@ end
 $$;
 revoke all on function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
 
+create function private.run_queue_refused(p_id uuid, p_old public.run_queue_state, p_new public.run_queue_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
+returns public.run_queue_state
+language plpgsql set search_path = ''
+as $$
+-- In a query, where a refusal has to stand for a value.
+begin
+    perform private.run_queue_refuse(p_id, p_old, p_new, p_substate, p_old_attempt, p_new_attempt);
+    return p_new;
+end
+$$;
+revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '90 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.run_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'run_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.run_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.run_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.run_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.run_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.run_request_keep_history(integer) from public, anon, authenticated, service_role;
+
 create function private.run_request_may_carry(p_state public.run_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -224,6 +545,33 @@ as $$
     )
 $$;
 revoke all on function private.run_request_may_carry(public.run_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.run_request_may_write(p_old public.run_request_state, p_old_substate text, p_old_attempt integer, p_new public.run_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.run_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.run_request_may_move(p_old, p_new))
+        or (
+            p_new_attempt = p_old_attempt + 1 and p_new_attempt <= 3
+            and (
+                (p_old = 'timedout' and p_new = 'ready')
+                or (p_old = 'failed' and p_new = 'ready')
+            )
+        )
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.run_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.run_request_refuse(p_id uuid, p_old public.run_request_state, p_new public.run_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -300,6 +648,138 @@ end
 $$;
 revoke all on function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) from public, anon, authenticated, service_role;
 
+create function private.tick()
+returns table (task text, rows bigint, problem text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+declare
+    v_done integer;
+begin
+    task := 'activity_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue time_out';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_time_out(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request time_out';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_time_out(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request recover';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_recover(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request keep_history';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'alerts';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.watch_alerts();
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+end
+$$;
+revoke all on function private.tick() from public, anon, authenticated, service_role;
+
 create function private.uuid_v7()
 returns uuid
 language sql set search_path = ''
@@ -341,6 +821,20 @@ create table etl_api.etl_log (
 );
 alter table etl_api.etl_log enable row level security;
 revoke all on table etl_api.etl_log from public, anon, authenticated, service_role;
+
+create table monitor.alert (
+    id uuid not null default private.uuid_v7(),
+    alert text not null,
+    severity text not null,
+    since timestamptz not null default private.now(),
+    fired_at timestamptz,
+    resolved_at timestamptz,
+    value double precision not null,
+    message text not null,
+    constraint alert_pkey primary key (id)
+);
+alter table monitor.alert enable row level security;
+revoke all on table monitor.alert from public, anon, authenticated, service_role;
 
 create table public.activity (
     id uuid not null default private.uuid_v7(),
@@ -576,6 +1070,7 @@ create table public.run_request (
     state_substate text,
     state_since timestamptz not null default private.now(),
     attempt integer not null default 0,
+    retry_at timestamptz,
     activity_request_id uuid not null,
     source_id uuid not null,
     max_objects integer not null default 1,
@@ -593,7 +1088,6 @@ create table public.run_request (
     response_at timestamptz,
     lease_holder text,
     lease_until timestamptz,
-    retry_at timestamptz,
     error jsonb,
     created_at timestamptz not null default private.now(),
     constraint run_request_pkey primary key (id),
@@ -833,6 +1327,8 @@ create index etl_log_logged_at_idx on etl_api.etl_log (logged_at);
 
 create index etl_log_severity_logged_at_idx on etl_api.etl_log (severity, logged_at);
 
+create unique index alert_open_key on monitor.alert (alert) where resolved_at is null;
+
 create index activity_object_type_id_idx on public.activity (object_type_id);
 
 create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
@@ -840,6 +1336,8 @@ create unique index activity_org_id_key_where_key on public.activity (org_id, ke
 create index activity_workflow_id_org_id_idx on public.activity (workflow_id, org_id);
 
 create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
+
+create index activity_request_open_idx on public.activity_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
 
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
 
@@ -865,6 +1363,8 @@ create index run_queue_activity_request_id_org_id_idx on public.run_queue (activ
 
 create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
+create index run_queue_open_idx on public.run_queue (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
@@ -879,7 +1379,7 @@ create index run_request_lease_until_where_idx on public.run_request (lease_unti
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
 
-create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
+create index run_request_open_idx on public.run_request (state, state_since) where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3);
 
 create index run_request_source_id_external_id_idx on public.run_request (source_id, external_id);
 
@@ -895,22 +1395,624 @@ create index value_run_request_id_org_id_idx on public.value (run_request_id, or
 
 create index value_source_id_idx on public.value (source_id);
 
+create index workflow_request_open_idx on public.workflow_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
 create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
+
+create function monitor.activity_request_story(p_id uuid)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    v_row public.activity_request;
+    v_moves jsonb;
+    v_children jsonb;
+begin
+    select * into v_row from public.activity_request as r where r.id = p_id;
+    if not found then
+        return null;
+    end if;
+
+    -- Recovery is a move only as long as attempts are left.
+    v_moves := coalesce(
+        (
+            select jsonb_agg(m.move order by m.place)
+            from jsonb_array_elements(
+                case v_row.state
+                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                end
+            ) with ordinality as m (move, place)
+            where m.move ->> 'form' = 'step' or v_row.attempt < 0
+        ),
+        '[]'::jsonb
+    );
+    v_children := '[]'::jsonb;
+    v_children := v_children || jsonb_build_object(
+        'table', 'public.run_queue',
+        'by', 'activity_request_id',
+        'open', (
+            select count(*) from public.run_queue as c
+            where c.activity_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+        ),
+        'states', (
+            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
+            from (
+                select c.state, count(*) as number from public.run_queue as c
+                where c.activity_request_id = p_id
+                group by c.state
+            ) as s
+        ),
+        'rows', (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
+            )
+            from (
+                select c.id, c.state, c.state_since from public.run_queue as c
+                where c.activity_request_id = p_id
+                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
+                limit 20
+            ) as s
+        )
+    );
+    v_children := v_children || jsonb_build_object(
+        'table', 'public.run_request',
+        'by', 'activity_request_id',
+        'open', (
+            select count(*) from public.run_request as c
+            where c.activity_request_id = p_id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or c.state in ('timedout', 'failed') and c.attempt < 3)
+        ),
+        'states', (
+            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
+            from (
+                select c.state, count(*) as number from public.run_request as c
+                where c.activity_request_id = p_id
+                group by c.state
+            ) as s
+        ),
+        'rows', (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
+            )
+            from (
+                select c.id, c.state, c.state_since from public.run_request as c
+                where c.activity_request_id = p_id
+                order by ((c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or c.state in ('timedout', 'failed') and c.attempt < 3)) desc, c.state_since, c.id
+                limit 20
+            ) as s
+        )
+    );
+
+    return jsonb_build_object(
+        'machine', 'activity_request',
+        'id', v_row.id,
+        'org_id', v_row.org_id,
+        'state', v_row.state,
+        'substate', v_row.state_substate,
+        'since', v_row.state_since,
+        'seconds', extract(epoch from private.now() - v_row.state_since),
+        'attempt', v_row.attempt,
+        'attempts', 0,
+        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
+        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting', 'in_progress') and v_row.state_since < private.now() - interval '24 hours'),
+        'stuck_after_seconds', case v_row.state
+            when 'new' then 3600.0
+            when 'valid' then 3600.0
+            when 'waiting' then 86400.0
+            when 'ready' then 3600.0
+            when 'in_progress' then 86400.0
+        end,
+        'moves', v_moves,
+        'remarks', array_to_json(array_remove(array[
+            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
+            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting', 'in_progress') and v_row.state_since < private.now() - interval '24 hours') then 'It has been in its state for too long.' end,
+            case
+                when v_moves <> '[]'::jsonb
+                    and not exists (
+                        select from jsonb_array_elements(v_moves) as m (move)
+                        where m.move -> 'drivers' <> '[]'::jsonb
+                    )
+                    then 'No function takes any of its moves.'
+            end,
+            (
+                select 'Open rows hang on it: ' || string_agg(
+                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
+                ) || '.'
+                from jsonb_array_elements(v_children) with ordinality as c (child, place)
+                where (c.child ->> 'open')::bigint > 0
+            )
+        ], null)),
+        'parents', '[]'::jsonb
+            || case
+                when v_row.workflow_request_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.workflow_request',
+                    'by', 'workflow_request_id',
+                    'id', v_row.workflow_request_id
+                    , 'state', (
+                        select p.state from public.workflow_request as p
+                        where p.id = v_row.workflow_request_id
+                    )
+                ))
+                else '[]'::jsonb
+            end
+            || case
+                when v_row.activity_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.activity',
+                    'by', 'activity_id',
+                    'id', v_row.activity_id
+                ))
+                else '[]'::jsonb
+            end
+,
+        'children', v_children,
+        'history', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
+            from (
+                select * from public.activity_request_state_history as h
+                where h.row_id = p_id
+                order by h.seq desc
+                limit 100
+            ) as h
+        )
+    );
+end
+$$;
+revoke all on function monitor.activity_request_story(uuid) from public, anon, authenticated, service_role;
+
+create function monitor.run_queue_story(p_id uuid)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    v_row public.run_queue;
+    v_moves jsonb;
+    v_children jsonb;
+begin
+    select * into v_row from public.run_queue as r where r.id = p_id;
+    if not found then
+        return null;
+    end if;
+
+    -- Recovery is a move only as long as attempts are left.
+    v_moves := coalesce(
+        (
+            select jsonb_agg(m.move order by m.place)
+            from jsonb_array_elements(
+                case v_row.state
+                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
+                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "A unit of work has no webhook; it rests in done."}]'::jsonb
+                end
+            ) with ordinality as m (move, place)
+            where m.move ->> 'form' = 'step' or v_row.attempt < 0
+        ),
+        '[]'::jsonb
+    );
+    v_children := '[]'::jsonb;
+
+    return jsonb_build_object(
+        'machine', 'run_queue',
+        'id', v_row.id,
+        'org_id', v_row.org_id,
+        'state', v_row.state,
+        'substate', v_row.state_substate,
+        'since', v_row.state_since,
+        'seconds', extract(epoch from private.now() - v_row.state_since),
+        'attempt', v_row.attempt,
+        'attempts', 0,
+        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
+        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting') and v_row.state_since < private.now() - interval '24 hours' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes'),
+        'stuck_after_seconds', case v_row.state
+            when 'new' then 3600.0
+            when 'valid' then 3600.0
+            when 'waiting' then 86400.0
+            when 'ready' then 3600.0
+            when 'in_progress' then 1800.0
+        end,
+        'moves', v_moves,
+        'remarks', array_to_json(array_remove(array[
+            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
+            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting') and v_row.state_since < private.now() - interval '24 hours' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes') then 'It has been in its state for too long.' end,
+            case
+                when v_moves <> '[]'::jsonb
+                    and not exists (
+                        select from jsonb_array_elements(v_moves) as m (move)
+                        where m.move -> 'drivers' <> '[]'::jsonb
+                    )
+                    then 'No function takes any of its moves.'
+            end,
+            (
+                select 'Open rows hang on it: ' || string_agg(
+                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
+                ) || '.'
+                from jsonb_array_elements(v_children) with ordinality as c (child, place)
+                where (c.child ->> 'open')::bigint > 0
+            )
+        ], null)),
+        'parents', '[]'::jsonb
+            || case
+                when v_row.activity_request_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.activity_request',
+                    'by', 'activity_request_id',
+                    'id', v_row.activity_request_id
+                    , 'state', (
+                        select p.state from public.activity_request as p
+                        where p.id = v_row.activity_request_id
+                    )
+                ))
+                else '[]'::jsonb
+            end
+            || case
+                when v_row.source_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.source',
+                    'by', 'source_id',
+                    'id', v_row.source_id
+                ))
+                else '[]'::jsonb
+            end
+            || case
+                when v_row.object_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.object',
+                    'by', 'object_id',
+                    'id', v_row.object_id
+                ))
+                else '[]'::jsonb
+            end
+            || case
+                when v_row.run_request_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.run_request',
+                    'by', 'run_request_id',
+                    'id', v_row.run_request_id
+                    , 'state', (
+                        select p.state from public.run_request as p
+                        where p.id = v_row.run_request_id
+                    )
+                ))
+                else '[]'::jsonb
+            end
+,
+        'children', v_children,
+        'history', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
+            from (
+                select * from public.run_queue_state_history as h
+                where h.row_id = p_id
+                order by h.seq desc
+                limit 100
+            ) as h
+        )
+    );
+end
+$$;
+revoke all on function monitor.run_queue_story(uuid) from public, anon, authenticated, service_role;
+
+create function monitor.run_request_story(p_id uuid)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    v_row public.run_request;
+    v_moves jsonb;
+    v_children jsonb;
+begin
+    select * into v_row from public.run_request as r where r.id = p_id;
+    if not found then
+        return null;
+    end if;
+
+    -- Recovery is a move only as long as attempts are left.
+    v_moves := coalesce(
+        (
+            select jsonb_agg(m.move order by m.place)
+            from jsonb_array_elements(
+                case v_row.state
+                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
+                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
+                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "A run has no webhook; it rests in done."}]'::jsonb
+                    when 'timedout' then '[{"to": "ready", "form": "recovery", "drivers": ["recovery"]}]'::jsonb
+                    when 'failed' then '[{"to": "ready", "form": "recovery", "drivers": ["recovery"]}]'::jsonb
+                end
+            ) with ordinality as m (move, place)
+            where m.move ->> 'form' = 'step' or v_row.attempt < 3
+        ),
+        '[]'::jsonb
+    );
+    v_children := '[]'::jsonb;
+    v_children := v_children || jsonb_build_object(
+        'table', 'public.run_queue',
+        'by', 'run_request_id',
+        'open', (
+            select count(*) from public.run_queue as c
+            where c.run_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+        ),
+        'states', (
+            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
+            from (
+                select c.state, count(*) as number from public.run_queue as c
+                where c.run_request_id = p_id
+                group by c.state
+            ) as s
+        ),
+        'rows', (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
+            )
+            from (
+                select c.id, c.state, c.state_since from public.run_queue as c
+                where c.run_request_id = p_id
+                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
+                limit 20
+            ) as s
+        )
+    );
+    v_children := v_children || jsonb_build_object(
+        'table', 'public.value',
+        'by', 'run_request_id',
+        'rows', (
+            select coalesce(jsonb_agg(jsonb_build_object('id', s.id)), '[]'::jsonb)
+            from (
+                select c.id from public.value as c
+                where c.run_request_id = p_id
+                order by c.id
+                limit 20
+            ) as s
+        )
+    );
+
+    return jsonb_build_object(
+        'machine', 'run_request',
+        'id', v_row.id,
+        'org_id', v_row.org_id,
+        'state', v_row.state,
+        'substate', v_row.state_substate,
+        'since', v_row.state_since,
+        'seconds', extract(epoch from private.now() - v_row.state_since),
+        'attempt', v_row.attempt,
+        'attempts', 3,
+        'settled', not ((v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3)),
+        'stuck', (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3) and (v_row.state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes'),
+        'stuck_after_seconds', case v_row.state
+            when 'new' then 3600.0
+            when 'valid' then 3600.0
+            when 'waiting' then 3600.0
+            when 'ready' then 3600.0
+            when 'in_progress' then 1800.0
+            when 'timedout' then 3600.0
+            when 'failed' then 3600.0
+        end,
+        'moves', v_moves,
+        'remarks', array_to_json(array_remove(array[
+            case when not ((v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3)) then 'It is settled.' end,
+            case when (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3) and (v_row.state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes') then 'It has been in its state for too long.' end,
+            case
+                when v_moves <> '[]'::jsonb
+                    and not exists (
+                        select from jsonb_array_elements(v_moves) as m (move)
+                        where m.move -> 'drivers' <> '[]'::jsonb
+                    )
+                    then 'No function takes any of its moves.'
+            end,
+            (
+                select 'Open rows hang on it: ' || string_agg(
+                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
+                ) || '.'
+                from jsonb_array_elements(v_children) with ordinality as c (child, place)
+                where (c.child ->> 'open')::bigint > 0
+            )
+        ], null)),
+        'parents', '[]'::jsonb
+            || case
+                when v_row.activity_request_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.activity_request',
+                    'by', 'activity_request_id',
+                    'id', v_row.activity_request_id
+                    , 'state', (
+                        select p.state from public.activity_request as p
+                        where p.id = v_row.activity_request_id
+                    )
+                ))
+                else '[]'::jsonb
+            end
+            || case
+                when v_row.source_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.source',
+                    'by', 'source_id',
+                    'id', v_row.source_id
+                ))
+                else '[]'::jsonb
+            end
+,
+        'children', v_children,
+        'history', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
+            from (
+                select * from public.run_request_state_history as h
+                where h.row_id = p_id
+                order by h.seq desc
+                limit 100
+            ) as h
+        )
+    );
+end
+$$;
+revoke all on function monitor.run_request_story(uuid) from public, anon, authenticated, service_role;
+
+create function monitor.workflow_request_story(p_id uuid)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    v_row public.workflow_request;
+    v_moves jsonb;
+    v_children jsonb;
+begin
+    select * into v_row from public.workflow_request as r where r.id = p_id;
+    if not found then
+        return null;
+    end if;
+
+    -- Recovery is a move only as long as attempts are left.
+    v_moves := coalesce(
+        (
+            select jsonb_agg(m.move order by m.place)
+            from jsonb_array_elements(
+                case v_row.state
+                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
+                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                end
+            ) with ordinality as m (move, place)
+            where m.move ->> 'form' = 'step' or v_row.attempt < 0
+        ),
+        '[]'::jsonb
+    );
+    v_children := '[]'::jsonb;
+    v_children := v_children || jsonb_build_object(
+        'table', 'public.activity_request',
+        'by', 'workflow_request_id',
+        'open', (
+            select count(*) from public.activity_request as c
+            where c.workflow_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+        ),
+        'states', (
+            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
+            from (
+                select c.state, count(*) as number from public.activity_request as c
+                where c.workflow_request_id = p_id
+                group by c.state
+            ) as s
+        ),
+        'rows', (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
+            )
+            from (
+                select c.id, c.state, c.state_since from public.activity_request as c
+                where c.workflow_request_id = p_id
+                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
+                limit 20
+            ) as s
+        )
+    );
+
+    return jsonb_build_object(
+        'machine', 'workflow_request',
+        'id', v_row.id,
+        'org_id', v_row.org_id,
+        'state', v_row.state,
+        'substate', v_row.state_substate,
+        'since', v_row.state_since,
+        'seconds', extract(epoch from private.now() - v_row.state_since),
+        'attempt', v_row.attempt,
+        'attempts', 0,
+        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
+        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'waiting', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '48 hours'),
+        'stuck_after_seconds', case v_row.state
+            when 'new' then 3600.0
+            when 'valid' then 3600.0
+            when 'waiting' then 3600.0
+            when 'ready' then 3600.0
+            when 'in_progress' then 172800.0
+        end,
+        'moves', v_moves,
+        'remarks', array_to_json(array_remove(array[
+            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
+            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'waiting', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '48 hours') then 'It has been in its state for too long.' end,
+            case
+                when v_moves <> '[]'::jsonb
+                    and not exists (
+                        select from jsonb_array_elements(v_moves) as m (move)
+                        where m.move -> 'drivers' <> '[]'::jsonb
+                    )
+                    then 'No function takes any of its moves.'
+            end,
+            (
+                select 'Open rows hang on it: ' || string_agg(
+                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
+                ) || '.'
+                from jsonb_array_elements(v_children) with ordinality as c (child, place)
+                where (c.child ->> 'open')::bigint > 0
+            )
+        ], null)),
+        'parents', '[]'::jsonb
+            || case
+                when v_row.workflow_id is not null then jsonb_build_array(jsonb_build_object(
+                    'table', 'public.workflow',
+                    'by', 'workflow_id',
+                    'id', v_row.workflow_id
+                ))
+                else '[]'::jsonb
+            end
+,
+        'children', v_children,
+        'history', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
+            from (
+                select * from public.workflow_request_state_history as h
+                where h.row_id = p_id
+                order by h.seq desc
+                limit 100
+            ) as h
+        )
+    );
+end
+$$;
+revoke all on function monitor.workflow_request_story(uuid) from public, anon, authenticated, service_role;
+
+create function private.activity_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.activity_request as r
+    where not private.activity_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.activity_request as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.activity_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.activity_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.activity_request_check() from public, anon, authenticated, service_role;
 
 create function private.activity_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.activity_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.activity_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -926,18 +2028,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.activity_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -949,6 +2044,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -959,36 +2060,55 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], new.state)]
     ) then
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.activity_request_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.activity_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.activity_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.activity_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.activity_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.activity_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.activity_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.activity_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.activity_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.activity_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.activity_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -1015,22 +2135,46 @@ as $$
 $$;
 revoke all on function private.member_tenants() from public, anon, authenticated, service_role;
 
+create function private.run_queue_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.run_queue as r
+    where not private.run_queue_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.run_queue as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.run_queue as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.run_queue as r
+    where exists (select from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.run_queue_check() from public, anon, authenticated, service_role;
+
 create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees all rows of a statement as stored. A birth is a move from nothing.
 begin
-    if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_queue_may_carry(new.state, new.state_substate)
-    ) then
-        return new;
-    end if;
-    perform private.run_queue_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
-    return new;
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, null,
+        case
+            when n.state in ('new') and n.state_substate is null and n.attempt = 0
+            then n.state
+            else private.run_queue_refused(n.id, null, n.state, n.state_substate, null, n.attempt)
+        end,
+        null, n.state_substate, null
+    from new_rows as n;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_insert() from public, anon, authenticated, service_role;
@@ -1039,89 +2183,148 @@ create function private.run_queue_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
--- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
--- says from which state (row) one may move to which (column).
+-- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
+-- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+declare
+    v_now timestamptz := private.now();
+    v_changed bigint;
+    v_ids uuid[];
+    v_substates text[];
 begin
-    -- No transition. A substate that is new must belong to the state.
-    if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_queue_may_carry(new.state, new.state_substate)
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, o.state,
+        case
+            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
+            then n.state
+            when private.run_queue_may_write(
+                o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
+                n.state_since <> o.state_since and n.state_since = v_now
             )
-        ) then
-            return new;
-        end if;
+            then n.state
+            else private.run_queue_refused(
+                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+            )
+        end,
+        o.state_substate,
+        case
+            when n.state = o.state or (n.state_since <> o.state_since and n.state_since = v_now) then n.state_substate
+            else nullif(n.state_substate, o.state_substate)
+        end,
+        case when n.state <> o.state then v_now - o.state_since end
+    from new_rows as n
+    full join old_rows as o on n.id = o.id
+    where
+        n.state is distinct from o.state
+        or n.attempt is distinct from o.attempt
+        or (
+            n.state_substate is distinct from o.state_substate
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            and (n.state_substate is not null or not coalesce((
+                        select h.to_state = n.state and h.to_substate is null
+                        from public.run_queue_state_history as h
+                        where h.org_id = n.org_id and h.row_id = n.id
+                        order by h.seq desc
+                        limit 1
+                    ), false))
+        );
 
-    -- A declared edge, taken by a statement that says since when.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and new.state_since <> old.state_since
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.run_queue_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_queue_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_queue_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_queue as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
+    -- What a statement that moved rows left: a stale substate, another moment than now. Few do, and the first look
+    -- is cheap. By way of arrays, since a plan that joins the table may be kept for another number of rows.
+    get diagnostics v_changed = row_count;
+    if v_changed > 0
+        and exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now)
+    then
+        select array_agg(n.id), array_agg(nullif(n.state_substate, o.state_substate))
+        into v_ids, v_substates
+        from new_rows as n
+        full join old_rows as o on n.id = o.id
+        where n.state <> o.state
+            and not (n.state_since <> o.state_since and n.state_since = v_now)
+            and (n.state_substate = o.state_substate or n.state_since <> v_now);
+        update public.run_queue as r
+        set state_substate = m.substate, state_since = v_now
+        from unnest(v_ids, v_substates) as m (id, substate)
+        where r.id = m.id;
     end if;
-
-    perform private.run_queue_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
-    return new;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
+
+create function private.run_queue_time_out(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_queue as r
+        where r.state = 'waiting'
+            and r.state_since <= v_now - '1 day'::interval
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'timeout', true);
+        update public.run_queue as r
+        set state = 'timedout', state_substate = null, state_since = v_now
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_queue_time_out(integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.run_request as r
+    where not private.run_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 3')
+    from public.run_request as r
+    where r.attempt not between 0 and 3
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.run_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.run_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.run_request_check() from public, anon, authenticated, service_role;
 
 create function private.run_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.run_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1137,18 +2340,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -1160,6 +2356,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1170,60 +2372,167 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], new.state)]
     ) then
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge, or recovery, which spends an attempt.
-    elsif (
-        (new.attempt = old.attempt and public.run_request_may_move(old.state, new.state))
-        or (
-            new.attempt = old.attempt + 1 and new.attempt <= 3
-            and (
-                (old.state = 'timedout' and new.state = 'ready')
-                or (old.state = 'failed' and new.state = 'ready')
-            )
-        )
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.run_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.run_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.run_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.run_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.run_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.run_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.run_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.run_request_recover(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'timedout' and r.attempt < 3
+            and coalesce(
+                r.retry_at,
+                r.state_since + least(
+                    '30 seconds'::interval
+                        * power('2'::double precision, least(r.attempt, 5)),
+                    '15 minutes'::interval
+                )
+            ) <= v_now
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'failed' and r.attempt < 3
+            and coalesce(
+                r.retry_at,
+                r.state_since + least(
+                    '30 seconds'::interval
+                        * power('2'::double precision, least(r.attempt, 5)),
+                    '15 minutes'::interval
+                )
+            ) <= v_now
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'recovery', true);
+        update public.run_request as r
+        set state = 'ready', state_substate = null, state_since = v_now,
+            attempt = r.attempt + 1, retry_at = null
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_request_recover(integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_time_out(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_variable
+declare
+    v_now timestamptz := private.now();
+    v_left integer := p_limit;
+    v_ids uuid[];
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- Rows that another session holds are its business now; the next call finds what it left.
+    v_ids := '{}';
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'in_progress'
+            and r.state_since <= v_now - '15 minutes'::interval
+        order by r.state_since
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
+    if cardinality(v_ids) > 0 then
+        perform set_config('specc.reason', 'timeout', true);
+        update public.run_request as r
+        set state = 'timedout', state_substate = null, state_since = v_now
+        where r.id = any (v_ids);
+        perform set_config('specc.reason', v_reason, true);
+        v_left := v_left - cardinality(v_ids);
+    end if;
+    return p_limit - v_left;
+end
+$$;
+revoke all on function private.run_request_time_out(integer) from public, anon, authenticated, service_role;
+
 create function private.workflow_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.workflow_request_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.workflow_request_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -1239,18 +2548,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.workflow_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -1262,6 +2564,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -1272,40 +2580,115 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.workflow_request_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.workflow_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.workflow_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.workflow_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.workflow_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.workflow_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.workflow_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.workflow_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.workflow_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.workflow_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
 revoke all on function private.workflow_request_guard_update() from public, anon, authenticated, service_role;
+
+create function private.workflow_request_keep_history(p_limit integer)
+returns integer
+language plpgsql strict security definer set search_path = ''
+as $$
+-- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
+-- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+declare
+    v_old timestamptz := private.now() - '365 days'::interval;
+    v_start timestamptz;
+    v_stop timestamptz;
+    v_name text;
+    v_deleted integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('public.workflow_request_state_history', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '500ms', true);
+    for v_ahead in 1..2 loop
+        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_stop := v_start + '1 month'::interval;
+        v_name := 'workflow_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        if to_regclass(format('private.%I', v_name)) is null then
+            execute format(
+                'create table private.%I partition of public.workflow_request_state_history for values from (%L) to (%L)',
+                v_name, v_start, v_stop
+            );
+            execute format('alter table private.%I enable row level security', v_name);
+            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
+        end if;
+    end loop;
+
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where i.inhparent = 'public.workflow_request_state_history'::regclass
+            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
+    loop
+        execute format('drop table private.%I', v_name);
+    end loop;
+
+    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    if exists (
+        select from (select h.at from private.workflow_request_history_default as h limit p_limit) as first where first.at < v_old
+    ) then
+        delete from private.workflow_request_history_default as h
+        where h.ctid = any (array(
+            select o.ctid from private.workflow_request_history_default as o where o.at < v_old limit p_limit
+        ));
+        get diagnostics v_deleted = row_count;
+    end if;
+    return v_deleted;
+end
+$$;
+revoke all on function private.workflow_request_keep_history(integer) from public, anon, authenticated, service_role;
 
 create function private.workflow_request_may_carry(p_state public.workflow_request_state, p_substate text)
 returns boolean
@@ -1320,6 +2703,48 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_check()
+returns table (problem text, id uuid, detail text)
+language sql stable security definer set search_path = ''
+as $$
+    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
+    from public.workflow_request as r
+    where not private.workflow_request_may_carry(r.state, r.state_substate)
+    union all
+    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
+    from public.workflow_request as r
+    where r.attempt not between 0 and 0
+    union all
+    select 'in its state since the future', r.id, r.state_since::text
+    from public.workflow_request as r
+    where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
+    from public.workflow_request as r
+    where exists (select from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+$$;
+revoke all on function private.workflow_request_check() from public, anon, authenticated, service_role;
+
+create function private.workflow_request_may_write(p_old public.workflow_request_state, p_old_substate text, p_old_attempt integer, p_new public.workflow_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.workflow_request_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.workflow_request_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.workflow_request_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.workflow_request_refuse(p_id uuid, p_old public.workflow_request_state, p_new public.workflow_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -1446,6 +2871,676 @@ as $$
 $$;
 revoke all on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) from public, anon, authenticated, service_role;
 
+create view monitor.activity_request_moves with (security_invoker = true) as
+with edge (from_state, to_state) as (
+    values
+        (null::public.activity_request_state, 'new'::public.activity_request_state),
+        ('new'::public.activity_request_state, 'valid'::public.activity_request_state),
+        ('new'::public.activity_request_state, 'invalid'::public.activity_request_state),
+        ('valid'::public.activity_request_state, 'ready'::public.activity_request_state),
+        ('valid'::public.activity_request_state, 'waiting'::public.activity_request_state),
+        ('ready'::public.activity_request_state, 'in_progress'::public.activity_request_state),
+        ('in_progress'::public.activity_request_state, 'done'::public.activity_request_state),
+        ('in_progress'::public.activity_request_state, 'failed'::public.activity_request_state),
+        ('in_progress'::public.activity_request_state, 'timedout'::public.activity_request_state),
+        ('waiting'::public.activity_request_state, 'ready'::public.activity_request_state),
+        ('waiting'::public.activity_request_state, 'invalid'::public.activity_request_state),
+        ('waiting'::public.activity_request_state, 'timedout'::public.activity_request_state),
+        ('done'::public.activity_request_state, 'delivered'::public.activity_request_state)
+),
+time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+taken as (
+    select
+        w.seconds,
+        h.from_state,
+        h.to_state,
+        count(*) as moves,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
+    from public.activity_request_state_history as h
+    join time_window as w on h.at > w.since
+    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
+    group by w.seconds, h.from_state, h.to_state
+)
+select
+    w.seconds as window_seconds,
+    e.from_state,
+    e.to_state,
+    coalesce(t.moves, 0) as moves,
+    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
+    t.spent[1] as p50_spent,
+    t.spent[2] as p95_spent
+from time_window as w
+cross join edge as e
+left join taken as t
+    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
+order by w.seconds, e.from_state nulls first, e.to_state;
+revoke all on table monitor.activity_request_moves from public, anon, authenticated, service_role;
+
+create view monitor.activity_request_rates with (security_invoker = true) as
+with time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+counted as (
+    select
+        w.seconds,
+        w.since,
+        count(h.to_state) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from time_window as w
+    left join public.activity_request_state_history as h
+        on h.at > w.since
+        and h.at > (select private.now()) - interval '24 hours'
+        and h.from_state is distinct from h.to_state
+    group by w.seconds, w.since
+)
+select
+    seconds as window_seconds,
+    moves,
+    ended,
+    failed,
+    failed::numeric / nullif(ended, 0) as failure_ratio,
+    ended * 60.0 / seconds as ended_per_minute
+from counted
+order by seconds;
+revoke all on table monitor.activity_request_rates from public, anon, authenticated, service_role;
+
+create view monitor.activity_request_states with (security_invoker = true) as
+with open_rows as (
+    select
+        state,
+        count(*) as number,
+        max(age) as oldest,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
+    from (
+        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
+        from public.activity_request
+        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+    ) as r
+    group by state
+),
+known as (
+    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
+    from pg_catalog.pg_class as c
+    left join pg_catalog.pg_stats as p
+        on p.schemaname = 'public' and p.tablename = 'activity_request' and p.attname = 'state'
+    where c.oid = 'public.activity_request'::regclass
+),
+every_state as (
+    select
+        s.state,
+        s.place,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
+        case
+            when k.total = 0 then 0
+            when k.labels is not null
+                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
+        end::bigint as guess
+    from unnest(enum_range(null::public.activity_request_state)) with ordinality as s (state, place)
+    cross join known as k
+)
+select
+    s.state,
+    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
+    s.is_counted as exact,
+    coalesce(o.number, 0) as open,
+    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
+    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
+    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
+from every_state as s
+left join open_rows as o on o.state = s.state
+order by s.place;
+revoke all on table monitor.activity_request_states from public, anon, authenticated, service_role;
+
+create view monitor.activity_request_stuck with (security_invoker = true) as
+select
+    id, org_id, state, state_substate, state_since,
+    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
+    attempt
+from public.activity_request
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting', 'in_progress') and state_since < (select private.now()) - interval '24 hours');
+revoke all on table monitor.activity_request_stuck from public, anon, authenticated, service_role;
+
+create view monitor.run_queue_moves with (security_invoker = true) as
+with edge (from_state, to_state) as (
+    values
+        (null::public.run_queue_state, 'new'::public.run_queue_state),
+        ('new'::public.run_queue_state, 'valid'::public.run_queue_state),
+        ('new'::public.run_queue_state, 'invalid'::public.run_queue_state),
+        ('valid'::public.run_queue_state, 'ready'::public.run_queue_state),
+        ('valid'::public.run_queue_state, 'waiting'::public.run_queue_state),
+        ('ready'::public.run_queue_state, 'in_progress'::public.run_queue_state),
+        ('in_progress'::public.run_queue_state, 'done'::public.run_queue_state),
+        ('in_progress'::public.run_queue_state, 'failed'::public.run_queue_state),
+        ('in_progress'::public.run_queue_state, 'timedout'::public.run_queue_state),
+        ('waiting'::public.run_queue_state, 'ready'::public.run_queue_state),
+        ('waiting'::public.run_queue_state, 'invalid'::public.run_queue_state),
+        ('waiting'::public.run_queue_state, 'timedout'::public.run_queue_state),
+        ('done'::public.run_queue_state, 'delivered'::public.run_queue_state)
+),
+time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+taken as (
+    select
+        w.seconds,
+        h.from_state,
+        h.to_state,
+        count(*) as moves,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
+    from public.run_queue_state_history as h
+    join time_window as w on h.at > w.since
+    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
+    group by w.seconds, h.from_state, h.to_state
+)
+select
+    w.seconds as window_seconds,
+    e.from_state,
+    e.to_state,
+    coalesce(t.moves, 0) as moves,
+    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
+    t.spent[1] as p50_spent,
+    t.spent[2] as p95_spent
+from time_window as w
+cross join edge as e
+left join taken as t
+    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
+order by w.seconds, e.from_state nulls first, e.to_state;
+revoke all on table monitor.run_queue_moves from public, anon, authenticated, service_role;
+
+create view monitor.run_queue_rates with (security_invoker = true) as
+with time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+counted as (
+    select
+        w.seconds,
+        w.since,
+        count(h.to_state) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from time_window as w
+    left join public.run_queue_state_history as h
+        on h.at > w.since
+        and h.at > (select private.now()) - interval '24 hours'
+        and h.from_state is distinct from h.to_state
+    group by w.seconds, w.since
+)
+select
+    seconds as window_seconds,
+    moves,
+    ended,
+    failed,
+    failed::numeric / nullif(ended, 0) as failure_ratio,
+    ended * 60.0 / seconds as ended_per_minute
+from counted
+order by seconds;
+revoke all on table monitor.run_queue_rates from public, anon, authenticated, service_role;
+
+create view monitor.run_queue_states with (security_invoker = true) as
+with open_rows as (
+    select
+        state,
+        count(*) as number,
+        max(age) as oldest,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
+    from (
+        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
+        from public.run_queue
+        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+    ) as r
+    group by state
+),
+known as (
+    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
+    from pg_catalog.pg_class as c
+    left join pg_catalog.pg_stats as p
+        on p.schemaname = 'public' and p.tablename = 'run_queue' and p.attname = 'state'
+    where c.oid = 'public.run_queue'::regclass
+),
+every_state as (
+    select
+        s.state,
+        s.place,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
+        case
+            when k.total = 0 then 0
+            when k.labels is not null
+                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
+        end::bigint as guess
+    from unnest(enum_range(null::public.run_queue_state)) with ordinality as s (state, place)
+    cross join known as k
+)
+select
+    s.state,
+    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
+    s.is_counted as exact,
+    coalesce(o.number, 0) as open,
+    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
+    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
+    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
+from every_state as s
+left join open_rows as o on o.state = s.state
+order by s.place;
+revoke all on table monitor.run_queue_states from public, anon, authenticated, service_role;
+
+create view monitor.run_queue_stuck with (security_invoker = true) as
+select
+    id, org_id, state, state_substate, state_since,
+    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
+    attempt
+from public.run_queue
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting') and state_since < (select private.now()) - interval '24 hours' or state in ('in_progress') and state_since < (select private.now()) - interval '30 minutes');
+revoke all on table monitor.run_queue_stuck from public, anon, authenticated, service_role;
+
+create view monitor.run_request_moves with (security_invoker = true) as
+with edge (from_state, to_state) as (
+    values
+        (null::public.run_request_state, 'new'::public.run_request_state),
+        ('new'::public.run_request_state, 'valid'::public.run_request_state),
+        ('new'::public.run_request_state, 'invalid'::public.run_request_state),
+        ('valid'::public.run_request_state, 'ready'::public.run_request_state),
+        ('valid'::public.run_request_state, 'waiting'::public.run_request_state),
+        ('ready'::public.run_request_state, 'in_progress'::public.run_request_state),
+        ('in_progress'::public.run_request_state, 'done'::public.run_request_state),
+        ('in_progress'::public.run_request_state, 'failed'::public.run_request_state),
+        ('in_progress'::public.run_request_state, 'timedout'::public.run_request_state),
+        ('waiting'::public.run_request_state, 'ready'::public.run_request_state),
+        ('waiting'::public.run_request_state, 'invalid'::public.run_request_state),
+        ('waiting'::public.run_request_state, 'timedout'::public.run_request_state),
+        ('done'::public.run_request_state, 'delivered'::public.run_request_state),
+        ('timedout'::public.run_request_state, 'ready'::public.run_request_state),
+        ('failed'::public.run_request_state, 'ready'::public.run_request_state)
+),
+time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+taken as (
+    select
+        w.seconds,
+        h.from_state,
+        h.to_state,
+        count(*) as moves,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
+    from public.run_request_state_history as h
+    join time_window as w on h.at > w.since
+    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
+    group by w.seconds, h.from_state, h.to_state
+)
+select
+    w.seconds as window_seconds,
+    e.from_state,
+    e.to_state,
+    coalesce(t.moves, 0) as moves,
+    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
+    t.spent[1] as p50_spent,
+    t.spent[2] as p95_spent
+from time_window as w
+cross join edge as e
+left join taken as t
+    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
+order by w.seconds, e.from_state nulls first, e.to_state;
+revoke all on table monitor.run_request_moves from public, anon, authenticated, service_role;
+
+create view monitor.run_request_rates with (security_invoker = true) as
+with time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+counted as (
+    select
+        w.seconds,
+        w.since,
+        count(h.to_state) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from time_window as w
+    left join public.run_request_state_history as h
+        on h.at > w.since
+        and h.at > (select private.now()) - interval '24 hours'
+        and h.from_state is distinct from h.to_state
+    group by w.seconds, w.since
+)
+select
+    seconds as window_seconds,
+    moves,
+    ended,
+    failed,
+    failed::numeric / nullif(ended, 0) as failure_ratio,
+    ended * 60.0 / seconds as ended_per_minute
+from counted
+order by seconds;
+revoke all on table monitor.run_request_rates from public, anon, authenticated, service_role;
+
+create view monitor.run_request_states with (security_invoker = true) as
+with open_rows as (
+    select
+        state,
+        count(*) as number,
+        max(age) as oldest,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
+    from (
+        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
+        from public.run_request
+        where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3)
+    ) as r
+    group by state
+),
+known as (
+    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
+    from pg_catalog.pg_class as c
+    left join pg_catalog.pg_stats as p
+        on p.schemaname = 'public' and p.tablename = 'run_request' and p.attname = 'state'
+    where c.oid = 'public.run_request'::regclass
+),
+every_state as (
+    select
+        s.state,
+        s.place,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed') as has_open,
+        case
+            when k.total = 0 then 0
+            when k.labels is not null
+                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
+        end::bigint as guess
+    from unnest(enum_range(null::public.run_request_state)) with ordinality as s (state, place)
+    cross join known as k
+)
+select
+    s.state,
+    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
+    s.is_counted as exact,
+    coalesce(o.number, 0) as open,
+    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
+    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
+    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
+from every_state as s
+left join open_rows as o on o.state = s.state
+order by s.place;
+revoke all on table monitor.run_request_states from public, anon, authenticated, service_role;
+
+create view monitor.run_request_stuck with (security_invoker = true) as
+select
+    id, org_id, state, state_substate, state_since,
+    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
+    attempt
+from public.run_request
+where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and (state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and state_since < (select private.now()) - interval '1 hour' or state in ('in_progress') and state_since < (select private.now()) - interval '30 minutes');
+revoke all on table monitor.run_request_stuck from public, anon, authenticated, service_role;
+
+create function private.watch_alerts()
+returns integer
+language plpgsql set search_path = ''
+as $$
+declare
+    v_now timestamptz := private.now();
+    v_changed integer := 0;
+    v_one record;
+begin
+    -- Whoever comes second would find nothing left to do.
+    if not pg_try_advisory_xact_lock('monitor.alert'::regclass::oid::integer, 0) then
+        return 0;
+    end if;
+
+    for v_one in
+        with measured (alert, severity, message, hold, value, bearable) as (
+            values
+                (
+                    'old_ready_runs', 'critical', 'Ready runs are not picked up.',
+                    interval '0 hours', (select coalesce(extract(epoch from v_now - min(state_since)), 0) from public.run_request where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and state = 'ready')::double precision, 600.0::double precision
+                ),
+                (
+                    'stuck_runs', 'critical', 'Runs are stuck.',
+                    interval '5 minutes', (select count(*) from monitor.run_request_stuck)::double precision, 0::double precision
+                ),
+                (
+                    'waiting_units', 'warning', 'Units of work wait for capacity.',
+                    interval '15 minutes', (select count(*) from public.run_queue where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and state = 'waiting')::double precision, 100000::double precision
+                )
+        )
+        select
+            coalesce(m.alert, a.alert) as alert, coalesce(m.severity, a.severity) as severity,
+            coalesce(m.message, a.message) as message, m.hold, coalesce(m.value, 0) as value,
+            coalesce(m.value > m.bearable, false) as is_on, a.id, a.since, a.fired_at, a.value as worst
+        from measured as m
+        full join (select * from monitor.alert where resolved_at is null) as a on a.alert = m.alert
+        where m.value > m.bearable or a.id is not null
+        order by 1
+    loop
+        if not v_one.is_on then
+            if v_one.fired_at is null then
+                -- It never came to anything.
+                delete from monitor.alert where id = v_one.id;
+            else
+                update monitor.alert set resolved_at = v_now where id = v_one.id;
+            end if;
+        else
+            if v_one.id is null then
+                insert into monitor.alert (alert, severity, since, value, message)
+                values (v_one.alert, v_one.severity, v_now, v_one.value, v_one.message)
+                returning id, since into v_one.id, v_one.since;
+            elsif v_one.value > v_one.worst then
+                update monitor.alert set value = v_one.value where id = v_one.id;
+            end if;
+            if v_one.fired_at is null and v_one.since + v_one.hold <= v_now then
+                update monitor.alert set fired_at = v_now where id = v_one.id;
+            else
+                continue;
+            end if;
+        end if;
+        if v_one.is_on or v_one.fired_at is not null then
+            v_changed := v_changed + 1;
+            -- A notification holds 8,000 bytes at most.
+            perform pg_notify('specc_alert', jsonb_build_object(
+                'event', case when v_one.is_on then 'fired' else 'resolved' end,
+                'alert', v_one.alert,
+                'severity', v_one.severity,
+                'since', v_one.since,
+                'value', v_one.value,
+                'message', left(v_one.message, 1000)
+            )::text);
+        end if;
+    end loop;
+    return v_changed;
+end
+$$;
+revoke all on function private.watch_alerts() from public, anon, authenticated, service_role;
+
+create view monitor.workflow_request_moves with (security_invoker = true) as
+with edge (from_state, to_state) as (
+    values
+        (null::public.workflow_request_state, 'new'::public.workflow_request_state),
+        ('new'::public.workflow_request_state, 'valid'::public.workflow_request_state),
+        ('new'::public.workflow_request_state, 'invalid'::public.workflow_request_state),
+        ('valid'::public.workflow_request_state, 'ready'::public.workflow_request_state),
+        ('valid'::public.workflow_request_state, 'waiting'::public.workflow_request_state),
+        ('ready'::public.workflow_request_state, 'in_progress'::public.workflow_request_state),
+        ('in_progress'::public.workflow_request_state, 'done'::public.workflow_request_state),
+        ('in_progress'::public.workflow_request_state, 'failed'::public.workflow_request_state),
+        ('in_progress'::public.workflow_request_state, 'timedout'::public.workflow_request_state),
+        ('waiting'::public.workflow_request_state, 'ready'::public.workflow_request_state),
+        ('waiting'::public.workflow_request_state, 'invalid'::public.workflow_request_state),
+        ('waiting'::public.workflow_request_state, 'timedout'::public.workflow_request_state),
+        ('done'::public.workflow_request_state, 'delivered'::public.workflow_request_state)
+),
+time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+taken as (
+    select
+        w.seconds,
+        h.from_state,
+        h.to_state,
+        count(*) as moves,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
+    from public.workflow_request_state_history as h
+    join time_window as w on h.at > w.since
+    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
+    group by w.seconds, h.from_state, h.to_state
+)
+select
+    w.seconds as window_seconds,
+    e.from_state,
+    e.to_state,
+    coalesce(t.moves, 0) as moves,
+    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
+    t.spent[1] as p50_spent,
+    t.spent[2] as p95_spent
+from time_window as w
+cross join edge as e
+left join taken as t
+    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
+order by w.seconds, e.from_state nulls first, e.to_state;
+revoke all on table monitor.workflow_request_moves from public, anon, authenticated, service_role;
+
+create view monitor.workflow_request_rates with (security_invoker = true) as
+with time_window (seconds, since) as (
+    values
+        (300, (select private.now()) - interval '5 minutes'),
+        (3600, (select private.now()) - interval '1 hour'),
+        (86400, (select private.now()) - interval '24 hours')
+),
+counted as (
+    select
+        w.seconds,
+        w.since,
+        count(h.to_state) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from time_window as w
+    left join public.workflow_request_state_history as h
+        on h.at > w.since
+        and h.at > (select private.now()) - interval '24 hours'
+        and h.from_state is distinct from h.to_state
+    group by w.seconds, w.since
+)
+select
+    seconds as window_seconds,
+    moves,
+    ended,
+    failed,
+    failed::numeric / nullif(ended, 0) as failure_ratio,
+    ended * 60.0 / seconds as ended_per_minute
+from counted
+order by seconds;
+revoke all on table monitor.workflow_request_rates from public, anon, authenticated, service_role;
+
+create view monitor.workflow_request_states with (security_invoker = true) as
+with open_rows as (
+    select
+        state,
+        count(*) as number,
+        max(age) as oldest,
+        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
+    from (
+        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
+        from public.workflow_request
+        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+    ) as r
+    group by state
+),
+known as (
+    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
+    from pg_catalog.pg_class as c
+    left join pg_catalog.pg_stats as p
+        on p.schemaname = 'public' and p.tablename = 'workflow_request' and p.attname = 'state'
+    where c.oid = 'public.workflow_request'::regclass
+),
+every_state as (
+    select
+        s.state,
+        s.place,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
+        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
+        case
+            when k.total = 0 then 0
+            when k.labels is not null
+                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
+        end::bigint as guess
+    from unnest(enum_range(null::public.workflow_request_state)) with ordinality as s (state, place)
+    cross join known as k
+)
+select
+    s.state,
+    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
+    s.is_counted as exact,
+    coalesce(o.number, 0) as open,
+    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
+    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
+    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
+from every_state as s
+left join open_rows as o on o.state = s.state
+order by s.place;
+revoke all on table monitor.workflow_request_states from public, anon, authenticated, service_role;
+
+create view monitor.workflow_request_stuck with (security_invoker = true) as
+select
+    id, org_id, state, state_substate, state_since,
+    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
+    attempt
+from public.workflow_request
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'waiting', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('in_progress') and state_since < (select private.now()) - interval '48 hours');
+revoke all on table monitor.workflow_request_stuck from public, anon, authenticated, service_role;
+
+create view monitor.machines with (security_invoker = true) as
+select
+    'activity_request'::text as machine,
+    count(*) as open,
+    (select count(*) from monitor.activity_request_stuck) as stuck,
+    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
+from public.activity_request
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+union all
+select
+    'run_queue'::text as machine,
+    count(*) as open,
+    (select count(*) from monitor.run_queue_stuck) as stuck,
+    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
+from public.run_queue
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+union all
+select
+    'run_request'::text as machine,
+    count(*) as open,
+    (select count(*) from monitor.run_request_stuck) as stuck,
+    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
+from public.run_request
+where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3)
+union all
+select
+    'workflow_request'::text as machine,
+    count(*) as open,
+    (select count(*) from monitor.workflow_request_stuck) as stuck,
+    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
+from public.workflow_request
+where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+revoke all on table monitor.machines from public, anon, authenticated, service_role;
+
 create view public.activity_request_status with (security_invoker = true) as
 select
     id, org_id, state, state_substate, state_since, attempt,
@@ -1481,10 +3576,12 @@ create trigger "00_activity_request_guard_update" after update on public.activit
     for each row execute function private.activity_request_guard_update();
 
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
-    for each row execute function private.run_queue_guard_insert();
+    referencing new table as new_rows
+    for each statement execute function private.run_queue_guard_insert();
 
 create trigger "00_run_queue_guard_update" after update on public.run_queue
-    for each row execute function private.run_queue_guard_update();
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_queue_guard_update();
 
 create trigger "00_run_request_guard_insert" after insert on public.run_request
     for each row execute function private.run_request_guard_insert();
@@ -1520,6 +3617,10 @@ create policy insert_authenticated on public.activity_request
     with check (org_id = any (array(select private.member_tenants())));
 
 create policy select_authenticated on public.activity_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.activity_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1577,7 +3678,15 @@ create policy select_authenticated on public.run_queue
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+create policy select_authenticated on public.run_queue_state_history
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
 create policy select_authenticated on public.run_request
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+create policy select_authenticated on public.run_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
@@ -1614,6 +3723,22 @@ create policy select_authenticated on public.workflow_request
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
+create policy select_authenticated on public.workflow_request_state_history
+    for select to authenticated
+    using (org_id = any (array(select private.member_tenants())));
+
+grant execute on routine monitor.activity_request_story(uuid) to service_role;
+
+grant execute on routine monitor.run_queue_story(uuid) to service_role;
+
+grant execute on routine monitor.run_request_story(uuid) to service_role;
+
+grant execute on routine monitor.workflow_request_story(uuid) to service_role;
+
+grant execute on routine private.activity_request_check() to service_role;
+
+grant execute on routine private.activity_request_keep_history(integer) to service_role;
+
 grant execute on routine private.admin_tenants() to authenticated;
 
 grant execute on routine private.member_tenants() to authenticated;
@@ -1624,11 +3749,31 @@ grant execute on routine private.now() to authenticated;
 
 grant execute on routine private.now() to service_role;
 
+grant execute on routine private.run_queue_check() to service_role;
+
+grant execute on routine private.run_queue_keep_history(integer) to service_role;
+
+grant execute on routine private.run_queue_time_out(integer) to service_role;
+
+grant execute on routine private.run_request_check() to service_role;
+
+grant execute on routine private.run_request_keep_history(integer) to service_role;
+
+grant execute on routine private.run_request_recover(integer) to service_role;
+
+grant execute on routine private.run_request_time_out(integer) to service_role;
+
+grant execute on routine private.tick() to service_role;
+
 grant execute on routine private.uuid_v7() to anon;
 
 grant execute on routine private.uuid_v7() to authenticated;
 
 grant execute on routine private.uuid_v7() to service_role;
+
+grant execute on routine private.workflow_request_check() to service_role;
+
+grant execute on routine private.workflow_request_keep_history(integer) to service_role;
 
 grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
@@ -1669,6 +3814,10 @@ grant insert (org_id, activity_id, setup, input, webhook_url, webhook_secret_nam
 grant select on table public.activity_request to authenticated;
 
 grant select on table public.activity_request to service_role;
+
+grant select on table public.activity_request_state_history to authenticated;
+
+grant select on table public.activity_request_state_history to service_role;
 
 grant delete on table public.datapoint to service_role;
 
@@ -1758,9 +3907,17 @@ grant select on table public.run_queue to authenticated;
 
 grant select on table public.run_queue to service_role;
 
+grant select on table public.run_queue_state_history to authenticated;
+
+grant select on table public.run_queue_state_history to service_role;
+
 grant select on table public.run_request to authenticated;
 
 grant select on table public.run_request to service_role;
+
+grant select on table public.run_request_state_history to authenticated;
+
+grant select on table public.run_request_state_history to service_role;
 
 grant delete on table public.source to service_role;
 
@@ -1801,6 +3958,44 @@ grant insert (org_id, workflow_id, payload, webhook_url, webhook_secret_name, id
 grant select on table public.workflow_request to authenticated;
 
 grant select on table public.workflow_request to service_role;
+
+grant select on table public.workflow_request_state_history to authenticated;
+
+grant select on table public.workflow_request_state_history to service_role;
+
+grant select on table monitor.activity_request_moves to service_role;
+
+grant select on table monitor.activity_request_rates to service_role;
+
+grant select on table monitor.activity_request_states to service_role;
+
+grant select on table monitor.activity_request_stuck to service_role;
+
+grant select on table monitor.machines to service_role;
+
+grant select on table monitor.run_queue_moves to service_role;
+
+grant select on table monitor.run_queue_rates to service_role;
+
+grant select on table monitor.run_queue_states to service_role;
+
+grant select on table monitor.run_queue_stuck to service_role;
+
+grant select on table monitor.run_request_moves to service_role;
+
+grant select on table monitor.run_request_rates to service_role;
+
+grant select on table monitor.run_request_states to service_role;
+
+grant select on table monitor.run_request_stuck to service_role;
+
+grant select on table monitor.workflow_request_moves to service_role;
+
+grant select on table monitor.workflow_request_rates to service_role;
+
+grant select on table monitor.workflow_request_states to service_role;
+
+grant select on table monitor.workflow_request_stuck to service_role;
 
 grant select on table public.activity_request_status to authenticated;
 
@@ -1904,6 +4099,22 @@ comment on column etl_api.etl_log.sqlstate is 'The code of the error that was ca
 
 comment on column etl_api.etl_log.stack is 'The functions and lines that the error came through.';
 
+comment on column monitor.alert.alert is 'The alert''s name.';
+
+comment on column monitor.alert.fired_at is 'When it was told; null as long as it waits.';
+
+comment on column monitor.alert.id is 'The row''s id, ordered by time.';
+
+comment on column monitor.alert.message is 'What was told.';
+
+comment on column monitor.alert.resolved_at is 'When it no longer held; null as long as it does.';
+
+comment on column monitor.alert.severity is 'How bad it is: warning or critical.';
+
+comment on column monitor.alert.since is 'Since when the condition holds.';
+
+comment on column monitor.alert.value is 'The rows or seconds of the condition, at worst.';
+
 comment on column public.activity.created_at is 'When it was defined.';
 
 comment on column public.activity.datapoint_ids is 'The datapoints it asks sources for; empty for all that sources can give.';
@@ -1965,6 +4176,30 @@ comment on column public.activity_request.webhook_secret_name is 'The name of th
 comment on column public.activity_request.webhook_url is 'Where the result is sent when it ends.';
 
 comment on column public.activity_request.workflow_request_id is 'The run of the workflow it is part of; null for an activity that was requested alone.';
+
+comment on column public.activity_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.activity_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.activity_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.activity_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.activity_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.activity_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.activity_request_state_history.row_id is 'The row of activity_request; it may be gone.';
+
+comment on column public.activity_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.activity_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.activity_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.activity_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.activity_request_state_history.xid is 'The transaction that moved it.';
 
 comment on column public.datapoint.about is 'What it says of the object.';
 
@@ -2118,6 +4353,30 @@ comment on column public.run_queue.state_substate is 'Why or how it is there; cl
 
 comment on column public.run_queue.variables is 'The values that the source''s request needs for this unit.';
 
+comment on column public.run_queue_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_queue_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_queue_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_queue_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_queue_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_queue_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_queue_state_history.row_id is 'The row of run_queue; it may be gone.';
+
+comment on column public.run_queue_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_queue_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_queue_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_queue_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_queue_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.run_request.activity_request_id is 'The run of the activity whose units it takes along.';
 
 comment on column public.run_request.attempt is 'How often it recovered, at most 3 times.';
@@ -2158,7 +4417,7 @@ comment on column public.run_request.response_at is 'When the last answer arrive
 
 comment on column public.run_request.response_status is 'The HTTP status of the last answer.';
 
-comment on column public.run_request.retry_at is 'When the next attempt may start, after it failed or timed out.';
+comment on column public.run_request.retry_at is 'Not to be tried again before, where it is set; recovery clears it.';
 
 comment on column public.run_request.source_id is 'The source that is called.';
 
@@ -2169,6 +4428,30 @@ comment on column public.run_request.state_since is 'When it came into the state
 comment on column public.run_request.state_substate is 'Why or how it is there; cleared when the state is left.';
 
 comment on column public.run_request.status_request is 'The rendered HTTP request that asks how the run is doing.';
+
+comment on column public.run_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.run_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.run_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.run_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.run_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.run_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.run_request_state_history.row_id is 'The row of run_request; it may be gone.';
+
+comment on column public.run_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.run_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.run_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.run_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.run_request_state_history.xid is 'The transaction that moved it.';
 
 comment on column public.source.about is 'What it offers.';
 
@@ -2280,6 +4563,30 @@ comment on column public.workflow_request.workflow_id is 'The workflow; null whe
 
 comment on column public.workflow_request.workflow_phase is 'The phase that is running or was the last to run.';
 
+comment on column public.workflow_request_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.workflow_request_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.workflow_request_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.workflow_request_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.workflow_request_state_history.org_id is 'Whose row it is.';
+
+comment on column public.workflow_request_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.workflow_request_state_history.row_id is 'The row of workflow_request; it may be gone.';
+
+comment on column public.workflow_request_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.workflow_request_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.workflow_request_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.workflow_request_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.workflow_request_state_history.xid is 'The transaction that moved it.';
+
 comment on type public.activity_request_state is 'The states of activity_request, in order.';
 
 comment on type public.run_queue_state is 'The states of run_queue, in order.';
@@ -2288,11 +4595,25 @@ comment on type public.run_request_state is 'The states of run_request, in order
 
 comment on type public.workflow_request_state is 'The states of workflow_request, in order.';
 
+comment on routine monitor.activity_request_story(uuid) is 'All about one row of activity_request: where it is, what may follow, what it hangs on. Null for none.';
+
+comment on routine monitor.run_queue_story(uuid) is 'All about one row of run_queue: where it is, what may follow, what it hangs on. Null for none.';
+
+comment on routine monitor.run_request_story(uuid) is 'All about one row of run_request: where it is, what may follow, what it hangs on. Null for none.';
+
+comment on routine monitor.workflow_request_story(uuid) is 'All about one row of workflow_request: where it is, what may follow, what it hangs on. Null for none.';
+
+comment on routine private.activity_request_check() is 'Lists rows of activity_request that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';
 
 comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
 
+comment on routine private.activity_request_keep_history(integer) is 'Drops the moves of rows of activity_request from more than 365 days ago; returns how many it deleted singly.';
+
 comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
+
+comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
 
 comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
 
@@ -2302,29 +4623,59 @@ comment on routine private.member_tenants() is 'The tenants in which the signed-
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
 
+comment on routine private.run_queue_check() is 'Lists rows of run_queue that the guards forbid: restored ones, or written past triggers.';
+
 comment on routine private.run_queue_guard_insert() is 'Refuses births outside an initial state of rows of run_queue.';
 
 comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves of rows of run_queue.';
 
+comment on routine private.run_queue_keep_history(integer) is 'Drops the moves of rows of run_queue from more than 90 days ago; returns how many it deleted singly.';
+
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
+comment on routine private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_queue so.';
+
 comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
+
+comment on routine private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
+
+comment on routine private.run_queue_time_out(integer) is 'Moves up to so many rows of run_queue whose deadline has passed; returns how many.';
+
+comment on routine private.run_request_check() is 'Lists rows of run_request that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
 
+comment on routine private.run_request_keep_history(integer) is 'Drops the moves of rows of run_request from more than 90 days ago; returns how many it deleted singly.';
+
 comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
+
+comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
+
+comment on routine private.run_request_recover(integer) is 'Moves up to so many rows of run_request that may try again back to work; returns how many.';
 
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
 
+comment on routine private.run_request_time_out(integer) is 'Moves up to so many rows of run_request whose deadline has passed; returns how many.';
+
+comment on routine private.tick() is 'Does what is due, task by task: how many rows each moved, and what stopped it. Many may call it at once.';
+
 comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
+
+comment on routine private.watch_alerts() is 'Evaluates all alerts, fires and resolves them; returns how many did. One runs, others leave at once.';
+
+comment on routine private.workflow_request_check() is 'Lists rows of workflow_request that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.workflow_request_guard_insert() is 'Refuses births outside an initial state of rows of workflow_request.';
 
 comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
 
+comment on routine private.workflow_request_keep_history(integer) is 'Drops the moves of rows of workflow_request from more than 365 days ago; returns how many it deleted singly.';
+
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
+
+comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
 
 comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';
 
@@ -2348,9 +4699,21 @@ comment on schema utils is 'Functions on JSON that know no table: placeholders, 
 
 comment on table etl_api.etl_log is 'One message of a function, for operators.';
 
+comment on table monitor.alert is 'Each time that the condition of an alert held for long enough.';
+
+comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
+
+comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
+
+comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
+
+comment on table private.workflow_request_history_default is 'Rows of workflow_request_state_history for which no other partition was made.';
+
 comment on table public.activity is 'The definition of an activity, in a workflow or to be requested alone.';
 
 comment on table public.activity_request is 'One run of an activity, in a workflow or alone.';
+
+comment on table public.activity_request_state_history is 'Every move of every row of activity_request, in order; written by its guard.';
 
 comment on table public.datapoint is 'Something that can be known of an object of a type, such as a company''s industry.';
 
@@ -2370,7 +4733,11 @@ comment on table public.org_member is 'A user''s membership of a tenant, and the
 
 comment on table public.run_queue is 'One unit of work for one source, be it an object with the datapoints wanted, a search or a set of factors.';
 
+comment on table public.run_queue_state_history is 'Every move of every row of run_queue, in order; written by its guard.';
+
 comment on table public.run_request is 'One call of a source for one activity, with the units of work it takes along.';
+
+comment on table public.run_request_state_history is 'Every move of every row of run_request, in order; written by its guard.';
 
 comment on table public.source is 'A third-party HTTP API with its request templates, its limits and the meaning of its answers.';
 
@@ -2379,6 +4746,42 @@ comment on table public.value is 'One datapoint of an object as one run found it
 comment on table public.workflow is 'The definition of a workflow, whose activities run in up to five phases.';
 
 comment on table public.workflow_request is 'One run of a workflow.';
+
+comment on table public.workflow_request_state_history is 'Every move of every row of workflow_request, in order; written by its guard.';
+
+comment on view monitor.activity_request_moves is 'How often rows of activity_request took each move of late, and how long they had waited for it.';
+
+comment on view monitor.activity_request_rates is 'How many rows of activity_request settled of late, and how many failed.';
+
+comment on view monitor.activity_request_states is 'How many rows of activity_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
+
+comment on view monitor.activity_request_stuck is 'Open rows of activity_request that have been in their state for too long.';
+
+comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
+
+comment on view monitor.run_queue_moves is 'How often rows of run_queue took each move of late, and how long they had waited for it.';
+
+comment on view monitor.run_queue_rates is 'How many rows of run_queue settled of late, and how many failed.';
+
+comment on view monitor.run_queue_states is 'How many rows of run_queue are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
+
+comment on view monitor.run_queue_stuck is 'Open rows of run_queue that have been in their state for too long.';
+
+comment on view monitor.run_request_moves is 'How often rows of run_request took each move of late, and how long they had waited for it.';
+
+comment on view monitor.run_request_rates is 'How many rows of run_request settled of late, and how many failed.';
+
+comment on view monitor.run_request_states is 'How many rows of run_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
+
+comment on view monitor.run_request_stuck is 'Open rows of run_request that have been in their state for too long.';
+
+comment on view monitor.workflow_request_moves is 'How often rows of workflow_request took each move of late, and how long they had waited for it.';
+
+comment on view monitor.workflow_request_rates is 'How many rows of workflow_request settled of late, and how many failed.';
+
+comment on view monitor.workflow_request_states is 'How many rows of workflow_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
+
+comment on view monitor.workflow_request_stuck is 'Open rows of workflow_request that have been in their state for too long.';
 
 comment on view public.activity_request_status is 'Where each row of activity_request is, state and substate in one name.';
 

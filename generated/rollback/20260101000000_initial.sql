@@ -3,6 +3,8 @@
 
 comment on schema public is 'standard public schema';
 
+drop policy select_authenticated on public.workflow_request_state_history;
+
 drop policy select_authenticated on public.workflow_request;
 
 drop policy insert_authenticated on public.workflow_request;
@@ -19,7 +21,11 @@ drop policy select_authenticated on public.value;
 
 drop policy select_authenticated on public.source;
 
+drop policy select_authenticated on public.run_request_state_history;
+
 drop policy select_authenticated on public.run_request;
+
+drop policy select_authenticated on public.run_queue_state_history;
 
 drop policy select_authenticated on public.run_queue;
 
@@ -46,6 +52,8 @@ drop policy delete_authenticated on public.factor;
 drop policy select_authenticated on public.datapoint_source;
 
 drop policy select_authenticated on public.datapoint;
+
+drop policy select_authenticated on public.activity_request_state_history;
 
 drop policy select_authenticated on public.activity_request;
 
@@ -83,6 +91,42 @@ drop view public.run_queue_status;
 
 drop view public.activity_request_status;
 
+drop view monitor.machines;
+
+drop view monitor.workflow_request_stuck;
+
+drop view monitor.workflow_request_states;
+
+drop view monitor.workflow_request_rates;
+
+drop view monitor.workflow_request_moves;
+
+drop function private.watch_alerts();
+
+drop view monitor.run_request_stuck;
+
+drop view monitor.run_request_states;
+
+drop view monitor.run_request_rates;
+
+drop view monitor.run_request_moves;
+
+drop view monitor.run_queue_stuck;
+
+drop view monitor.run_queue_states;
+
+drop view monitor.run_queue_rates;
+
+drop view monitor.run_queue_moves;
+
+drop view monitor.activity_request_stuck;
+
+drop view monitor.activity_request_states;
+
+drop view monitor.activity_request_rates;
+
+drop view monitor.activity_request_moves;
+
 drop function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state);
 
 drop function public.run_request_may_move(public.run_request_state, public.run_request_state);
@@ -93,19 +137,35 @@ drop function public.activity_request_may_move(public.activity_request_state, pu
 
 drop function private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer);
 
+drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
+
+drop function private.workflow_request_check();
+
 drop function private.workflow_request_may_carry(public.workflow_request_state, text);
+
+drop function private.workflow_request_keep_history(integer);
 
 drop function private.workflow_request_guard_update();
 
 drop function private.workflow_request_guard_insert();
 
+drop function private.run_request_time_out(integer);
+
+drop function private.run_request_recover(integer);
+
 drop function private.run_request_guard_update();
 
 drop function private.run_request_guard_insert();
 
+drop function private.run_request_check();
+
+drop function private.run_queue_time_out(integer);
+
 drop function private.run_queue_guard_update();
 
 drop function private.run_queue_guard_insert();
+
+drop function private.run_queue_check();
 
 drop function private.member_tenants();
 
@@ -114,6 +174,16 @@ drop function private.admin_tenants();
 drop function private.activity_request_guard_update();
 
 drop function private.activity_request_guard_insert();
+
+drop function private.activity_request_check();
+
+drop function monitor.workflow_request_story(uuid);
+
+drop function monitor.run_request_story(uuid);
+
+drop function monitor.run_queue_story(uuid);
+
+drop function monitor.activity_request_story(uuid);
 
 alter table public.workflow_request drop constraint workflow_request_workflow_id_fkey;
 
@@ -215,23 +285,49 @@ drop table public.activity_request;
 
 drop table public.activity;
 
+drop table monitor.alert;
+
 drop table etl_api.etl_log;
 
 drop function private.uuid_v7();
 
+drop function private.tick();
+
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
+
+drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
 
 drop function private.run_request_may_carry(public.run_request_state, text);
 
+drop function private.run_request_keep_history(integer);
+
+drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
+
 drop function private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
 
+drop function private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean);
+
 drop function private.run_queue_may_carry(public.run_queue_state, text);
+
+drop function private.run_queue_keep_history(integer);
 
 drop function private.now();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
 
+drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
+
 drop function private.activity_request_may_carry(public.activity_request_state, text);
+
+drop function private.activity_request_keep_history(integer);
+
+drop table public.workflow_request_state_history;
+
+drop table public.run_request_state_history;
+
+drop table public.run_queue_state_history;
+
+drop table public.activity_request_state_history;
 
 drop type public.workflow_request_state;
 

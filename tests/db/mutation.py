@@ -3,11 +3,12 @@
 Facts go in; mutants come out with the generated test files that should notice them. Nothing runs here.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from specc.ir.behaviour import Machine, State, Transition
+from specc.ir.behaviour import History, Machine, State, Transition
 from specc.ir.database import (
     Check,
     Column,
@@ -30,6 +31,8 @@ from specc.pg.names import API_ROLES, ident, lit, qualified
 
 Edge = tuple[str, str]
 
+RECORD = re.compile(r"(insert into [^;]*_state_history[^;]*;)")
+"""Where a guard writes history."""
 TABLE_PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 
 
@@ -180,7 +183,9 @@ class Guard:
         functions = {one.name: one for one in ir.all(Function)}
         self.update = functions[f"{machine.name}_guard_update"]
         self.insert = functions[f"{machine.name}_guard_insert"]
+        self.history = next(one for one in ir.all(History) if one.machine == machine.name)
         self.may_move = functions[f"{machine.name}_may_move"]
+        self.may_write = functions[f"{machine.name}_may_write"]
         self.may_carry = functions[f"{machine.name}_may_carry"]
         states = sorted(
             (one for one in ir.all(State) if one.machine == self.machine), key=lambda s: s.position
@@ -200,6 +205,7 @@ class Guard:
         yield from self._edges(whole=whole)
         yield from self._substates(whole=whole)
         yield from self._recoveries()
+        yield from self._records()
         if whole:
             yield from self._births()
 
@@ -248,24 +254,40 @@ class Guard:
 
     def _recoveries(self) -> Iterator[Mutant]:
         for source, target in self.recoveries:
-            old = f"(old.state = {lit(source)} and new.state = {lit(target)})"
-            yield self._edited("recovery", self.update, old, "false", f=source, t=target)
+            old = f"(p_old = {lit(source)} and p_new = {lit(target)})"
+            yield self._edited("recovery", self.may_write, old, "false", f=source, t=target)
             for state in self.states:
                 if (source, state) not in self.recoveries and state != source:
-                    new = f"{old} or (old.state = {lit(source)} and new.state = {lit(state)})"
-                    yield self._edited("recovery", self.update, old, new, f=source, t=state)
+                    new = f"{old} or (p_old = {lit(source)} and p_new = {lit(state)})"
+                    yield self._edited("recovery", self.may_write, old, new, f=source, t=state)
         if self.recoveries:
             for old, new in (
-                ("= old.attempt + 1 and", "= old.attempt + 2 and"),
-                ("= old.attempt + 1 and", "> old.attempt and"),
-                ("= old.attempt + 1 and", "<> old.attempt and"),
+                ("= p_old_attempt + 1 and", "= p_old_attempt + 2 and"),
+                ("= p_old_attempt + 1 and", "> p_old_attempt and"),
+                ("= p_old_attempt + 1 and", "<> p_old_attempt and"),
                 *(
                     (f"<= {self.attempts}", f"<= {wrong}")
                     for wrong in range(self.attempts + 2)
                     if wrong != self.attempts
                 ),
             ):
-                yield self._edited("recovery", self.update, old, new)
+                yield self._edited("recovery", self.may_write, old, new)
+
+    def _records(self) -> Iterator[Mutant]:
+        """Yield a guard for each row of history that it forgets, and for each thing that it tells wrong."""
+        for function in (self.update, self.insert):
+            parts = RECORD.split(str(function.body))
+            for number in range(1, len(parts), 2):
+                what, record = f"{function.name}: record {number // 2 + 1}", parts[number]
+                for how, wrong in (("is lost", "null;"), *_falsified(record)):
+                    body = "".join([*parts[:number], wrong, *parts[number + 1 :]])
+                    yield self._mutant("history", f"{what} {how}", replaced(function, body))
+        table = qualified(self.history.schema, self.history.table)
+        for column, value in (
+            ("at", "now()"), ("actor", "'somebody'"), ("reason", "null"), ("xid", "'1'::xid8"),
+        ):  # fmt: skip
+            order = f"alter table {table} alter column {column} set default {value}"
+            yield self._mutant("history", f"{column} is {value}", order)
 
     def _births(self) -> Iterator[Mutant]:
         old = "new.state in ("
@@ -274,7 +296,8 @@ class Guard:
                 yield self._edited("birth", self.insert, old, f"{old}{lit(state)}, ", t=state)
         yield self._edited("birth", self.insert, "new.attempt = 0", "true")
         carried = f"private.{self.may_carry.name}(new.state, new.state_substate)"
-        yield self._edited("birth", self.insert, carried, "true")
+        if carried in self.insert.body:
+            yield self._edited("birth", self.insert, carried, "true")
 
     def _substates(self, *, whole: bool) -> Iterator[Mutant]:
         every = sorted({one for some in self.substates.values() for one in some})
@@ -286,3 +309,38 @@ class Guard:
             body = f"select case when {pair} then {answer} else ({self.may_carry.body.strip()}) end"
             order = replaced(self.may_carry, body)
             yield self._mutant("substate", f"{word} {state}/{substate}", order, f=state, s=substate)
+
+
+FALSEHOODS = (
+    ("tells of another state", "old.state, new.state,", "new.state, new.state,"),
+    ("tells of another state", "n.id, o.state,", "n.id, n.state,"),
+    ("tells of another time", "- old.state_since", "- old.state_since + '1 s'"),
+    ("tells of another time", "- o.state_since", "- o.state_since + '1 s'"),
+    ("forgets the substate that was left", "old.state_substate, null,", "null, null,"),
+    (
+        "forgets the substate that was left",
+        "old.state_substate, new.state_substate,",
+        "null, new.state_substate,",
+    ),
+    ("forgets the substate that was left", "old.state_substate, case", "null, case"),
+    ("forgets the substate that was left", " o.state_substate,\n        case", " null,\n        case"),
+    ("forgets the substate", "old.state_substate, new.state_substate,", "old.state_substate, null,"),
+    ("forgets the substate", "then new.state_substate", "then null"),
+    ("forgets the substate", "else nullif(new.state_substate, old.state_substate)", "else null"),
+    ("forgets the substate", "then n.state_substate", "then null"),
+    ("forgets the substate", "else nullif(n.state_substate, o.state_substate)", "else null"),
+    (
+        "forgets the old substate",
+        "else nullif(new.state_substate, old.state_substate)",
+        "else new.state_substate",
+    ),
+    ("forgets the old substate", "else nullif(n.state_substate, o.state_substate)", "else n.state_substate"),
+)
+"""What a guard may tell wrong: how, and the words to exchange."""
+
+
+def _falsified(record: str) -> Iterator[tuple[str, str]]:
+    """Yield what an INSERT into history may tell wrong, with the INSERT that does."""
+    for how, old, new in FALSEHOODS:
+        if old in record:
+            yield f"{how}: {new}", record.replace(old, new, 1)

@@ -23,6 +23,8 @@ GENERATED = Path(__file__).parents[2] / "generated"
 BUILDS = {build.version: build for build in (*installed(), embedded())}
 
 # What differs between dumps of equal databases: a key drawn anew for each, and the server's version.
+NOT_NULL_NAME = re.compile(r" CONSTRAINT \w+_not_null(?= NOT NULL)")
+"""Older servers have no names for these; a newer one gives a partition's those of its table, or its own."""
 VARYING = re.compile(r"^(\\(un)?restrict |-- Dumped from ).*\n", re.MULTILINE)
 
 # Users belong to the platform, and `extensions` holds what only tests need.
@@ -153,4 +155,5 @@ def test_a_dump_of_an_older_server_goes_into_a_newer_one(
         assert dump(server, name, "--data-only") == VARYING.sub("", rows)
         with bootstrapped(server) as new:
             migrate(server, new)
-            assert dump(server, name, "--schema-only") == dump(server, new, "--schema-only")
+            restored, fresh = (dump(server, one, "--schema-only") for one in (name, new))
+            assert NOT_NULL_NAME.sub("", restored) == NOT_NULL_NAME.sub("", fresh)

@@ -154,7 +154,9 @@ def test_colour_is_for_terminals_and_for_those_who_ask(specc: Run, tmp_path: Pat
         ("projekt: shop\n", "unknown key `projekt`", "specc.yaml"),
         ("project: shop\nproject: shop\n", "specc.yaml:2:1", "specc.yaml"),
         ("project: shop\nspecs: nowhere\n", "", "`nowhere`"),
-        ("", "", "specc.yaml"),
+        ("", "", "specc.yaml is empty"),
+        ("project: shop\n---\nproject: shop\n", "", "more than one document"),
+        ("project: ' '\n", "specc.yaml:1:10", "specc.yaml is wrong"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "build"])
@@ -276,6 +278,29 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
             )
             assert done.returncode == code
             assert b"rror:" not in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_once(project: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "specc", "explain"],
+            cwd=project,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == b"specc: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_changes_no_exit_code(project: Path, closed: int) -> None:
+    script = f'exec {closed}>&-; exec "$0" -m specc check'
+    done = subprocess.run(["sh", "-c", script, sys.executable], cwd=project, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"rror" not in done.stderr
 
 
 def test_a_stream_that_lacks_letters_gets_escapes(tmp_path: Path) -> None:

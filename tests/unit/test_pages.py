@@ -358,7 +358,11 @@ def test_a_machine_page_says_who_takes_which_move(shop: Docs) -> None:
         ["held", "late", "nothing: Some text."],
         ["held", "closed", "nothing: Some text."],
     ]
-    assert grid(page, "Recovery") == [["late", "open", "nothing that is declared"]]
+    assert grid(page, "Recovery") == [["late", "open", "recovery, by itself"]]
+    assert (
+        "Rows are tried again by `private.ticket_recover(limit)`, which `private.tick()` calls, at once"
+        in page
+    )
     assert "../functions/public.close_ticket.md" in targets(page)
     assert "ERROR:  PT409: ticket cannot move from open to late\n" in page
     assert "from open, to late, allowed: held, closed.\n" in page

@@ -35,8 +35,10 @@ class Missing:
 @lru_cache(maxsize=8)
 def relations(project: Project) -> frozenset[str]:
     """Return the full names of all tables and views of a project."""
-    views = {f"{one.schema}.{fit(f'{one.name}_status')}" for one in machines(project).values()}
-    return frozenset(views | set(project.entries.get("table", {})))
+    bound = machines(project).values()
+    views = {f"{one.schema}.{fit(f'{one.name}_status')}" for one in bound}
+    histories = {f"{one.schema}.{one.history}" for one in bound}
+    return frozenset(views | histories | set(project.entries.get("table", {})))
 
 
 def missing(full_name: str, project: Project) -> Iterator[Missing]:

@@ -1,10 +1,14 @@
-"""Who moves what: functions that declare under `drives` that they take an edge of a machine, and `sync`."""
+"""Who moves what: the functions that declare under `drives` that they take an edge of a machine, and the
+machine's own deadlines, recoveries and syncs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 
+from specc.analysis.machines import machines
+from specc.analysis.times import own_moves
 from specc.lang.project import Project
 
 Move = tuple[str, str, str]
@@ -16,7 +20,10 @@ SYNC = "sync"
 
 @lru_cache(maxsize=8)
 def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
-    """Return for each declared move the full names of the functions that take it, and `sync`, sorted."""
+    """Return for each move that something takes the full names of the functions that do, sorted.
+
+    `timeout`, `recovery` and `sync` stand for the machine's own functions; a full name has a schema, they have none.
+    """
     found: dict[Move, set[str]] = {}
     for entry in project.all("function"):
         name = project.full_name("function", entry.name)
@@ -24,6 +31,9 @@ def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
             for source, targets in moves.items():
                 for target in targets:
                     found.setdefault((machine, source, target), set()).add(name)
+    for one in machines(project).values():
+        for (source, target), word in own_moves(one):
+            found.setdefault((one.name, source, target), set()).add(word)
     for entry in project.all("machine"):
         for sync in entry.spec.sync.values():
             for up in sync.up:

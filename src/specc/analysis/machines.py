@@ -168,11 +168,18 @@ class BoundMachine:
     lifecycle_name: str
     lifecycle: Lifecycle
     attempts: int
+    writes: str
+    """`single` or `bulk`: how many rows one statement usually moves."""
 
     @property
     def enum(self) -> str:
         """The name of the state type: `<table>_state`, in the table's schema."""
         return fit(f"{self.table}_state")
+
+    @property
+    def history(self) -> str:
+        """The name of the table of its moves, in the table's schema."""
+        return fit(f"{self.table}_state_history")
 
     @property
     def may_move(self) -> str:
@@ -253,4 +260,4 @@ def _bound(project: Project) -> Iterator[BoundMachine]:
             continue
         schema, name = project.full_name("table", table.name).split(".", 1)
         life = lifecycle_of(lifecycle)
-        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts)
+        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts, spec.writes)

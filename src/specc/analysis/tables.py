@@ -95,11 +95,17 @@ def implied_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
         found.append(table.tenant_column)
     if table.full_name in with_machine(project):
         found += STATE_COLUMNS
+        machine = machines(project).get(table.full_name)
+        # A machine that could not be read may give any column of machines.
+        found += [RETRY_COLUMN] if machine is None or machine.recoverable else []
     return tuple(found)
 
 
 STATE_COLUMNS = ("state", "state_substate", "state_since", "attempt")
 """The columns that a machine gives its table."""
+
+RETRY_COLUMN = "retry_at"
+"""The column that a machine whose rows recover by themselves gives its table besides."""
 
 
 @lru_cache(maxsize=8)
@@ -113,7 +119,9 @@ def with_machine(project: Project) -> frozenset[str]:
 def all_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
     """Return the names of all columns of a table, with those of a machine whose table is not known."""
     found = (*implied_columns(table, project), *table.entry.spec.columns)
-    return tuple(dict.fromkeys((*found, *STATE_COLUMNS))) if _has_stray_machine(project) else found
+    return (
+        tuple(dict.fromkeys((*found, *STATE_COLUMNS, RETRY_COLUMN))) if _has_stray_machine(project) else found
+    )
 
 
 @lru_cache(maxsize=8)

@@ -8,14 +8,31 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
+
+import click
 
 SILENT_SECONDS = 1.0
 """How long a command may work before it says that it does."""
 
 
+class OutputError(click.ClickException):
+    """Standard output takes no more: the disk it goes to is full, say."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - has the shape of click's
+        """Say so, once."""
+        silence()
+        tell(f"specc: {self.message}")
+
+
 def make_robust() -> None:
-    """Let a stream print any text: what its encoding lacks is written as an escape."""
+    """Let a stream print any text: what its encoding lacks is written as an escape; a closed one takes all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the exit
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -28,6 +45,8 @@ def out(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence()
+    except OSError as error:
+        raise OutputError(f"cannot write the output: {error.strerror}") from None
 
 
 def tell(line: str) -> None:

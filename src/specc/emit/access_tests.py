@@ -215,11 +215,15 @@ class _Table:
         granted, columns = self._granted(subject, "select")
         sights = []
         for tenant, whose in self._tenants():
-            where = f" where id = {self.samples.row_id(self.place, tenant)}" if "id" in columns else ""
-            rows = int(self._sees(subject, "select", tenant))
-            sights.append(
-                (whose, where, f"{rows} rows" if where else f"{'[1-9]' if rows else ''}[0-9]* rows")
-            )
+            where, rows = "", int(self._sees(subject, "select", tenant))
+            seen = "[1-9][0-9]* rows" if rows else "[0-9]* rows"
+            if "id" in columns:
+                where, seen = f" where id = {self.samples.row_id(self.place, tenant)}", f"{rows} rows"
+            elif self.tenancy and self.tenancy.column in columns:
+                owner = self.samples.tenant_id(self.place, tenant)
+                where = f" where {ident(self.tenancy.column)} = {owner}"
+                seen = seen if rows else "0 rows"
+            sights.append((whose, where, seen))
         for column in self.columns if granted else self.columns[:1]:
             for whose, where, seen in sights:
                 expected = seen if granted and column.name in columns else DENIED

@@ -7,11 +7,12 @@ nothing behind.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count, repeat
+from itertools import count, pairwise, repeat
 
 from specc.analysis.machines import lifecycle_of_facts
 from specc.emit.sample import Samples
-from specc.ir.behaviour import Machine, State, Transition
+from specc.emit.time_tests import columns_of_time, time_tests, time_values
+from specc.ir.behaviour import History, Machine, State, Transition
 from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
@@ -40,9 +41,10 @@ class _Matrix:
         moves = ir.of_machine(Transition, machine.name)
         self.steps = [(one.source, one.target) for one in moves if one.form == "step"]
         self.recoveries = [(one.source, one.target) for one in moves if one.form == "recovery"]
+        self.history = ir.of_machine(History, machine.name)[0]
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))
         self.table = qualified(*self.place)
-        self.row = self.samples.fresh(self.place)
+        self.row = self.samples.fresh(self.place, columns_of_time(ir, machine))
         self.life = lifecycle_of_facts(ir, machine)
         self.ways = self.life.ways()
         known = {substate for one in states for substate in one.substates}
@@ -51,7 +53,9 @@ class _Matrix:
         )
 
     def text(self) -> str:
-        checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates()]
+        spent = {state: self._spent(state) for state in self.ways}
+        in_time = time_tests(self.samples.ir, self.machine, spent)
+        checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates(), *in_time]
         planned = sum(count for count, _ in checks)
         parts = [
             "begin;",
@@ -102,12 +106,14 @@ class _Matrix:
                 render(
                     "attempt_move",
                     table=self.place,
+                    history=(self.history.schema, self.history.table),
                     enum=self.enum,
                     identifier=values.pop("id"),
                     names="".join(f", {ident(name)}" for name in values),
                     given="".join(f", {value}" for value in values.values()),
                     ways=tuple((self.ways | self._worn()).items()),
                     recoveries=self.recoveries,
+                    **time_values(self.samples.ir, self.machine),
                 )
             ).strip()
             + ";"
@@ -191,11 +197,24 @@ from {self._all("f")}, unnest({_array(known)}) as s"""
         """A plain UPDATE of the state clears the substate and sets `state_since`, and nothing else does."""
         checks = []
         for state, substate in pairs:
-            target = next((b for a, b in self.steps if a == state), None)
-            if target is not None:
-                call = f"pg_temp.attempt('update', {lit(state)}, {lit(target)}, null, null, {lit(substate)})"
-                what = f"{state}/{substate} to {target} clears the substate"
-                checks.append((1, f"select is({call}, {lit(target)}, {lit(what)})"))
+            for target in [b for a, b in self.steps if a == state][:1]:
+                for channel in ("update", "dated", "again"):
+                    names = f"{lit(channel)}, {lit(state)}, {lit(target)}, null, null, {lit(substate)}"
+                    what = f"{channel}: {state}/{substate} to {target} clears the substate"
+                    checks.append((1, f"select is(pg_temp.attempt({names}), {lit(target)}, {lit(what)})"))
+            for source in [a for a, b in self.steps if b == state][:1]:
+                names = f"'update', {lit(source)}, {lit(state)}, null, {lit(substate)}"
+                what = f"{source} to {state}/{substate}"
+                checks.append(
+                    (1, f"select is(pg_temp.attempt({names}), {lit(f'{state}/{substate}')}, {lit(what)})")
+                )
+        for (state, left), (_, substate) in pairwise(pairs):
+            if (state, substate) in pairs and left != substate:
+                names = f"'update', {lit(state)}, {lit(state)}, null, {lit(substate)}, {lit(left)}"
+                what = f"{state}/{left} to {state}/{substate}"
+                checks.append(
+                    (1, f"select is(pg_temp.attempt({names}), {lit(f'{state}/{substate}')}, {lit(what)})")
+                )
         for state, substate in pairs:
             for target in (b for a, b in self.steps if a == state and (b, substate) in pairs):
                 names = f"{lit(state)}, {lit(target)}, null, {lit(substate)}, {lit(substate)}"

@@ -186,13 +186,13 @@ class Samples:
         found += [(one.keys, bool(one.where)) for one in self.ir.of_table(Index, *place) if one.unique]
         return found
 
-    def values(self, place: Place, tenant: str, number: int = 0) -> Row:
-        """Return the values of a row by column."""
-        return {one.name: self.value(one, tenant, number) for one in self.needed(place)}
+    def values(self, place: Place, tenant: str, number: int = 0, names: Iterable[str] = ()) -> Row:
+        """Return the values of a row by column, those of the columns named among them."""
+        return {one.name: self.value(one, tenant, number) for one in self.needed(place, names)}
 
-    def fresh(self, place: Place) -> Row:
+    def fresh(self, place: Place, names: Iterable[str] = ()) -> Row:
         """Return a row of tenant `a` that is not there yet, and clashes with none that is."""
-        return self.values(place, "a", FRESH) | {"id": identifier(*place, "fresh")}
+        return self.values(place, "a", FRESH, names) | {"id": identifier(*place, "fresh")}
 
     def may_clash(self, place: Place, row: Row, others: Iterable[Row]) -> bool:
         """Whether a key may refuse a row because of another: all its columns have the same values."""

@@ -9,6 +9,7 @@ from specc.ir.database import (
     Function,
     Grant,
     Index,
+    Partition,
     Policy,
     Row,
     Schema,
@@ -52,6 +53,8 @@ def _path(fact: Fact) -> str:
             return f"schema/{fact.schema}/types.sql"
         case Table():
             return f"schema/{fact.schema}/tables/{fact.name}.sql"
+        case Partition():
+            return f"schema/{fact.of_schema}/tables/{fact.of_table}.sql"
         case ForeignKey() | Index() | Trigger() | Policy() | Row():
             return f"schema/{fact.schema}/tables/{fact.table}.sql"
         case View():

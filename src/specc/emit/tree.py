@@ -8,6 +8,7 @@ from importlib.resources import files as package_files
 from specc.emit import editor, schema
 from specc.emit.access_tests import access_tests
 from specc.emit.docs import docs_files
+from specc.emit.legacy import legacy_files
 from specc.emit.machine_tests import machine_tests
 from specc.emit.pages import overview, pages
 from specc.ir import lock
@@ -22,6 +23,7 @@ def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...
     return {
         "bootstrap.sql": bootstrap(),
         **schema.schema_files(ir, steps),
+        **legacy_files(ir),
         **tests(ir),
         **docs(project, ir, kinds),
         "editor/settings.schema.json": editor.settings_schema(),

@@ -23,6 +23,7 @@ class Machine(Fact):
     table: str
     lifecycle: str
     attempts: int
+    writes: str = "single"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class State(Fact):
 class Transition(Fact):
     """An edge a row may take: `form` is `step` or `recovery`.
 
-    `drivers` are the functions declared to take it; without any, `undriven` says why it stands.
+    `drivers` are the functions declared to take it, and `timeout` or `recovery` where rows take it by
+    themselves; without any, `undriven` says why it stands.
     """
 
     KIND: ClassVar[str] = "transition"
@@ -56,6 +58,92 @@ class Transition(Fact):
     form: str = "step"
     drivers: tuple[str, ...] = ()
     undriven: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History(Fact):
+    """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant."""
+
+    KIND: ClassVar[str] = "history"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    schema: str
+    table: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy(Fact):
+    """A machine's rows had their state as words in a text column before.
+
+    `otherwise` is where rows go whose word nothing maps: a state, a `state/substate`, or `reject`.
+    """
+
+    KIND: ClassVar[str] = "legacy"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    column: str
+    otherwise: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyValue(Fact):
+    """What an old word means."""
+
+    KIND: ClassVar[str] = "legacy_value"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 2
+    machine: str
+    word: str
+    state: str
+    substate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyBack(Fact):
+    """The old word for a state or substate, on the way back and for readers of the old column."""
+
+    KIND: ClassVar[str] = "legacy_back"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    state: str
+    substate: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(Fact):
+    """Rows leave a state by themselves: `after` an interval in it, or at the moment in `column`.
+
+    With a `substate` only those that carry it; without, all that carry none with a timeout of its own.
+    """
+
+    KIND: ClassVar[str] = "timeout"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 2
+    machine: str
+    state: str
+    substate: str
+    target: str
+    after: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff(Fact):
+    """How long rows wait before they recover: the `first` time, `factor` times as long each next, at `most`."""
+
+    KIND: ClassVar[str] = "backoff"
+    NAMES: ClassVar[int] = 1
+    RANK: ClassVar[int] = 2
+    machine: str
+    first: str
+    factor: str
+    most: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +283,6 @@ class Example(Fact):
 
 
 BEHAVIOUR: tuple[type[Fact], ...] = (
-    Machine, State, Transition, Sync, SyncUp, SyncDown, Invariant, AccessRule, Role, Tenancy, Example,
+    Machine, State, Transition, History, Timeout, Backoff, Legacy, LegacyValue, LegacyBack, Sync, SyncUp, SyncDown,
+    Invariant, AccessRule, Role, Tenancy, Example,
 )  # fmt: skip

@@ -50,7 +50,10 @@ class Enum(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Table(Fact):
-    """A table; its columns, keys and policies are facts of their own."""
+    """A table; its columns, keys and policies are facts of their own.
+
+    `partition_by` is the key of a table whose rows lie in partitions: `range (at)`.
+    """
 
     KIND: ClassVar[str] = "table"
     NAMES: ClassVar[int] = 2
@@ -58,6 +61,7 @@ class Table(Fact):
     schema: str
     name: str
     row_security: bool = True
+    partition_by: str = ""
 
     @property
     def requires(self) -> tuple[Identity, ...]:
@@ -66,10 +70,29 @@ class Table(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Partition(Fact):
+    """A partition of a table, for the rows of `bound`: closed to everyone, rows are reached by the table alone."""
+
+    KIND: ClassVar[str] = "partition"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 45
+    schema: str
+    name: str
+    of_schema: str
+    of_table: str
+    bound: str
+
+    @property
+    def requires(self) -> tuple[Identity, ...]:
+        """Its schema and its table."""
+        return (("schema", self.schema), ("table", self.of_schema, self.of_table))
+
+
+@dataclass(frozen=True, slots=True)
 class Column(Fact):
     """A column; `position` orders the columns of a table that is created whole.
 
-    `identity_options` are those of the sequence, without their parentheses.
+    What counts it up is `sequence`; `identity_options` are those of the sequence, without their parentheses.
     """
 
     KIND: ClassVar[str] = "column"
@@ -86,6 +109,7 @@ class Column(Fact):
     identity_form: str = ""
     collation: str = ""
     identity_options: str = ""
+    sequence: str = ""
     needs: tuple[Identity, ...] = ()
 
     @property
@@ -365,6 +389,6 @@ class Comment(Fact):
 
 
 DATABASE: tuple[type[Fact], ...] = (
-    Schema, Enum, Table, Column, PrimaryKey, Unique, Check, ForeignKey, Index, Function, View, Trigger,
+    Schema, Enum, Table, Partition, Column, PrimaryKey, Unique, Check, ForeignKey, Index, Function, View, Trigger,
     Policy, Grant, Row, Comment,
 )  # fmt: skip

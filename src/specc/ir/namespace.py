@@ -6,7 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from specc.ir.database import Check, Enum, ForeignKey, Index, PrimaryKey, Table, Unique, View
+from specc.ir.database import (
+    Check,
+    Column,
+    Enum,
+    ForeignKey,
+    Index,
+    Partition,
+    PrimaryKey,
+    Table,
+    Unique,
+    View,
+)
 from specc.ir.fact import Fact, Identity
 
 
@@ -15,13 +26,15 @@ def taken(fact: Fact) -> Iterator[tuple[str, ...]]:
     `pg_type` and `pg_constraint`; a table or view is a type too).
     """
     match fact:
-        case Table() | View():
+        case Table() | Partition() | View():
             yield "relation", fact.schema, fact.name
             yield "type", fact.schema, fact.name
         case Enum():
             yield "type", fact.schema, fact.name
         case Index():
             yield "relation", fact.schema, fact.name
+        case Column() if fact.sequence:
+            yield "relation", fact.schema, fact.sequence
         case PrimaryKey() | Unique():
             yield "relation", fact.schema, fact.name
             yield "constraint", fact.schema, fact.table, fact.name

@@ -99,6 +99,16 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
     yield Index(membership.schema, membership.name, index, (role.user,))
 
 
+def reading(kept: BoundTable, of: BoundTable, project: Project) -> Lowered:
+    """Yield what lets those who may read all of a table read what another one keeps about its rows."""
+    allowed = [
+        one
+        for one in permissions(project).get(of.full_name, ())
+        if one.command == "select" and not one.columns and one.role in roles(project)
+    ]
+    yield from _table(kept, tuple(allowed), project)
+
+
 def _table(table: BoundTable, allowed: tuple[Permission, ...], project: Project) -> Lowered:
     schema, name = table.schema, table.name
     for first in {(one.role, one.command): one for one in reversed(allowed)}.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from specc.analysis.routines import callers
 from specc.ir.database import Comment, Function, Grant, Schema
+from specc.kinds import tick
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
@@ -32,3 +33,4 @@ def lower(project: Project) -> Lowered:
     for role in API_ROLES:
         yield Grant("function", "private", "now", "", "execute", role)
         yield Grant("function", "private", "uuid_v7", "", "execute", role)
+    yield from tick.lower(project)

@@ -36,6 +36,10 @@ class StateSpec(SpecModel):
         description="`initial`: rows are inserted in it. `settled`: the work is over, though a step may follow. "
         "`terminal`: nothing follows it.",
     )
+    waits_for: Literal["outside"] | None = Field(
+        None,
+        description="`outside`: something that may never answer ends it, so each machine has a timeout for it.",
+    )
     substates: Annotated[dict[Annotated[str, Def("substate", label=True)], SubstateSpec], Names()] = Field(
         default_factory=dict, description="Why or how a row is in this state; always optional on the row."
     )
@@ -99,6 +103,13 @@ REPEATED = Code(
     "itself, which is no move.",
     wrong=_STATES + "transitions: {open: [held, closed, held], held: [open]}\n",
     right=_GOOD,
+)
+WAITS_AFTER_END = Code(
+    "S306",
+    "end-that-waits",
+    "In a settled or terminal state the work is over: nothing is waited for, and no deadline can pass.",
+    wrong=_GOOD.replace("closed: {is: terminal}", "closed: {is: terminal, waits_for: outside}"),
+    right=_GOOD.replace("held: {}", "held: {waits_for: outside}"),
 )
 
 
@@ -169,6 +180,14 @@ def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
             yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))
 
 
+def _waits(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    for state, spec in entry.spec.states.items():
+        if spec.waits_for and spec.is_ in ("settled", "terminal"):
+            label = Label(entry.at("states", state, "is"), f"declared {spec.is_} here")
+            message = f"the work of a row in `{state}` is over, so it waits for nothing"
+            yield WAITS_AFTER_END.at(entry.key("states", state, "waits_for"), message, related=(label,))
+
+
 def _lower(_entry: Entry, _project: Project) -> Lowered:
     yield from ()
 
@@ -184,6 +203,7 @@ KIND = Kind(
         Rule((DEAD_END,), _escapable),
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
+        Rule((WAITS_AFTER_END,), _waits),
     ),
     pages_from="specc.kinds.lifecycle_page",
 )

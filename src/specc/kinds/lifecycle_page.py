@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from specc.analysis.machines import BoundMachine, lifecycle_of, machines
 from specc.ir.model import Ir
@@ -27,7 +28,7 @@ from specc.lang.project import Entry, Project
 def page(entry: Entry, project: Project, _: Ir) -> Iterator[Page]:
     """Yield the page of a lifecycle."""
     life = lifecycle_of(entry)
-    states = tuple(((Mono(name),), (Text(state.about),)) for name, state in entry.spec.states.items())
+    states = tuple(((Mono(name),), (Text(_about(state)),)) for name, state in entry.spec.states.items())
     blocks = (
         StateDiagram(life.states, life.initial, life.terminal, life.steps, life.recoveries),
         Heading("States"),
@@ -35,6 +36,11 @@ def page(entry: Entry, project: Project, _: Ir) -> Iterator[Page]:
         *_followers(entry, project),
     )
     yield Page(lifecycle_path(entry.name), entry.name, "Lifecycles", entry.spec.about, entry.file, blocks)
+
+
+def _about(state: Any) -> str:
+    waits = "It waits for the outside: each machine has a timeout for it, or says why not."
+    return " ".join(text for text in (state.about, waits if state.waits_for else "") if text)
 
 
 def _followers(entry: Entry, project: Project) -> Iterator[Block]:

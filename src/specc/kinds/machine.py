@@ -6,7 +6,7 @@ and `<machine>_may_move(from, to)`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,18 @@ from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
-from specc.kinds import machine_guard, machine_rules, machine_sync, machine_sync_rules
+from specc.kinds import (
+    machine_check,
+    machine_guard,
+    machine_history,
+    machine_legacy,
+    machine_rules,
+    machine_sync,
+    machine_sync_rules,
+    machine_times,
+    time_rules,
+)
+from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -42,6 +53,18 @@ class MachineSpec(SpecModel):
         "", description="The table; the machine's own name by default."
     )
     attempts: int = Field(0, ge=0, le=1000, description="How often a row may recover.")
+    writes: Literal["single", "bulk"] = Field(
+        "single",
+        description="How many rows one statement usually moves. `single`: one or a few, the guard looks at each row. "
+        "`bulk`: ten or more, it looks at all rows of a statement at once, after all triggers for rows.",
+    )
+    timeouts: dict[TimedName, TimeoutSpec] = Field(
+        default_factory=dict, description="When rows leave a state, or one of its substates, by themselves."
+    )
+    untimed: dict[StateName, str] = Field(
+        default_factory=dict, description="Why states that wait for the outside have no timeout here."
+    )
+    backoff: BackoffSpec | None = Field(None, description="How long rows wait before they recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
@@ -52,6 +75,9 @@ class MachineSpec(SpecModel):
     invariants: machine_sync.Invariants = Field(
         default_factory=dict, description="What always holds of a row and its children."
     )
+    legacy: machine_legacy.LegacySpec | None = Field(
+        None, description="The text column that held the state before, and what its words mean."
+    )
 
 
 def _lower(entry: Entry, project: Project) -> Lowered:
@@ -59,7 +85,11 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     if machine is None:
         return
     yield from _behaviour(machine, project)
-    yield from machine_guard.lower(machine)
+    yield from machine_guard.lower(machine, project)
+    yield from machine_history.lower(machine, project)
+    yield from machine_times.lower(machine, tables(project)[f"{machine.schema}.{machine.table}"])
+    yield from machine_check.lower(machine)
+    yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
     yield from machine_sync.lower(entry, project)
 
@@ -86,7 +116,9 @@ def _status(machine: BoundMachine, project: Project) -> Lowered:
 
 def _behaviour(machine: BoundMachine, project: Project) -> Lowered:
     life, name, entry = machine.lifecycle, machine.name, machine.entry
-    yield Machine(name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts)
+    yield Machine(
+        name, machine.schema, machine.table, machine.lifecycle_name, machine.attempts, machine.writes
+    )
     lifecycle = project.get("lifecycle", entry.spec.follows).spec
     for at, (state, spec) in enumerate(lifecycle.states.items()):
         yield State(name, state, at, spec.is_ or "", tuple(spec.substates), spec.about)
@@ -104,6 +136,6 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *machine_sync_rules.RULES),
+    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES, *machine_sync_rules.RULES),
     pages_from="specc.kinds.machine_page",
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc.analysis.machines import BoundMachine
+from specc.analysis.tables import BoundTable, tables
 from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
 from specc.lang.kind import Lowered
+from specc.lang.project import Project
 from specc.pg.body import render
 from specc.pg.names import API_ROLES, fit, lit, qualified
 
 _PINNED = (("search_path", "''"),)
 
 
-def lower(machine: BoundMachine) -> Lowered:
+def lower(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the enum, the columns, the functions and the guards of a machine."""
     yield from _columns(machine)
     yield from _functions(machine)
+    yield from _guards(machine, tables(project)[f"{machine.schema}.{machine.table}"])
 
 
 def _columns(machine: BoundMachine) -> Lowered:
@@ -70,7 +75,23 @@ def _functions(machine: BoundMachine) -> Lowered:
     )  # fmt: skip
     text = f"Raises PT409 and says why a row of {machine.name} was refused."
     yield Comment(f"function private {values['refuse']} {signature}", text)
-    yield from _guards(machine, values)
+    if machine.writes == "bulk":
+        yield Function(
+            "private", str(values["refused"]), signature, refused, enum,
+            "plpgsql", render("refused", **values), settings=_PINNED, needs=needs,
+        )  # fmt: skip
+        yield Comment(f"function private {values['refused']} {signature}", text)
+    written = (
+        f"p_old {enum}, p_old_substate text, p_old_attempt integer, "
+        f"p_new {enum}, p_new_substate text, p_new_attempt integer, p_said boolean"
+    )
+    signature = f"{enum}, text, integer, {enum}, text, integer, boolean"
+    yield Function(
+        "private", str(values["may_write"]), signature, written, "boolean",
+        "plpgsql", render("may_write", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+    )  # fmt: skip
+    text = f"Whether one UPDATE may change state, substate and attempt of a row of {machine.name} so."
+    yield Comment(f"function private {values['may_write']} {signature}", text)
 
 
 def _values(machine: BoundMachine) -> dict[str, object]:
@@ -82,6 +103,7 @@ def _values(machine: BoundMachine) -> dict[str, object]:
         "table": (machine.schema, machine.table),
         "enum": qualified(machine.schema, machine.enum),
         "initial": life.initial,
+        "born_with_substates": any(life.substates[state] for state in life.initial),
         "steps": life.steps,
         "following": life.following,
         "recoveries": machine.recoveries,
@@ -92,22 +114,43 @@ def _values(machine: BoundMachine) -> dict[str, object]:
         "may_move": (machine.schema, machine.may_move),
         "may_move_name": f"{machine.schema}.{machine.may_move}",
         "may_carry": fit(f"{machine.name}_may_carry"),
+        "may_write": fit(f"{machine.name}_may_write"),
         "refuse": fit(f"{machine.name}_refuse"),
+        "refused": fit(f"{machine.name}_refused"),
     }
 
 
-def _guards(machine: BoundMachine, values: dict[str, object]) -> Lowered:
+def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
     """Yield the guards: AFTER triggers, which see the final row whatever other triggers do to it.
 
-    Their names sort before others', so that no AFTER trigger acts on a row about to be refused.
+    They write the history too: one trigger for a row costs less than two, and none can be dropped alone.
+    Their names sort before others', so that no AFTER trigger acts on a row about to be refused. A machine whose
+    rows are written many at once has them for each statement: dearer for one row, half as dear for a hundred.
     """
-    needs = (("enum", machine.schema, machine.enum), ("table", machine.schema, machine.table))
+    owner = {
+        "history": (machine.schema, machine.history),
+        "owner": fit(f"{table.tenant.split('.', 1)[1]}_id") if table.tenant else "",
+        "owner_of_row": table.tenant_column,
+    }
+    values = _values(machine) | owner
+    needs = (
+        ("enum", machine.schema, machine.enum),
+        ("table", machine.schema, machine.table),
+        ("table", machine.schema, machine.history),
+    )
     for event, refused in (("insert", "births outside an initial state"), ("update", "undeclared moves")):
         name = fit(f"{machine.name}_guard_{event}")
-        body = render(f"guard_{event}", **values)
+        is_bulk = machine.writes == "bulk"
+        body = render(f"guard_{event}_bulk" if is_bulk else f"guard_{event}", **values)
         yield Function(
             "private", name, "", "", "trigger", "plpgsql", body,
             security_definer=True, settings=_PINNED, needs=needs,
         )  # fmt: skip
         yield Comment(f"function private {name}", f"Refuses {refused} of rows of {machine.name}.")
-        yield Trigger(machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name)
+        trigger = Trigger(
+            machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name
+        )
+        if is_bulk:
+            before = "old_rows" if event == "update" else ""
+            trigger = replace(trigger, level="statement", old_rows=before, new_rows="new_rows")
+        yield trigger

@@ -26,7 +26,9 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
-from specc.kinds import machine_sync_page
+from specc.kinds import machine_sync_page, machine_times_page
+from specc.kinds.machine_legacy_page import legacy
+from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit, qualified
 
@@ -43,14 +45,19 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         StateDiagram(life.states, life.initial, life.terminal, life.steps, machine.recoveries),
         *_states(machine, project, ir),
         *_transitions(machine, project, ir),
+        *machine_times_page.timeouts(machine, project, ir),
         *_recovery(machine, project, ir),
         *machine_sync_page.blocks(entry, project),
         *_moving(machine),
         *_refused(machine),
+        *_history(machine),
+        *legacy(machine, ir),
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
     yield from machine_sync_page.table_pages(entry, project, ir)
+    kept = (machine.schema, machine.history)
+    yield page_of(kept, ir.about("table", *kept), entry.file, project, ir)
 
 
 def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
@@ -61,6 +68,8 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
+    check = qualified("private", fit(f"{machine.name}_check"))
+    yield (Text("Rows that the guards forbid, should there be any: "), Mono(f"{check}()"))
     yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
 
 
@@ -100,6 +109,7 @@ def _recovery(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block
             (Text("Legal only in an UPDATE that raises "), Mono("attempt"), Text(f" by one{text}"))
         )
         yield Grid(("From", "To", "Taken by"), _moves(machine, machine.recoveries, project, ir))
+        yield from machine_times_page.recovering(machine, ir)
 
 
 def _moves(
@@ -118,9 +128,12 @@ def _taken_by(move: Transition, project: Project) -> Line:
         return (Text(f"nothing: {move.undriven}" if move.undriven else "nothing that is declared"),)
     line: list[Text | Mono | Link] = []
     for name in move.drivers:
+        line += [Text(", ")] if line else []
+        if name in machine_times_page.OWN:
+            line.append(Text(machine_times_page.OWN[name]))
+            continue
         short = project.short_name(name)
         is_known = project.find("function", name) is not None
-        line += [Text(", ")] if line else []
         line.append(Link(short, page=function_path(name)) if is_known else Mono(short))
     return tuple(line)
 
@@ -166,6 +179,19 @@ def _refused(machine: BoundMachine) -> Iterator[Block]:
     )  # fmt: skip
     if refused:
         yield Code("text", refused_text(machine, *refused))
+
+
+def _history(machine: BoundMachine) -> Iterator[Block]:
+    name = machine.history
+    yield Heading("History")
+    yield Paragraph(
+        (
+            Text("The guard writes a row of "), Link(name, page=table_path(machine.schema, name)),
+            Text(" for each birth, each move and each change of a substate, in the transaction that makes it. Who "
+            "may read all of the table reads it; nobody but the owner of the database writes it. A caller may say why:"),
+        )
+    )  # fmt: skip
+    yield Code("sql", "set local specc.reason = 'Its source was switched off.';")
 
 
 def _listed(names: Iterable[str]) -> Iterator[Text | Mono]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from specc.analysis.machines import BoundMachine, Place
+from specc.analysis.maintenance import Task
 from specc.analysis.product import condition_test
 from specc.analysis.syncs import BoundSync, Condition
+from specc.analysis.syncs import syncs as syncs_of
 from specc.ir.database import Column, Comment, Function, PrimaryKey, Table, Trigger
 from specc.ir.fact import Identity
 from specc.kinds.table_rules import in_full
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
-from specc.pg.names import fit, ident, lit, qualified
+from specc.pg.names import fit, ident, lit, qualified, sequence_of
 
 _PINNED = (("search_path", "''"),)
 
@@ -40,6 +42,12 @@ def lower(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
     if syncs:
         yield from _follow(syncs, project)
         yield from _parent_triggers(syncs)
+
+
+def tasks(machine: BoundMachine, project: Project) -> Iterator[Task]:
+    """Yield what is to be done for a parent: counting what was left because others held the row."""
+    if any(sync.parent is machine for sync in syncs_of(project).get(machine.name, ())):
+        yield Task(f"{machine.name} follow", follow_of(machine))
 
 
 def change_of(sync: BoundSync) -> str:
@@ -66,7 +74,7 @@ def _change_table(sync: BoundSync) -> Lowered:
     yield Comment(f"table private {name}", text)
     yield from _commented(
         (Column(*place, "parent_id", 0, "uuid"), f"The row of {sync.parent.name}."),
-        (Column(*place, "seq", 1, "bigint", identity_form="always"), "Tells changes apart."),
+        (Column(*place, "seq", 1, "bigint", identity_form="always", sequence=sequence_of(name, "seq")), "Tells changes apart."),
         (Column(*place, "children", 2, "bigint"), f"How many {child} moved so in one statement."),
         (Column(*place, "from_state", 3, enum, not_null=False, needs=needs), "The state they left; null when they came under the row."),
         (Column(*place, "to_state", 4, enum, not_null=False, needs=needs), "The state they came into; null when they left the row."),

@@ -19,7 +19,7 @@ from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
 from specc.lang.project import Entry, Project
 from specc.pg.column import Reference
-from specc.pg.names import fit
+from specc.pg.names import fit, sequence_of
 from specc.pg.parsing import tidy
 
 Name = Annotated[str, Ref("column", within="table")]
@@ -129,6 +129,7 @@ def _columns(table: BoundTable, project: Project) -> Lowered:
                 schema, name, column, 100 + at, table_rules.type_in_full(read, project), read.not_null,
                 table_rules.in_full(read.default, project), table_rules.in_full(read.generated, project),
                 read.identity_form, read.collation, read.identity_options,
+                sequence_of(name, column) if read.identity_form else "",
                 needs=table_rules.needs(read, project),
             ),
             span,

@@ -26,7 +26,8 @@ class Ref:
 
     `within` is the kind of the entry to look in: the entry itself, or the nearest reference to that kind
     above this text or among the fields declared before it; one hop further where that entry does not
-    declare such names but refers to one that does (a machine's states are its lifecycle's).
+    declare such names but refers to one that does (a machine's states are its lifecycle's). The kind
+    `state/substate` is a name of the first kind, or one with a name declared inside it: `waiting/capacity`.
     """
 
     kind: str

@@ -13,7 +13,7 @@ from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Kind
 from specc.lang.markers import Def, Ref
-from specc.lang.project import Entry, Project
+from specc.lang.project import Entry, Path, Project
 from specc.lang.shape import shape_of
 from specc.lang.walk import Site, walk
 from specc.pg.names import MAX_BYTES, RESERVED, SYSTEM_COLUMNS
@@ -107,17 +107,30 @@ def _declare(
     project: Project, kinds: Mapping[str, Kind], sites: Iterable[Site]
 ) -> dict[tuple[str, str, str], dict[str, Span]]:
     declared: dict[tuple[str, str, str], dict[str, Span]] = {}
+    outer: dict[tuple[Entry, Path], Site] = {}
     for site in sites:
         if isinstance(site.marker, Def):
             owner = project.full_name(site.entry.kind, site.entry.name)
-            names = declared.setdefault((site.marker.kind, site.entry.kind, owner), {})
-            names.setdefault(site.text, site.entry.key(*site.path))
+            for word, name in _names(site, outer):
+                names = declared.setdefault((word, site.entry.kind, owner), {})
+                names.setdefault(name, site.entry.key(*site.path))
+            outer[site.entry, site.path] = site
     for kind in kinds.values():
         for entry in project.all(kind.key):
             for one in kind.implied(entry, project):
                 owner = project.full_name(one.owner_kind, one.owner)
                 declared.setdefault((one.kind, one.owner_kind, owner), {}).setdefault(one.name, entry.title)
     return declared
+
+
+def _names(site: Site, outer: Mapping[tuple[Entry, Path], Site]) -> Iterator[tuple[str, str]]:
+    """Yield the kinds and names that a declaration gives: its own, and that of the declaration it stands in."""
+    yield site.marker.kind, site.text
+    for length in range(len(site.path) - 1, 0, -1):
+        above = outer.get((site.entry, site.path[:length]))
+        if above is not None:
+            yield f"{above.marker.kind}/{site.marker.kind}", f"{above.text}/{site.text}"
+            return
 
 
 def _check(site: Site, project: Project) -> Iterator[Diagnostic]:
@@ -132,9 +145,12 @@ def _check(site: Site, project: Project) -> Iterator[Diagnostic]:
     if owner is None:
         return
     kind, name = owner
-    known = list(project.names(marker.kind, kind, name))
+    first, _, last = marker.kind.partition("/")
+    is_inner = bool(last) and "/" in site.text
+    known = list(project.names(marker.kind if is_inner else first, kind, name))
     if site.text not in known:
-        yield _unknown(marker.kind, site.text, span, known, f" in {kind} `{project.short_name(name)}`")
+        what, where = last if is_inner else first, f" in {kind} `{project.short_name(name)}`"
+        yield _unknown(what, site.text, span, known, where)
 
 
 def _unknown(kind: str, text: str, span: Span, known: list[str], where: str) -> Diagnostic:
@@ -154,7 +170,11 @@ def owner_of(site: Site, project: Project) -> tuple[str, str] | None:
     for kind, written in reversed(scope):
         if kind == marker.within:
             entry = project.find(kind, written)
-            return _declaring(entry, marker.kind, project) if entry and entry.spec is not None else None
+            return (
+                _declaring(entry, marker.kind.partition("/")[0], project)
+                if entry and entry.spec is not None
+                else None
+            )
     return None
 
 

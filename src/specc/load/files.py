@@ -131,11 +131,15 @@ def _settings(root: Path) -> Settings:
     path = root / PROJECT_FILE
     try:
         source = SourceFile(PROJECT_FILE, path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"cannot read {PROJECT_FILE}: {error}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ProjectError(f"line {line} of {PROJECT_FILE} holds a byte that is no UTF-8") from None
+    except OSError as error:
+        raise ProjectError(f"cannot read {PROJECT_FILE}: {error.strerror}") from None
     documents, found = read(source)
     if found or len(documents) != 1:
-        message = f"{PROJECT_FILE} is no project file" + ("" if found else ": it holds one document")
+        said = "is empty" if not documents else "holds more than one document"
+        message = f"{PROJECT_FILE} is no project file" if found else f"{PROJECT_FILE} {said}"
         raise ProjectError(message, tuple(found), source)
     data, node = normalise(documents[0].data, documents[0].root, shape_of(Settings))
     settings, problems = validate(Settings, data, Located(source, node, inner), ())
@@ -153,6 +157,8 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
         is_stamp = stamp.strftime("%Y%m%d%H%M%S") == settings.start
     except ValueError:
         is_stamp = False
+    if not settings.project.strip():
+        yield BAD_SETTING.at(places.value(("project",)), "a project has a name", help="it stands in titles")
     if not is_stamp:
         help = "fourteen digits between quotes, for example '20260101000000'"
         yield BAD_SETTING.at(places.value(("start",)), f"`{settings.start}` is no stamp", help=help)

@@ -14,6 +14,7 @@ from specc.ir.database import (
     Function,
     Grant,
     Index,
+    Partition,
     Policy,
     PrimaryKey,
     Row,
@@ -80,9 +81,15 @@ def create_table(
     lines = [column_text(column) for column in ordered]
     lines += [f"constraint {ident(key.name)} {constraint_text(key)}" for key in sorted(keys, key=_key_order)]
     text = f"create table {name} (\n    " + ",\n    ".join(lines) + "\n)"
+    text += f" partition by {table.partition_by}" if table.partition_by else ""
     if table.row_security:
         text += f";\nalter table {name} enable row level security"
-    return text + f";\nrevoke all on table {name} from {_EVERYONE}"
+    closed = [f"table {name}", *(f"sequence {_sequence(one)}" for one in ordered if one.sequence)]
+    return ";\n".join([text, *(f"revoke all on {one} from {_EVERYONE}" for one in closed)])
+
+
+def _sequence(column: Column) -> str:
+    return qualified(column.schema, column.sequence)
 
 
 def _key_order(key: PrimaryKey | Unique | Check) -> tuple[int, str]:
@@ -99,6 +106,22 @@ def _(fact: Table) -> str:
     return f"drop table {qualified(fact.schema, fact.name)}"
 
 
+@create.register
+def _(fact: Partition) -> str:
+    name = qualified(fact.schema, fact.name)
+    return (
+        f"create table {name} partition of {qualified(fact.of_schema, fact.of_table)} {fact.bound};\n"
+        f"alter table {name} enable row level security;\n"
+        f"revoke all on table {name} from {_EVERYONE}"
+    )
+
+
+@drop.register
+def _(_: Partition) -> str:
+    # It goes with its table.
+    return ""
+
+
 def column_text(column: Column) -> str:
     """Return a column as it stands in CREATE TABLE."""
     parts = [ident(column.name), column.type]
@@ -111,9 +134,9 @@ def column_text(column: Column) -> str:
     if column.generated:
         parts.append(f"generated always as ({column.generated}) stored")
     if column.identity_form:
-        parts.append(f"generated {column.identity_form} as identity")
-    if column.identity_options:
-        parts.append(f"({column.identity_options})")
+        # Named, since it is closed by name; PostgreSQL's own choice depends on what else is there.
+        options = [f"sequence name {_sequence(column)}", column.identity_options]
+        parts.append(f"generated {column.identity_form} as identity ({' '.join(filter(None, options))})")
     return " ".join(parts)
 
 

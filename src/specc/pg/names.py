@@ -75,6 +75,11 @@ def lit(value: str | int | bool | None) -> str:
     return str(value).lower()
 
 
+def sequence_of(table: str, column: str) -> str:
+    """Return the name of the sequence that counts an identity column up."""
+    return fit(f"{table}_{column}_seq")
+
+
 def fit(name: str) -> str:
     """Return a derived name within 63 bytes: a longer one is cut and ends in a hash of the whole."""
     if len(name.encode()) <= MAX_BYTES:

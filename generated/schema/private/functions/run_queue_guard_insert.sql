@@ -4,18 +4,20 @@ create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees all rows of a statement as stored. A birth is a move from nothing.
 begin
-    if (new.state in ('new') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('new') and new.attempt = 0
-        and private.run_queue_may_carry(new.state, new.state_substate)
-    ) then
-        return new;
-    end if;
-    perform private.run_queue_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
-    return new;
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, null,
+        case
+            when n.state in ('new') and n.state_substate is null and n.attempt = 0
+            then n.state
+            else private.run_queue_refused(n.id, null, n.state, n.state_substate, null, n.attempt)
+        end,
+        null, n.state_substate, null
+    from new_rows as n;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_insert() from public, anon, authenticated, service_role;

@@ -4,73 +4,74 @@ create function private.run_queue_guard_update()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
--- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
--- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
--- says from which state (row) one may move to which (column).
+-- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
+-- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+declare
+    v_now timestamptz := private.now();
+    v_changed bigint;
+    v_ids uuid[];
+    v_substates text[];
 begin
-    -- No transition. A substate that is new must belong to the state.
-    if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.run_queue_may_carry(new.state, new.state_substate)
+    insert into public.run_queue_state_history
+        (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+    select
+        n.org_id, n.id, o.state,
+        case
+            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
+            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
+            then n.state
+            when private.run_queue_may_write(
+                o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
+                n.state_since <> o.state_since and n.state_since = v_now
             )
-        ) then
-            return new;
-        end if;
+            then n.state
+            else private.run_queue_refused(
+                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+            )
+        end,
+        o.state_substate,
+        case
+            when n.state = o.state or (n.state_since <> o.state_since and n.state_since = v_now) then n.state_substate
+            else nullif(n.state_substate, o.state_substate)
+        end,
+        case when n.state <> o.state then v_now - o.state_since end
+    from new_rows as n
+    full join old_rows as o on n.id = o.id
+    where
+        n.state is distinct from o.state
+        or n.attempt is distinct from o.attempt
+        or (
+            n.state_substate is distinct from o.state_substate
+            -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+            and (n.state_substate is not null or not coalesce((
+                        select h.to_state = n.state and h.to_substate is null
+                        from public.run_queue_state_history as h
+                        where h.org_id = n.org_id and h.row_id = n.id
+                        order by h.seq desc
+                        limit 1
+                    ), false))
+        );
 
-    -- A declared edge, taken by a statement that says since when.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and new.state_since <> old.state_since
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
-    elsif (
-        new.state_substate is null and new.attempt = old.attempt
-        and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
-        and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], old.state)]
-            [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], new.state)]
-    ) then
-        return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.run_queue_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.run_queue_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.run_queue_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.run_queue as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
+    -- What a statement that moved rows left: a stale substate, another moment than now. Few do, and the first look
+    -- is cheap. By way of arrays, since a plan that joins the table may be kept for another number of rows.
+    get diagnostics v_changed = row_count;
+    if v_changed > 0
+        and exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now)
+    then
+        select array_agg(n.id), array_agg(nullif(n.state_substate, o.state_substate))
+        into v_ids, v_substates
+        from new_rows as n
+        full join old_rows as o on n.id = o.id
+        where n.state <> o.state
+            and not (n.state_since <> o.state_since and n.state_since = v_now)
+            and (n.state_substate = o.state_substate or n.state_since <> v_now);
+        update public.run_queue as r
+        set state_substate = m.substate, state_since = v_now
+        from unnest(v_ids, v_substates) as m (id, substate)
+        where r.id = m.id;
     end if;
-
-    perform private.run_queue_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
-    return new;
+    return null;
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;

@@ -7,18 +7,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.workflow_request_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -30,6 +23,12 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -40,36 +39,55 @@ begin
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], new.state)]
     ) then
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.workflow_request_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.workflow_request_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.workflow_request_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.workflow_request as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.workflow_request_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.workflow_request_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.workflow_request_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.workflow_request_state_history as h
+            where h.org_id = new.org_id and h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.workflow_request_state_history
+                (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.org_id, new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.workflow_request_state_history
+            (org_id, row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.org_id, new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.workflow_request as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;

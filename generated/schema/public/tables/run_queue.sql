@@ -44,6 +44,8 @@ create index run_queue_activity_request_id_org_id_idx on public.run_queue (activ
 
 create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
+create index run_queue_open_idx on public.run_queue (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
+
 create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
@@ -53,10 +55,12 @@ create index run_queue_source_id_idx on public.run_queue (source_id);
 create index run_queue_source_id_org_id_id_where_idx on public.run_queue (source_id, org_id, id) where state = 'ready';
 
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
-    for each row execute function private.run_queue_guard_insert();
+    referencing new table as new_rows
+    for each statement execute function private.run_queue_guard_insert();
 
 create trigger "00_run_queue_guard_update" after update on public.run_queue
-    for each row execute function private.run_queue_guard_update();
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_queue_guard_update();
 
 create policy select_authenticated on public.run_queue
     for select to authenticated

@@ -15,6 +15,28 @@ create type public.lamp_state as enum (
     'broken'
 );
 
+create table public.lamp_state_history (
+    seq bigint not null generated always as identity (sequence name public.lamp_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    from_state public.lamp_state,
+    to_state public.lamp_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint lamp_state_history_pkey primary key (row_id, seq, at)
+) partition by range (at);
+alter table public.lamp_state_history enable row level security;
+revoke all on table public.lamp_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.lamp_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.lamp_history_default partition of public.lamp_state_history default;
+alter table private.lamp_history_default enable row level security;
+revoke all on table private.lamp_history_default from public, anon, authenticated, service_role;
+
 create function private.lamp_may_carry(p_state public.lamp_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -22,6 +44,26 @@ as $$
     select p_substate is null
 $$;
 revoke all on function private.lamp_may_carry(public.lamp_state, text) from public, anon, authenticated, service_role;
+
+create function private.lamp_may_write(p_old public.lamp_state, p_old_substate text, p_old_attempt integer, p_new public.lamp_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.lamp_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.lamp_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.lamp_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.lamp_refuse(p_id uuid, p_old public.lamp_state, p_new public.lamp_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -131,14 +173,15 @@ create function private.lamp_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('dark') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('dark') and new.attempt = 0
-        and private.lamp_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.lamp_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -154,18 +197,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.lamp_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -177,6 +213,12 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -187,36 +229,55 @@ begin
             [array_position('{dark,lit,broken}'::public.lamp_state[], old.state)]
             [array_position('{dark,lit,broken}'::public.lamp_state[], new.state)]
     ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.lamp_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.lamp_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.lamp_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.lamp as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.lamp_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.lamp_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.lamp_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.lamp_state_history as h
+            where h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.lamp_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.lamp as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -287,6 +348,8 @@ grant insert (watts) on table public.lamp to service_role;
 
 grant select on table public.lamp to service_role;
 
+grant select on table public.lamp_state_history to service_role;
+
 grant select on table public.lamp_status to service_role;
 
 comment on column public.lamp.attempt is 'Always 0: no row of this machine recovers.';
@@ -299,6 +362,28 @@ comment on column public.lamp.state_since is 'When it came into the state.';
 
 comment on column public.lamp.state_substate is 'Why or how it is there; cleared when the state is left.';
 
+comment on column public.lamp_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.lamp_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.lamp_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.lamp_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.lamp_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.lamp_state_history.row_id is 'The row of lamp; it may be gone.';
+
+comment on column public.lamp_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.lamp_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.lamp_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.lamp_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.lamp_state_history.xid is 'The transaction that moved it.';
+
 comment on type public.lamp_state is 'The states of lamp, in order.';
 
 comment on routine hidden.load() is 'The watts of all lamps that are lit.';
@@ -308,6 +393,8 @@ comment on routine private.lamp_guard_insert() is 'Refuses births outside an ini
 comment on routine private.lamp_guard_update() is 'Refuses undeclared moves of rows of lamp.';
 
 comment on routine private.lamp_may_carry(public.lamp_state, text) is 'Whether a row of lamp may carry a substate in a state.';
+
+comment on routine private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of lamp so.';
 
 comment on routine private.lamp_refuse(uuid, public.lamp_state, public.lamp_state, text, integer, integer) is 'Raises PT409 and says why a row of lamp was refused.';
 
@@ -323,6 +410,10 @@ comment on schema hidden is 'Functions that the API does not serve.';
 
 comment on schema private is 'Guards and helpers; never served by the API.';
 
+comment on table private.lamp_history_default is 'Rows of lamp_state_history for which no other partition was made.';
+
 comment on table public.lamp is 'A lamp.';
+
+comment on table public.lamp_state_history is 'Every move of every row of lamp, in order; written by its guard.';
 
 comment on view public.lamp_status is 'Where each row of lamp is, state and substate in one name.';

@@ -25,7 +25,11 @@ drop function private.now();
 
 drop function private.lamp_refuse(uuid, public.lamp_state, public.lamp_state, text, integer, integer);
 
+drop function private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean);
+
 drop function private.lamp_may_carry(public.lamp_state, text);
+
+drop table public.lamp_state_history;
 
 drop type public.lamp_state;
 

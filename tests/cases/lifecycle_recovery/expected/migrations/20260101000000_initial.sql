@@ -13,6 +13,28 @@ create type public.parcel_state as enum (
     'there'
 );
 
+create table public.parcel_state_history (
+    seq bigint not null generated always as identity (sequence name public.parcel_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    from_state public.parcel_state,
+    to_state public.parcel_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint parcel_state_history_pkey primary key (row_id, seq, at)
+) partition by range (at);
+alter table public.parcel_state_history enable row level security;
+revoke all on table public.parcel_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.parcel_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.parcel_history_default partition of public.parcel_state_history default;
+alter table private.parcel_history_default enable row level security;
+revoke all on table private.parcel_history_default from public, anon, authenticated, service_role;
+
 create function private.now()
 returns timestamptz
 language plpgsql stable set search_path = ''
@@ -36,6 +58,32 @@ as $$
     )
 $$;
 revoke all on function private.parcel_may_carry(public.parcel_state, text) from public, anon, authenticated, service_role;
+
+create function private.parcel_may_write(p_old public.parcel_state, p_old_substate text, p_old_attempt integer, p_new public.parcel_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.parcel_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.parcel_may_move(p_old, p_new))
+        or (
+            p_new_attempt = p_old_attempt + 1 and p_new_attempt <= 2
+            and (
+                (p_old = 'lost' and p_new = 'moving')
+            )
+        )
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.parcel_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.parcel_may_write(public.parcel_state, text, integer, public.parcel_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.parcel_refuse(p_id uuid, p_old public.parcel_state, p_new public.parcel_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -149,14 +197,15 @@ create function private.parcel_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('packed') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('packed') and new.attempt = 0
-        and private.parcel_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.parcel_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.parcel_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -172,18 +221,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.parcel_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -195,6 +237,12 @@ begin
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], old.state)]
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], new.state)]
     ) then
+        insert into public.parcel_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -205,42 +253,55 @@ begin
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], old.state)]
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], new.state)]
     ) then
+        insert into public.parcel_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge, or recovery, which spends an attempt.
-    elsif (
-        (new.attempt = old.attempt and public.parcel_may_move(old.state, new.state))
-        or (
-            new.attempt = old.attempt + 1 and new.attempt <= 2
-            and (
-                (old.state = 'lost' and new.state = 'moving')
-            )
-        )
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.parcel_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.parcel_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.parcel as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.parcel_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.parcel_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.parcel_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.parcel_state_history as h
+            where h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.parcel_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.parcel_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.parcel as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -299,6 +360,28 @@ comment on column public.parcel.state_since is 'When it came into the state.';
 
 comment on column public.parcel.state_substate is 'Why or how it is there; cleared when the state is left.';
 
+comment on column public.parcel_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.parcel_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.parcel_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.parcel_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.parcel_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.parcel_state_history.row_id is 'The row of parcel; it may be gone.';
+
+comment on column public.parcel_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.parcel_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.parcel_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.parcel_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.parcel_state_history.xid is 'The transaction that moved it.';
+
 comment on type public.parcel_state is 'The states of parcel, in order.';
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
@@ -308,6 +391,8 @@ comment on routine private.parcel_guard_insert() is 'Refuses births outside an i
 comment on routine private.parcel_guard_update() is 'Refuses undeclared moves of rows of parcel.';
 
 comment on routine private.parcel_may_carry(public.parcel_state, text) is 'Whether a row of parcel may carry a substate in a state.';
+
+comment on routine private.parcel_may_write(public.parcel_state, text, integer, public.parcel_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of parcel so.';
 
 comment on routine private.parcel_refuse(uuid, public.parcel_state, public.parcel_state, text, integer, integer) is 'Raises PT409 and says why a row of parcel was refused.';
 
@@ -319,6 +404,10 @@ comment on schema private is 'Guards and helpers; never served by the API.';
 
 comment on schema public is 'The API''s schema.';
 
+comment on table private.parcel_history_default is 'Rows of parcel_state_history for which no other partition was made.';
+
 comment on table public.parcel is 'A parcel.';
+
+comment on table public.parcel_state_history is 'Every move of every row of parcel, in order; written by its guard.';
 
 comment on view public.parcel_status is 'Where each row of parcel is, state and substate in one name.';

@@ -21,9 +21,13 @@ drop function private.uuid_v7();
 
 drop function private.parcel_refuse(uuid, public.parcel_state, public.parcel_state, text, integer, integer);
 
+drop function private.parcel_may_write(public.parcel_state, text, integer, public.parcel_state, text, integer, boolean);
+
 drop function private.parcel_may_carry(public.parcel_state, text);
 
 drop function private.now();
+
+drop table public.parcel_state_history;
 
 drop type public.parcel_state;
 

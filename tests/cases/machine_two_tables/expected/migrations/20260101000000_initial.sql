@@ -16,6 +16,50 @@ create type public.door_state as enum (
     'closed'
 );
 
+create table public.casement_state_history (
+    seq bigint not null generated always as identity (sequence name public.casement_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    from_state public.casement_state,
+    to_state public.casement_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint casement_state_history_pkey primary key (row_id, seq, at)
+) partition by range (at);
+alter table public.casement_state_history enable row level security;
+revoke all on table public.casement_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.casement_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table public.door_state_history (
+    seq bigint not null generated always as identity (sequence name public.door_state_history_seq_seq),
+    at timestamptz not null default clock_timestamp(),
+    xid xid8 not null default pg_current_xact_id(),
+    row_id uuid not null,
+    from_state public.door_state,
+    to_state public.door_state not null,
+    spent interval,
+    from_substate text,
+    to_substate text,
+    actor text not null default case when session_user = 'authenticator' then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end,
+    reason text default left(nullif(current_setting('specc.reason', true), ''), 1000),
+    constraint door_state_history_pkey primary key (row_id, seq, at)
+) partition by range (at);
+alter table public.door_state_history enable row level security;
+revoke all on table public.door_state_history from public, anon, authenticated, service_role;
+revoke all on sequence public.door_state_history_seq_seq from public, anon, authenticated, service_role;
+
+create table private.door_history_default partition of public.door_state_history default;
+alter table private.door_history_default enable row level security;
+revoke all on table private.door_history_default from public, anon, authenticated, service_role;
+
+create table private.pane_history_default partition of public.casement_state_history default;
+alter table private.pane_history_default enable row level security;
+revoke all on table private.pane_history_default from public, anon, authenticated, service_role;
+
 create function private.door_may_carry(p_state public.door_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -23,6 +67,26 @@ as $$
     select p_substate is null
 $$;
 revoke all on function private.door_may_carry(public.door_state, text) from public, anon, authenticated, service_role;
+
+create function private.door_may_write(p_old public.door_state, p_old_substate text, p_old_attempt integer, p_new public.door_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.door_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.door_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.door_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.door_may_write(public.door_state, text, integer, public.door_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.door_refuse(p_id uuid, p_old public.door_state, p_new public.door_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -94,6 +158,26 @@ as $$
     select p_substate is null
 $$;
 revoke all on function private.pane_may_carry(public.casement_state, text) from public, anon, authenticated, service_role;
+
+create function private.pane_may_write(p_old public.casement_state, p_old_substate text, p_old_attempt integer, p_new public.casement_state, p_new_substate text, p_new_attempt integer, p_said boolean)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+-- Whether one UPDATE may change a row so. A statement that says since when (p_said) means the substate, too;
+-- otherwise one left as it was belongs to the state that was left.
+begin
+    if (p_old = p_new) then
+        return p_new_attempt = p_old_attempt and private.pane_may_carry(p_new, p_new_substate);
+    end if;
+    return (
+        (p_new_attempt = p_old_attempt and public.pane_may_move(p_old, p_new))
+    ) and (
+        (not p_said and p_new_substate = p_old_substate) is true
+        or private.pane_may_carry(p_new, p_new_substate)
+    );
+end
+$$;
+revoke all on function private.pane_may_write(public.casement_state, text, integer, public.casement_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
 create function private.pane_refuse(p_id uuid, p_old public.casement_state, p_new public.casement_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -202,14 +286,15 @@ create function private.door_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('open') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('open') and new.attempt = 0
-        and private.door_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.door_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.door_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -225,18 +310,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.door_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -248,6 +326,12 @@ begin
             [array_position('{open,closed}'::public.door_state[], old.state)]
             [array_position('{open,closed}'::public.door_state[], new.state)]
     ) then
+        insert into public.door_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -258,36 +342,55 @@ begin
             [array_position('{open,closed}'::public.door_state[], old.state)]
             [array_position('{open,closed}'::public.door_state[], new.state)]
     ) then
+        insert into public.door_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.door_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.door_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.door_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.door as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.door_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.door_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.door_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.door_state_history as h
+            where h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.door_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.door_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.door as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -297,14 +400,15 @@ create function private.pane_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('open') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('open') and new.attempt = 0
-        and private.pane_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.casement_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.pane_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);
@@ -320,18 +424,11 @@ as $$
 -- Sees the row as stored, after every BEFORE trigger. The first conditions are the whole cost of a legal
 -- update: short, since each is prepared anew in every transaction, and the common ones first. The mask
 -- says from which state (row) one may move to which (column).
+declare
+    v_said boolean;
 begin
-    -- No transition. A substate that is new must belong to the state.
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is null) then
-            return new;
-        end if;
-        if (
-            new.attempt = old.attempt and (
-                new.state_substate = old.state_substate
-                or private.pane_may_carry(new.state, new.state_substate)
-            )
-        ) then
+        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
             return new;
         end if;
 
@@ -343,6 +440,12 @@ begin
             [array_position('{open,closed}'::public.casement_state[], old.state)]
             [array_position('{open,closed}'::public.casement_state[], new.state)]
     ) then
+        insert into public.casement_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
@@ -353,36 +456,55 @@ begin
             [array_position('{open,closed}'::public.casement_state[], old.state)]
             [array_position('{open,closed}'::public.casement_state[], new.state)]
     ) then
+        insert into public.casement_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, null, new.state_since - old.state_since
+        );
         return new;
-
-    -- Any other way to write a declared edge.
-    elsif (
-        (new.attempt = old.attempt and public.pane_may_move(old.state, new.state))
-    ) then
-        -- Who says since when means the substate, too; otherwise one left as it was belongs to the state
-        -- that was left, and the moment is the clock's.
-        if (new.state_since <> old.state_since and new.state_since = private.now()) then
-            if (private.pane_may_carry(new.state, new.state_substate)) then
-                return new;
-            end if;
-        elsif (
-            new.state_substate = old.state_substate
-            or private.pane_may_carry(new.state, new.state_substate)
-        ) then
-            if (new.state_substate = old.state_substate or new.state_since is distinct from private.now()) then
-                update public.casement as r
-                set state_substate =
-                        case when r.state_substate = old.state_substate then null else r.state_substate end,
-                    state_since = private.now()
-                where r.id = new.id and r.state = new.state;
-            end if;
-            return new;
-        end if;
     end if;
 
-    perform private.pane_refuse(
-        new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
-    );
+    -- Any other change of state, substate or attempt.
+    v_said := new.state_since <> old.state_since and new.state_since = private.now();
+    if not private.pane_may_write(
+        old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
+    ) then
+        perform private.pane_refuse(
+            new.id, old.state, new.state, new.state_substate, old.attempt, new.attempt
+        );
+    elsif (new.state = old.state) then
+        -- Not when the guard itself clears a substate, below: the move that is recorded says so already.
+        if (new.state_substate is not null or not coalesce((
+            select h.to_state = new.state and h.to_substate is null
+            from public.casement_state_history as h
+            where h.row_id = new.id
+            order by h.seq desc
+            limit 1
+        ), false)) then
+            insert into public.casement_state_history
+                (row_id, from_state, to_state, from_substate, to_substate, spent)
+            values (
+                new.id, new.state, new.state,
+                old.state_substate, new.state_substate, null
+            );
+        end if;
+    else
+        insert into public.casement_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, old.state, new.state,
+            old.state_substate, case when v_said then new.state_substate else nullif(new.state_substate, old.state_substate) end, private.now() - old.state_since
+        );
+        if (
+            not v_said
+            and (new.state_substate = old.state_substate or new.state_since is distinct from private.now())
+        ) then
+            update public.casement as r
+            set state_substate = nullif(r.state_substate, old.state_substate), state_since = private.now()
+            where r.id = new.id and r.state = new.state;
+        end if;
+    end if;
     return new;
 end
 $$;
@@ -470,6 +592,28 @@ comment on column public.casement.state_since is 'When it came into the state.';
 
 comment on column public.casement.state_substate is 'Why or how it is there; cleared when the state is left.';
 
+comment on column public.casement_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.casement_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.casement_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.casement_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.casement_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.casement_state_history.row_id is 'The row of casement; it may be gone.';
+
+comment on column public.casement_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.casement_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.casement_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.casement_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.casement_state_history.xid is 'The transaction that moved it.';
+
 comment on column public.door.attempt is 'Always 0: no row of this machine recovers.';
 
 comment on column public.door.id is 'The row''s id, ordered by the time it was made.';
@@ -479,6 +623,28 @@ comment on column public.door.state is 'Where the row is in its life.';
 comment on column public.door.state_since is 'When it came into the state.';
 
 comment on column public.door.state_substate is 'Why or how it is there; cleared when the state is left.';
+
+comment on column public.door_state_history.actor is 'Who did it: a user of the API, or else the role that logged in.';
+
+comment on column public.door_state_history.at is 'When the row was written, by the clock.';
+
+comment on column public.door_state_history.from_state is 'The state that was left; null at birth.';
+
+comment on column public.door_state_history.from_substate is 'The substate that was left.';
+
+comment on column public.door_state_history.reason is 'Why, where the caller set `specc.reason`.';
+
+comment on column public.door_state_history.row_id is 'The row of door; it may be gone.';
+
+comment on column public.door_state_history.seq is 'Orders moves, also those of one moment.';
+
+comment on column public.door_state_history.spent is 'How long it was in the state that was left.';
+
+comment on column public.door_state_history.to_state is 'The state it came into; the one it was in where only the substate changed.';
+
+comment on column public.door_state_history.to_substate is 'The substate it came into.';
+
+comment on column public.door_state_history.xid is 'The transaction that moved it.';
 
 comment on type public.casement_state is 'The states of pane, in order.';
 
@@ -490,6 +656,8 @@ comment on routine private.door_guard_update() is 'Refuses undeclared moves of r
 
 comment on routine private.door_may_carry(public.door_state, text) is 'Whether a row of door may carry a substate in a state.';
 
+comment on routine private.door_may_write(public.door_state, text, integer, public.door_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of door so.';
+
 comment on routine private.door_refuse(uuid, public.door_state, public.door_state, text, integer, integer) is 'Raises PT409 and says why a row of door was refused.';
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
@@ -499,6 +667,8 @@ comment on routine private.pane_guard_insert() is 'Refuses births outside an ini
 comment on routine private.pane_guard_update() is 'Refuses undeclared moves of rows of pane.';
 
 comment on routine private.pane_may_carry(public.casement_state, text) is 'Whether a row of pane may carry a substate in a state.';
+
+comment on routine private.pane_may_write(public.casement_state, text, integer, public.casement_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of pane so.';
 
 comment on routine private.pane_refuse(uuid, public.casement_state, public.casement_state, text, integer, integer) is 'Raises PT409 and says why a row of pane was refused.';
 
@@ -512,9 +682,17 @@ comment on schema private is 'Guards and helpers; never served by the API.';
 
 comment on schema public is 'The API''s schema.';
 
+comment on table private.door_history_default is 'Rows of door_state_history for which no other partition was made.';
+
+comment on table private.pane_history_default is 'Rows of casement_state_history for which no other partition was made.';
+
 comment on table public.casement is 'A window, whose table is called otherwise than its machine.';
 
+comment on table public.casement_state_history is 'Every move of every row of pane, in order; written by its guard.';
+
 comment on table public.door is 'A door.';
+
+comment on table public.door_state_history is 'Every move of every row of door, in order; written by its guard.';
 
 comment on view public.door_status is 'Where each row of door is, state and substate in one name.';
 

@@ -37,13 +37,21 @@ drop function private.uuid_v7();
 
 drop function private.pane_refuse(uuid, public.casement_state, public.casement_state, text, integer, integer);
 
+drop function private.pane_may_write(public.casement_state, text, integer, public.casement_state, text, integer, boolean);
+
 drop function private.pane_may_carry(public.casement_state, text);
 
 drop function private.now();
 
 drop function private.door_refuse(uuid, public.door_state, public.door_state, text, integer, integer);
 
+drop function private.door_may_write(public.door_state, text, integer, public.door_state, text, integer, boolean);
+
 drop function private.door_may_carry(public.door_state, text);
+
+drop table public.door_state_history;
+
+drop table public.casement_state_history;
 
 drop type public.door_state;
 

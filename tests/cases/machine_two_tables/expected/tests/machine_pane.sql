@@ -21,6 +21,27 @@ $$;
 create trigger zzz_changed before insert or update on public.casement
     for each row execute function pg_temp.changed();
 
+-- Says whether history tells all of a row, given its id, how often it changed, and how long it was in the state
+-- that it left last (null: one need not look). Each row begins where the one before ended, and the last one ends
+-- where the row is.
+create function pg_temp.untold(uuid, integer, interval) returns text language sql as $$
+    select case
+        when count(*) = $2
+            and count(*) filter (where from_state is null) = 1
+            and bool_and(before is null or (from_state, coalesce(from_substate, '')) = before)
+            and (array_agg((to_state, coalesce(to_substate, '')) order by seq desc))[1]
+                = (select (r.state, coalesce(r.state_substate, '')) from public.casement as r where r.id = $1)
+            and bool_and((spent >= '0') is distinct from (from_state is null or from_state = to_state))
+            and ($3 is null or (array_agg(spent order by seq desc))[1] = $3)
+            and bool_and(actor = session_user and reason = 'tried' and xid = pg_current_xact_id() and at > now())
+        then '' else ', and history does not tell' end
+    from (
+        select h.*, lag((h.to_state, coalesce(h.to_substate, ''))) over (order by h.seq) as before
+        from public.casement_state_history as h
+        where h.row_id = $1
+    ) as told
+$$;
+
 -- Puts a row into state p_from, tries to bring it into p_to, and says what came of it: the state and
 -- substate it ended in, or the SQLSTATE of the refusal. p_from null: the row is born in p_to.
 create function pg_temp.attempt(
@@ -34,11 +55,25 @@ declare
     v_last text;
     v_hop text;
     v_before integer := 0;
+    v_changes integer := 0;
+    v_was text;
+    v_left public.casement_state;
+    v_since timestamptz;
+    v_spent interval;
     v_result text;
 begin
     perform
         set_config('test.state', '', true),
-        set_config('specc.now', case when p_channel = 'again' then '' else '2030-01-01 00:00:00Z' end, true);
+        set_config('specc.reason', 'tried', true),
+        set_config(
+            'specc.now',
+            case p_channel
+                when 'again' then ''
+                when 'dated' then '2000-01-01 00:00:00Z'
+                else '2030-01-01 00:00:00Z'
+            end,
+            true
+        );
     if p_from is not null then
         foreach v_hop in array (
             select way from (values
@@ -55,10 +90,17 @@ begin
                 update public.casement set state = v_hop::public.casement_state, attempt = v_before where id = v_id;
             end if;
             v_last := v_hop;
+            v_changes := v_changes + 1;
         end loop;
         if p_left is not null then
             update public.casement set state_substate = p_left where id = v_id;
+            v_changes := v_changes + 1;
         end if;
+    end if;
+    select state, state_since, concat_ws('/', state, state_substate) into v_left, v_since, v_was
+    from public.casement where id = v_id;
+    if p_channel in ('update', 'upsert', 'merge', 'trigger') then
+        perform set_config('specc.now', '2031-05-06 07:08:09Z', true);
     end if;
     if p_from is null and p_channel in ('insert', 'upsert') then
         insert into public.casement (id, state, state_substate, attempt, door_id)
@@ -71,7 +113,8 @@ begin
         perform set_config('test.state', p_to, true);
         insert into public.casement (id, door_id) values (v_id, 'ed90a25e-a141-4854-87fe-c77414937712');
     elsif p_channel = 'dated' then
-        update public.casement set state = p_to::public.casement_state, state_since = now() where id = v_id;
+        update public.casement set state = p_to::public.casement_state, state_substate = null, state_since = now()
+        where id = v_id;
     elsif p_channel = 'upsert' then
         insert into public.casement (id, door_id) values (v_id, 'ed90a25e-a141-4854-87fe-c77414937712')
         on conflict (id) do update set state = p_to::public.casement_state;
@@ -95,11 +138,14 @@ begin
     else
         update public.casement set state = p_to::public.casement_state,
             attempt = v_before + coalesce(p_attempt, 0),
-            state_substate = coalesce(p_substate, state_substate)
+            state_substate = case p_channel when 'again' then p_substate else coalesce(p_substate, state_substate) end
         where id = v_id;
     end if;
-    select concat_ws('/', state, state_substate) into v_result from public.casement where id = v_id;
-    raise exception using errcode = 'ZZ000', message = v_result;
+    select concat_ws('/', r.state, r.state_substate), case when r.state <> v_left then r.state_since - v_since end
+    into v_result, v_spent
+    from public.casement as r where r.id = v_id;
+    v_changes := v_changes + (v_result is distinct from v_was)::integer;
+    raise exception using errcode = 'ZZ000', message = v_result || pg_temp.untold(v_id, v_changes, v_spent);
 exception
     when sqlstate 'ZZ000' then return sqlerrm;
     when others then return sqlstate;

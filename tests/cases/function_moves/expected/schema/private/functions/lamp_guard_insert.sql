@@ -4,14 +4,15 @@ create function private.lamp_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+-- Sees the row as stored, after every BEFORE trigger. A birth is a move from nothing.
 begin
     if (new.state in ('dark') and new.state_substate is null and new.attempt = 0) then
-        return new;
-    end if;
-    if (
-        new.state in ('dark') and new.attempt = 0
-        and private.lamp_may_carry(new.state, new.state_substate)
-    ) then
+        insert into public.lamp_state_history
+            (row_id, from_state, to_state, from_substate, to_substate, spent)
+        values (
+            new.id, null, new.state,
+            null, null, null
+        );
         return new;
     end if;
     perform private.lamp_refuse(new.id, null, new.state, new.state_substate, null, new.attempt);

@@ -1,0 +1,28 @@
+"""What maintenance does for a machine: tasks that work off rows in batches, and problems to look for in rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of `private.tick()`: its name, and the function in `private` that does it.
+
+    The function takes the most rows it may touch and returns how many it did; fewer mean that none is left.
+    """
+
+    name: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What may be wrong with a row although the guards forbid it: restored, or written past triggers.
+
+    `where` is the SQL condition on a row `r` that it is wrong, `detail` the SQL text that says what was found.
+    """
+
+    name: str
+    where: str
+    detail: str

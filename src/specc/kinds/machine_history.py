@@ -1,0 +1,76 @@
+"""The history of a machine: one row for each move of each row of its table, written by the guard itself.
+
+Nobody but the owner of the database writes it; whoever may read all of the table reads its rows' history.
+"""
+
+from __future__ import annotations
+
+from specc.analysis.machines import BoundMachine
+from specc.analysis.tables import BoundTable, tables
+from specc.ir.behaviour import History, Tenancy
+from specc.ir.database import Column, Comment, Partition, PrimaryKey, Table
+from specc.kinds.access import reading
+from specc.lang.kind import Lowered
+from specc.lang.project import Project
+from specc.pg.names import fit, qualified, sequence_of
+
+ACTOR = (
+    "case when session_user = 'authenticator'"
+    " then coalesce(auth.uid()::text, current_setting('role')) else session_user::text end"
+)
+"""Who moved a row. A request over the API comes as `authenticator`, with a token that PostgREST has checked; any other
+connection could claim any token, so there it is the role that logged in.
+"""
+REASON = "left(nullif(current_setting('specc.reason', true), ''), 1000)"
+"""What the caller has set for the transaction: `set local specc.reason = 'why'`."""
+
+
+def lower(machine: BoundMachine, project: Project) -> Lowered:
+    """Yield the table of a machine's moves, its one partition, and who may read it."""
+    schema, name = machine.schema, machine.history
+    table = tables(project)[f"{schema}.{machine.table}"]
+    kept = BoundTable(table.entry, schema, name, table.tenant, {})
+    owner = kept.tenant_column
+    yield History(machine.name, schema, name, owner)
+    if table.tenant:
+        root_schema, root = table.tenant.split(".", 1)
+        yield Tenancy(schema, name, root_schema, root, owner)
+    yield Table(schema, name, partition_by="range (at)")
+    yield Comment(
+        f"table {schema} {name}",
+        f"Every move of every row of {machine.name}, in order; written by its guard.",
+    )
+    for column, text in _columns(machine, kept):
+        yield column
+        yield Comment(f"column {schema} {name} {column.name}", text)
+    columns = tuple(one for one in (owner, "row_id", "seq", "at") if one)
+    yield PrimaryKey(schema, name, fit(f"{name}_pkey"), columns)
+    rest = fit(f"{machine.name}_history_default")
+    yield Partition("private", rest, schema, name, "default")
+    yield Comment(f"table private {rest}", f"Rows of {name} for which no other partition was made.")
+    yield from reading(kept, table, project)
+
+
+def _columns(machine: BoundMachine, kept: BoundTable) -> list[tuple[Column, str]]:
+    """Return the columns with what they say, those of fixed width first so that a row is short."""
+    enum = qualified(machine.schema, machine.enum)
+    needs = (("enum", machine.schema, machine.enum),)
+    place = (machine.schema, machine.history)
+    counter = sequence_of(machine.history, "seq")
+    found = [
+        (Column(*place, "seq", 1, "bigint", identity_form="always", sequence=counter), "Orders moves, also those of one moment."),
+        (Column(*place, "at", 2, "timestamptz", default="clock_timestamp()"), "When the row was written, by the clock."),
+        (Column(*place, "xid", 3, "xid8", default="pg_current_xact_id()"), "The transaction that moved it."),
+        (Column(*place, "row_id", 4, "uuid"), f"The row of {machine.table}; it may be gone."),
+        (Column(*place, "from_state", 6, enum, not_null=False, needs=needs), "The state that was left; null at birth."),
+        (Column(*place, "to_state", 7, enum, needs=needs), "The state it came into; the one it was in where only the substate changed."),
+        (Column(*place, "spent", 8, "interval", not_null=False), "How long it was in the state that was left."),
+        (Column(*place, "from_substate", 9, "text", not_null=False), "The substate that was left."),
+        (Column(*place, "to_substate", 10, "text", not_null=False), "The substate it came into."),
+        (Column(*place, "actor", 11, "text", default=ACTOR), "Who did it: a user of the API, or else the role that logged in."),
+        (Column(*place, "reason", 12, "text", not_null=False, default=REASON), "Why, where the caller set `specc.reason`."),
+    ]  # fmt: skip
+    if kept.tenant:
+        owner = Column(*place, kept.tenant_column, 5, "uuid")
+        found.append((owner, "Whose row it is."))
+    return found
