@@ -6,7 +6,6 @@ revoke all on schema etl_api from public, anon, authenticated, service_role;
 
 create schema monitor;
 revoke all on schema monitor from public, anon, authenticated, service_role;
-grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
@@ -160,70 +159,6 @@ create table private.workflow_request_history_default partition of public.workfl
 alter table private.workflow_request_history_default enable row level security;
 revoke all on table private.workflow_request_history_default from public, anon, authenticated, service_role;
 
-create index activity_request_state_history_at_idx on public.activity_request_state_history using brin (at);
-
-create index run_queue_state_history_at_idx on public.run_queue_state_history using brin (at);
-
-create index run_request_state_history_at_idx on public.run_request_state_history using brin (at);
-
-create index workflow_request_state_history_at_idx on public.workflow_request_state_history using brin (at);
-
-create function private.activity_request_keep_history(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = ''
-as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
-declare
-    v_old timestamptz := private.now() - '365 days'::interval;
-    v_start timestamptz;
-    v_stop timestamptz;
-    v_name text;
-    v_deleted integer := 0;
-begin
-    if not pg_try_advisory_xact_lock(hashtextextended('public.activity_request_state_history', 0)) then
-        return 0;
-    end if;
-    perform set_config('lock_timeout', '500ms', true);
-    for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
-        v_stop := v_start + '1 month'::interval;
-        v_name := 'activity_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
-        if to_regclass(format('private.%I', v_name)) is null then
-            execute format(
-                'create table private.%I partition of public.activity_request_state_history for values from (%L) to (%L)',
-                v_name, v_start, v_stop
-            );
-            execute format('alter table private.%I enable row level security', v_name);
-            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
-        end if;
-    end loop;
-
-    for v_name in
-        select c.relname
-        from pg_catalog.pg_inherits as i
-        join pg_catalog.pg_class as c on c.oid = i.inhrelid
-        where i.inhparent = 'public.activity_request_state_history'::regclass
-            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
-    loop
-        execute format('drop table private.%I', v_name);
-    end loop;
-
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
-    if exists (
-        select from (select h.at from private.activity_request_history_default as h limit p_limit) as first where first.at < v_old
-    ) then
-        delete from private.activity_request_history_default as h
-        where h.ctid = any (array(
-            select o.ctid from private.activity_request_history_default as o where o.at < v_old limit p_limit
-        ));
-        get diagnostics v_deleted = row_count;
-    end if;
-    return v_deleted;
-end
-$$;
-revoke all on function private.activity_request_keep_history(integer) from public, anon, authenticated, service_role;
-
 create function private.activity_request_may_carry(p_state public.activity_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -320,62 +255,6 @@ begin
 end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
-
-create function private.run_queue_keep_history(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = ''
-as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
-declare
-    v_old timestamptz := private.now() - '90 days'::interval;
-    v_start timestamptz;
-    v_stop timestamptz;
-    v_name text;
-    v_deleted integer := 0;
-begin
-    if not pg_try_advisory_xact_lock(hashtextextended('public.run_queue_state_history', 0)) then
-        return 0;
-    end if;
-    perform set_config('lock_timeout', '500ms', true);
-    for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
-        v_stop := v_start + '1 month'::interval;
-        v_name := 'run_queue_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
-        if to_regclass(format('private.%I', v_name)) is null then
-            execute format(
-                'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',
-                v_name, v_start, v_stop
-            );
-            execute format('alter table private.%I enable row level security', v_name);
-            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
-        end if;
-    end loop;
-
-    for v_name in
-        select c.relname
-        from pg_catalog.pg_inherits as i
-        join pg_catalog.pg_class as c on c.oid = i.inhrelid
-        where i.inhparent = 'public.run_queue_state_history'::regclass
-            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
-    loop
-        execute format('drop table private.%I', v_name);
-    end loop;
-
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
-    if exists (
-        select from (select h.at from private.run_queue_history_default as h limit p_limit) as first where first.at < v_old
-    ) then
-        delete from private.run_queue_history_default as h
-        where h.ctid = any (array(
-            select o.ctid from private.run_queue_history_default as o where o.at < v_old limit p_limit
-        ));
-        get diagnostics v_deleted = row_count;
-    end if;
-    return v_deleted;
-end
-$$;
-revoke all on function private.run_queue_keep_history(integer) from public, anon, authenticated, service_role;
 
 create function private.run_queue_may_carry(p_state public.run_queue_state, p_substate text)
 returns boolean
@@ -475,62 +354,6 @@ begin
 end
 $$;
 revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
-
-create function private.run_request_keep_history(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = ''
-as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
-declare
-    v_old timestamptz := private.now() - '90 days'::interval;
-    v_start timestamptz;
-    v_stop timestamptz;
-    v_name text;
-    v_deleted integer := 0;
-begin
-    if not pg_try_advisory_xact_lock(hashtextextended('public.run_request_state_history', 0)) then
-        return 0;
-    end if;
-    perform set_config('lock_timeout', '500ms', true);
-    for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
-        v_stop := v_start + '1 month'::interval;
-        v_name := 'run_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
-        if to_regclass(format('private.%I', v_name)) is null then
-            execute format(
-                'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
-                v_name, v_start, v_stop
-            );
-            execute format('alter table private.%I enable row level security', v_name);
-            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
-        end if;
-    end loop;
-
-    for v_name in
-        select c.relname
-        from pg_catalog.pg_inherits as i
-        join pg_catalog.pg_class as c on c.oid = i.inhrelid
-        where i.inhparent = 'public.run_request_state_history'::regclass
-            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
-    loop
-        execute format('drop table private.%I', v_name);
-    end loop;
-
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
-    if exists (
-        select from (select h.at from private.run_request_history_default as h limit p_limit) as first where first.at < v_old
-    ) then
-        delete from private.run_request_history_default as h
-        where h.ctid = any (array(
-            select o.ctid from private.run_request_history_default as o where o.at < v_old limit p_limit
-        ));
-        get diagnostics v_deleted = row_count;
-    end if;
-    return v_deleted;
-end
-$$;
-revoke all on function private.run_request_keep_history(integer) from public, anon, authenticated, service_role;
 
 create function private.run_request_may_carry(p_state public.run_request_state, p_substate text)
 returns boolean
@@ -648,138 +471,6 @@ end
 $$;
 revoke all on function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) from public, anon, authenticated, service_role;
 
-create function private.tick()
-returns table (task text, rows bigint, problem text)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_variable
--- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
-declare
-    v_done integer;
-begin
-    task := 'activity_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.activity_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_queue time_out';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_queue_time_out(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_queue keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_queue_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_request time_out';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_request_time_out(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_request recover';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_request_recover(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'workflow_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.workflow_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'alerts';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.watch_alerts();
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-end
-$$;
-revoke all on function private.tick() from public, anon, authenticated, service_role;
-
 create function private.uuid_v7()
 returns uuid
 language sql set search_path = ''
@@ -821,20 +512,6 @@ create table etl_api.etl_log (
 );
 alter table etl_api.etl_log enable row level security;
 revoke all on table etl_api.etl_log from public, anon, authenticated, service_role;
-
-create table monitor.alert (
-    id uuid not null default private.uuid_v7(),
-    alert text not null,
-    severity text not null,
-    since timestamptz not null default private.now(),
-    fired_at timestamptz,
-    resolved_at timestamptz,
-    value double precision not null,
-    message text not null,
-    constraint alert_pkey primary key (id)
-);
-alter table monitor.alert enable row level security;
-revoke all on table monitor.alert from public, anon, authenticated, service_role;
 
 create table public.activity (
     id uuid not null default private.uuid_v7(),
@@ -1070,7 +747,6 @@ create table public.run_request (
     state_substate text,
     state_since timestamptz not null default private.now(),
     attempt integer not null default 0,
-    retry_at timestamptz,
     activity_request_id uuid not null,
     source_id uuid not null,
     max_objects integer not null default 1,
@@ -1088,6 +764,7 @@ create table public.run_request (
     response_at timestamptz,
     lease_holder text,
     lease_until timestamptz,
+    retry_at timestamptz,
     error jsonb,
     created_at timestamptz not null default private.now(),
     constraint run_request_pkey primary key (id),
@@ -1327,8 +1004,6 @@ create index etl_log_logged_at_idx on etl_api.etl_log (logged_at);
 
 create index etl_log_severity_logged_at_idx on etl_api.etl_log (severity, logged_at);
 
-create unique index alert_open_key on monitor.alert (alert) where resolved_at is null;
-
 create index activity_object_type_id_idx on public.activity (object_type_id);
 
 create unique index activity_org_id_key_where_key on public.activity (org_id, key) where workflow_id is null;
@@ -1336,8 +1011,6 @@ create unique index activity_org_id_key_where_key on public.activity (org_id, ke
 create index activity_workflow_id_org_id_idx on public.activity (workflow_id, org_id);
 
 create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
-
-create index activity_request_open_idx on public.activity_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
 
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
 
@@ -1363,8 +1036,6 @@ create index run_queue_activity_request_id_org_id_idx on public.run_queue (activ
 
 create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
-create index run_queue_open_idx on public.run_queue (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-
 create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';
@@ -1379,7 +1050,7 @@ create index run_request_lease_until_where_idx on public.run_request (lease_unti
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
 
-create index run_request_open_idx on public.run_request (state, state_since) where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3);
+create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
 
 create index run_request_source_id_external_id_idx on public.run_request (source_id, external_id);
 
@@ -1395,610 +1066,9 @@ create index value_run_request_id_org_id_idx on public.value (run_request_id, or
 
 create index value_source_id_idx on public.value (source_id);
 
-create index workflow_request_open_idx on public.workflow_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
 create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
-
-create function monitor.activity_request_story(p_id uuid)
-returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-#variable_conflict use_variable
-declare
-    v_row public.activity_request;
-    v_moves jsonb;
-    v_children jsonb;
-begin
-    select * into v_row from public.activity_request as r where r.id = p_id;
-    if not found then
-        return null;
-    end if;
-
-    -- Recovery is a move only as long as attempts are left.
-    v_moves := coalesce(
-        (
-            select jsonb_agg(m.move order by m.place)
-            from jsonb_array_elements(
-                case v_row.state
-                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                end
-            ) with ordinality as m (move, place)
-            where m.move ->> 'form' = 'step' or v_row.attempt < 0
-        ),
-        '[]'::jsonb
-    );
-    v_children := '[]'::jsonb;
-    v_children := v_children || jsonb_build_object(
-        'table', 'public.run_queue',
-        'by', 'activity_request_id',
-        'open', (
-            select count(*) from public.run_queue as c
-            where c.activity_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-        ),
-        'states', (
-            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
-            from (
-                select c.state, count(*) as number from public.run_queue as c
-                where c.activity_request_id = p_id
-                group by c.state
-            ) as s
-        ),
-        'rows', (
-            select coalesce(
-                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
-            )
-            from (
-                select c.id, c.state, c.state_since from public.run_queue as c
-                where c.activity_request_id = p_id
-                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
-                limit 20
-            ) as s
-        )
-    );
-    v_children := v_children || jsonb_build_object(
-        'table', 'public.run_request',
-        'by', 'activity_request_id',
-        'open', (
-            select count(*) from public.run_request as c
-            where c.activity_request_id = p_id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or c.state in ('timedout', 'failed') and c.attempt < 3)
-        ),
-        'states', (
-            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
-            from (
-                select c.state, count(*) as number from public.run_request as c
-                where c.activity_request_id = p_id
-                group by c.state
-            ) as s
-        ),
-        'rows', (
-            select coalesce(
-                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
-            )
-            from (
-                select c.id, c.state, c.state_since from public.run_request as c
-                where c.activity_request_id = p_id
-                order by ((c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or c.state in ('timedout', 'failed') and c.attempt < 3)) desc, c.state_since, c.id
-                limit 20
-            ) as s
-        )
-    );
-
-    return jsonb_build_object(
-        'machine', 'activity_request',
-        'id', v_row.id,
-        'org_id', v_row.org_id,
-        'state', v_row.state,
-        'substate', v_row.state_substate,
-        'since', v_row.state_since,
-        'seconds', extract(epoch from private.now() - v_row.state_since),
-        'attempt', v_row.attempt,
-        'attempts', 0,
-        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
-        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting', 'in_progress') and v_row.state_since < private.now() - interval '24 hours'),
-        'stuck_after_seconds', case v_row.state
-            when 'new' then 3600.0
-            when 'valid' then 3600.0
-            when 'waiting' then 86400.0
-            when 'ready' then 3600.0
-            when 'in_progress' then 86400.0
-        end,
-        'moves', v_moves,
-        'remarks', array_to_json(array_remove(array[
-            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
-            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting', 'in_progress') and v_row.state_since < private.now() - interval '24 hours') then 'It has been in its state for too long.' end,
-            case
-                when v_moves <> '[]'::jsonb
-                    and not exists (
-                        select from jsonb_array_elements(v_moves) as m (move)
-                        where m.move -> 'drivers' <> '[]'::jsonb
-                    )
-                    then 'No function takes any of its moves.'
-            end,
-            (
-                select 'Open rows hang on it: ' || string_agg(
-                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
-                ) || '.'
-                from jsonb_array_elements(v_children) with ordinality as c (child, place)
-                where (c.child ->> 'open')::bigint > 0
-            )
-        ], null)),
-        'parents', '[]'::jsonb
-            || case
-                when v_row.workflow_request_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.workflow_request',
-                    'by', 'workflow_request_id',
-                    'id', v_row.workflow_request_id
-                    , 'state', (
-                        select p.state from public.workflow_request as p
-                        where p.id = v_row.workflow_request_id
-                    )
-                ))
-                else '[]'::jsonb
-            end
-            || case
-                when v_row.activity_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.activity',
-                    'by', 'activity_id',
-                    'id', v_row.activity_id
-                ))
-                else '[]'::jsonb
-            end
-,
-        'children', v_children,
-        'history', (
-            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
-            from (
-                select * from public.activity_request_state_history as h
-                where h.row_id = p_id
-                order by h.seq desc
-                limit 100
-            ) as h
-        )
-    );
-end
-$$;
-revoke all on function monitor.activity_request_story(uuid) from public, anon, authenticated, service_role;
-
-create function monitor.run_queue_story(p_id uuid)
-returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-#variable_conflict use_variable
-declare
-    v_row public.run_queue;
-    v_moves jsonb;
-    v_children jsonb;
-begin
-    select * into v_row from public.run_queue as r where r.id = p_id;
-    if not found then
-        return null;
-    end if;
-
-    -- Recovery is a move only as long as attempts are left.
-    v_moves := coalesce(
-        (
-            select jsonb_agg(m.move order by m.place)
-            from jsonb_array_elements(
-                case v_row.state
-                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
-                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "A unit of work has no webhook; it rests in done."}]'::jsonb
-                end
-            ) with ordinality as m (move, place)
-            where m.move ->> 'form' = 'step' or v_row.attempt < 0
-        ),
-        '[]'::jsonb
-    );
-    v_children := '[]'::jsonb;
-
-    return jsonb_build_object(
-        'machine', 'run_queue',
-        'id', v_row.id,
-        'org_id', v_row.org_id,
-        'state', v_row.state,
-        'substate', v_row.state_substate,
-        'since', v_row.state_since,
-        'seconds', extract(epoch from private.now() - v_row.state_since),
-        'attempt', v_row.attempt,
-        'attempts', 0,
-        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
-        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting') and v_row.state_since < private.now() - interval '24 hours' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes'),
-        'stuck_after_seconds', case v_row.state
-            when 'new' then 3600.0
-            when 'valid' then 3600.0
-            when 'waiting' then 86400.0
-            when 'ready' then 3600.0
-            when 'in_progress' then 1800.0
-        end,
-        'moves', v_moves,
-        'remarks', array_to_json(array_remove(array[
-            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
-            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('waiting') and v_row.state_since < private.now() - interval '24 hours' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes') then 'It has been in its state for too long.' end,
-            case
-                when v_moves <> '[]'::jsonb
-                    and not exists (
-                        select from jsonb_array_elements(v_moves) as m (move)
-                        where m.move -> 'drivers' <> '[]'::jsonb
-                    )
-                    then 'No function takes any of its moves.'
-            end,
-            (
-                select 'Open rows hang on it: ' || string_agg(
-                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
-                ) || '.'
-                from jsonb_array_elements(v_children) with ordinality as c (child, place)
-                where (c.child ->> 'open')::bigint > 0
-            )
-        ], null)),
-        'parents', '[]'::jsonb
-            || case
-                when v_row.activity_request_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.activity_request',
-                    'by', 'activity_request_id',
-                    'id', v_row.activity_request_id
-                    , 'state', (
-                        select p.state from public.activity_request as p
-                        where p.id = v_row.activity_request_id
-                    )
-                ))
-                else '[]'::jsonb
-            end
-            || case
-                when v_row.source_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.source',
-                    'by', 'source_id',
-                    'id', v_row.source_id
-                ))
-                else '[]'::jsonb
-            end
-            || case
-                when v_row.object_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.object',
-                    'by', 'object_id',
-                    'id', v_row.object_id
-                ))
-                else '[]'::jsonb
-            end
-            || case
-                when v_row.run_request_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.run_request',
-                    'by', 'run_request_id',
-                    'id', v_row.run_request_id
-                    , 'state', (
-                        select p.state from public.run_request as p
-                        where p.id = v_row.run_request_id
-                    )
-                ))
-                else '[]'::jsonb
-            end
-,
-        'children', v_children,
-        'history', (
-            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
-            from (
-                select * from public.run_queue_state_history as h
-                where h.row_id = p_id
-                order by h.seq desc
-                limit 100
-            ) as h
-        )
-    );
-end
-$$;
-revoke all on function monitor.run_queue_story(uuid) from public, anon, authenticated, service_role;
-
-create function monitor.run_request_story(p_id uuid)
-returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-#variable_conflict use_variable
-declare
-    v_row public.run_request;
-    v_moves jsonb;
-    v_children jsonb;
-begin
-    select * into v_row from public.run_request as r where r.id = p_id;
-    if not found then
-        return null;
-    end if;
-
-    -- Recovery is a move only as long as attempts are left.
-    v_moves := coalesce(
-        (
-            select jsonb_agg(m.move order by m.place)
-            from jsonb_array_elements(
-                case v_row.state
-                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
-                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
-                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "A run has no webhook; it rests in done."}]'::jsonb
-                    when 'timedout' then '[{"to": "ready", "form": "recovery", "drivers": ["recovery"]}]'::jsonb
-                    when 'failed' then '[{"to": "ready", "form": "recovery", "drivers": ["recovery"]}]'::jsonb
-                end
-            ) with ordinality as m (move, place)
-            where m.move ->> 'form' = 'step' or v_row.attempt < 3
-        ),
-        '[]'::jsonb
-    );
-    v_children := '[]'::jsonb;
-    v_children := v_children || jsonb_build_object(
-        'table', 'public.run_queue',
-        'by', 'run_request_id',
-        'open', (
-            select count(*) from public.run_queue as c
-            where c.run_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-        ),
-        'states', (
-            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
-            from (
-                select c.state, count(*) as number from public.run_queue as c
-                where c.run_request_id = p_id
-                group by c.state
-            ) as s
-        ),
-        'rows', (
-            select coalesce(
-                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
-            )
-            from (
-                select c.id, c.state, c.state_since from public.run_queue as c
-                where c.run_request_id = p_id
-                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
-                limit 20
-            ) as s
-        )
-    );
-    v_children := v_children || jsonb_build_object(
-        'table', 'public.value',
-        'by', 'run_request_id',
-        'rows', (
-            select coalesce(jsonb_agg(jsonb_build_object('id', s.id)), '[]'::jsonb)
-            from (
-                select c.id from public.value as c
-                where c.run_request_id = p_id
-                order by c.id
-                limit 20
-            ) as s
-        )
-    );
-
-    return jsonb_build_object(
-        'machine', 'run_request',
-        'id', v_row.id,
-        'org_id', v_row.org_id,
-        'state', v_row.state,
-        'substate', v_row.state_substate,
-        'since', v_row.state_since,
-        'seconds', extract(epoch from private.now() - v_row.state_since),
-        'attempt', v_row.attempt,
-        'attempts', 3,
-        'settled', not ((v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3)),
-        'stuck', (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3) and (v_row.state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes'),
-        'stuck_after_seconds', case v_row.state
-            when 'new' then 3600.0
-            when 'valid' then 3600.0
-            when 'waiting' then 3600.0
-            when 'ready' then 3600.0
-            when 'in_progress' then 1800.0
-            when 'timedout' then 3600.0
-            when 'failed' then 3600.0
-        end,
-        'moves', v_moves,
-        'remarks', array_to_json(array_remove(array[
-            case when not ((v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3)) then 'It is settled.' end,
-            case when (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3) and (v_row.state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes') then 'It has been in its state for too long.' end,
-            case
-                when v_moves <> '[]'::jsonb
-                    and not exists (
-                        select from jsonb_array_elements(v_moves) as m (move)
-                        where m.move -> 'drivers' <> '[]'::jsonb
-                    )
-                    then 'No function takes any of its moves.'
-            end,
-            (
-                select 'Open rows hang on it: ' || string_agg(
-                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
-                ) || '.'
-                from jsonb_array_elements(v_children) with ordinality as c (child, place)
-                where (c.child ->> 'open')::bigint > 0
-            )
-        ], null)),
-        'parents', '[]'::jsonb
-            || case
-                when v_row.activity_request_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.activity_request',
-                    'by', 'activity_request_id',
-                    'id', v_row.activity_request_id
-                    , 'state', (
-                        select p.state from public.activity_request as p
-                        where p.id = v_row.activity_request_id
-                    )
-                ))
-                else '[]'::jsonb
-            end
-            || case
-                when v_row.source_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.source',
-                    'by', 'source_id',
-                    'id', v_row.source_id
-                ))
-                else '[]'::jsonb
-            end
-,
-        'children', v_children,
-        'history', (
-            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
-            from (
-                select * from public.run_request_state_history as h
-                where h.row_id = p_id
-                order by h.seq desc
-                limit 100
-            ) as h
-        )
-    );
-end
-$$;
-revoke all on function monitor.run_request_story(uuid) from public, anon, authenticated, service_role;
-
-create function monitor.workflow_request_story(p_id uuid)
-returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-#variable_conflict use_variable
-declare
-    v_row public.workflow_request;
-    v_moves jsonb;
-    v_children jsonb;
-begin
-    select * into v_row from public.workflow_request as r where r.id = p_id;
-    if not found then
-        return null;
-    end if;
-
-    -- Recovery is a move only as long as attempts are left.
-    v_moves := coalesce(
-        (
-            select jsonb_agg(m.move order by m.place)
-            from jsonb_array_elements(
-                case v_row.state
-                    when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
-                    when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                end
-            ) with ordinality as m (move, place)
-            where m.move ->> 'form' = 'step' or v_row.attempt < 0
-        ),
-        '[]'::jsonb
-    );
-    v_children := '[]'::jsonb;
-    v_children := v_children || jsonb_build_object(
-        'table', 'public.activity_request',
-        'by', 'workflow_request_id',
-        'open', (
-            select count(*) from public.activity_request as c
-            where c.workflow_request_id = p_id and c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-        ),
-        'states', (
-            select coalesce(jsonb_object_agg(s.state::text, s.number), '{}'::jsonb)
-            from (
-                select c.state, count(*) as number from public.activity_request as c
-                where c.workflow_request_id = p_id
-                group by c.state
-            ) as s
-        ),
-        'rows', (
-            select coalesce(
-                jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'since', s.state_since)), '[]'::jsonb
-            )
-            from (
-                select c.id, c.state, c.state_since from public.activity_request as c
-                where c.workflow_request_id = p_id
-                order by (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) desc, c.state_since, c.id
-                limit 20
-            ) as s
-        )
-    );
-
-    return jsonb_build_object(
-        'machine', 'workflow_request',
-        'id', v_row.id,
-        'org_id', v_row.org_id,
-        'state', v_row.state,
-        'substate', v_row.state_substate,
-        'since', v_row.state_since,
-        'seconds', extract(epoch from private.now() - v_row.state_since),
-        'attempt', v_row.attempt,
-        'attempts', 0,
-        'settled', not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')),
-        'stuck', v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'waiting', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '48 hours'),
-        'stuck_after_seconds', case v_row.state
-            when 'new' then 3600.0
-            when 'valid' then 3600.0
-            when 'waiting' then 3600.0
-            when 'ready' then 3600.0
-            when 'in_progress' then 172800.0
-        end,
-        'moves', v_moves,
-        'remarks', array_to_json(array_remove(array[
-            case when not (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')) then 'It is settled.' end,
-            case when v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (v_row.state in ('new', 'valid', 'waiting', 'ready') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '48 hours') then 'It has been in its state for too long.' end,
-            case
-                when v_moves <> '[]'::jsonb
-                    and not exists (
-                        select from jsonb_array_elements(v_moves) as m (move)
-                        where m.move -> 'drivers' <> '[]'::jsonb
-                    )
-                    then 'No function takes any of its moves.'
-            end,
-            (
-                select 'Open rows hang on it: ' || string_agg(
-                    format('%s of %s', c.child ->> 'open', c.child ->> 'table'), ', ' order by c.place
-                ) || '.'
-                from jsonb_array_elements(v_children) with ordinality as c (child, place)
-                where (c.child ->> 'open')::bigint > 0
-            )
-        ], null)),
-        'parents', '[]'::jsonb
-            || case
-                when v_row.workflow_id is not null then jsonb_build_array(jsonb_build_object(
-                    'table', 'public.workflow',
-                    'by', 'workflow_id',
-                    'id', v_row.workflow_id
-                ))
-                else '[]'::jsonb
-            end
-,
-        'children', v_children,
-        'history', (
-            select coalesce(jsonb_agg(to_jsonb(h) - 'row_id' order by h.seq), '[]'::jsonb)
-            from (
-                select * from public.workflow_request_state_history as h
-                where h.row_id = p_id
-                order by h.seq desc
-                limit 100
-            ) as h
-        )
-    );
-end
-$$;
-revoke all on function monitor.workflow_request_story(uuid) from public, anon, authenticated, service_role;
-
-create function private.activity_request_check()
-returns table (problem text, id uuid, detail text)
-language sql stable security definer set search_path = ''
-as $$
-    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
-    from public.activity_request as r
-    where not private.activity_request_may_carry(r.state, r.state_substate)
-    union all
-    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
-    from public.activity_request as r
-    where r.attempt not between 0 and 0
-    union all
-    select 'in its state since the future', r.id, r.state_since::text
-    from public.activity_request as r
-    where r.state_since > greatest(private.now(), clock_timestamp())
-    union all
-    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
-    from public.activity_request as r
-    where exists (select from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
-$$;
-revoke all on function private.activity_request_check() from public, anon, authenticated, service_role;
 
 create function private.activity_request_guard_insert()
 returns trigger
@@ -2135,28 +1205,6 @@ as $$
 $$;
 revoke all on function private.member_tenants() from public, anon, authenticated, service_role;
 
-create function private.run_queue_check()
-returns table (problem text, id uuid, detail text)
-language sql stable security definer set search_path = ''
-as $$
-    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
-    from public.run_queue as r
-    where not private.run_queue_may_carry(r.state, r.state_substate)
-    union all
-    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
-    from public.run_queue as r
-    where r.attempt not between 0 and 0
-    union all
-    select 'in its state since the future', r.id, r.state_since::text
-    from public.run_queue as r
-    where r.state_since > greatest(private.now(), clock_timestamp())
-    union all
-    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
-    from public.run_queue as r
-    where exists (select from (select h.to_state, h.to_substate from public.run_queue_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
-$$;
-revoke all on function private.run_queue_check() from public, anon, authenticated, service_role;
-
 create function private.run_queue_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -2254,63 +1302,6 @@ begin
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
-
-create function private.run_queue_time_out(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
-as $$
-#variable_conflict use_variable
-declare
-    v_now timestamptz := private.now();
-    v_left integer := p_limit;
-    v_ids uuid[];
-    v_reason text := coalesce(current_setting('specc.reason', true), '');
-begin
-    -- Rows that another session holds are its business now; the next call finds what it left.
-    v_ids := '{}';
-    v_ids := v_ids || array(
-        select r.id
-        from public.run_queue as r
-        where r.state = 'waiting'
-            and r.state_since <= v_now - '1 day'::interval
-        order by r.state_since
-        limit v_left - cardinality(v_ids)
-        for no key update skip locked
-    );
-    if cardinality(v_ids) > 0 then
-        perform set_config('specc.reason', 'timeout', true);
-        update public.run_queue as r
-        set state = 'timedout', state_substate = null, state_since = v_now
-        where r.id = any (v_ids);
-        perform set_config('specc.reason', v_reason, true);
-        v_left := v_left - cardinality(v_ids);
-    end if;
-    return p_limit - v_left;
-end
-$$;
-revoke all on function private.run_queue_time_out(integer) from public, anon, authenticated, service_role;
-
-create function private.run_request_check()
-returns table (problem text, id uuid, detail text)
-language sql stable security definer set search_path = ''
-as $$
-    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
-    from public.run_request as r
-    where not private.run_request_may_carry(r.state, r.state_substate)
-    union all
-    select 'attempt out of range', r.id, concat(r.attempt, ' of 3')
-    from public.run_request as r
-    where r.attempt not between 0 and 3
-    union all
-    select 'in its state since the future', r.id, r.state_since::text
-    from public.run_request as r
-    where r.state_since > greatest(private.now(), clock_timestamp())
-    union all
-    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
-    from public.run_request as r
-    where exists (select from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
-$$;
-revoke all on function private.run_request_check() from public, anon, authenticated, service_role;
 
 create function private.run_request_guard_insert()
 returns trigger
@@ -2426,100 +1417,6 @@ end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
 
-create function private.run_request_recover(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
-as $$
-#variable_conflict use_variable
-declare
-    v_now timestamptz := private.now();
-    v_left integer := p_limit;
-    v_ids uuid[];
-    v_reason text := coalesce(current_setting('specc.reason', true), '');
-begin
-    -- Rows that another session holds are its business now; the next call finds what it left.
-    v_ids := '{}';
-    v_ids := v_ids || array(
-        select r.id
-        from public.run_request as r
-        where r.state = 'timedout' and r.attempt < 3
-            and coalesce(
-                r.retry_at,
-                r.state_since + least(
-                    '30 seconds'::interval
-                        * power('2'::double precision, least(r.attempt, 5)),
-                    '15 minutes'::interval
-                )
-            ) <= v_now
-        order by r.state_since
-        limit v_left - cardinality(v_ids)
-        for no key update skip locked
-    );
-    v_ids := v_ids || array(
-        select r.id
-        from public.run_request as r
-        where r.state = 'failed' and r.attempt < 3
-            and coalesce(
-                r.retry_at,
-                r.state_since + least(
-                    '30 seconds'::interval
-                        * power('2'::double precision, least(r.attempt, 5)),
-                    '15 minutes'::interval
-                )
-            ) <= v_now
-        order by r.state_since
-        limit v_left - cardinality(v_ids)
-        for no key update skip locked
-    );
-    if cardinality(v_ids) > 0 then
-        perform set_config('specc.reason', 'recovery', true);
-        update public.run_request as r
-        set state = 'ready', state_substate = null, state_since = v_now,
-            attempt = r.attempt + 1, retry_at = null
-        where r.id = any (v_ids);
-        perform set_config('specc.reason', v_reason, true);
-        v_left := v_left - cardinality(v_ids);
-    end if;
-    return p_limit - v_left;
-end
-$$;
-revoke all on function private.run_request_recover(integer) from public, anon, authenticated, service_role;
-
-create function private.run_request_time_out(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
-as $$
-#variable_conflict use_variable
-declare
-    v_now timestamptz := private.now();
-    v_left integer := p_limit;
-    v_ids uuid[];
-    v_reason text := coalesce(current_setting('specc.reason', true), '');
-begin
-    -- Rows that another session holds are its business now; the next call finds what it left.
-    v_ids := '{}';
-    v_ids := v_ids || array(
-        select r.id
-        from public.run_request as r
-        where r.state = 'in_progress'
-            and r.state_since <= v_now - '15 minutes'::interval
-        order by r.state_since
-        limit v_left - cardinality(v_ids)
-        for no key update skip locked
-    );
-    if cardinality(v_ids) > 0 then
-        perform set_config('specc.reason', 'timeout', true);
-        update public.run_request as r
-        set state = 'timedout', state_substate = null, state_since = v_now
-        where r.id = any (v_ids);
-        perform set_config('specc.reason', v_reason, true);
-        v_left := v_left - cardinality(v_ids);
-    end if;
-    return p_limit - v_left;
-end
-$$;
-revoke all on function private.run_request_time_out(integer) from public, anon, authenticated, service_role;
-
 create function private.workflow_request_guard_insert()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -2634,62 +1531,6 @@ end
 $$;
 revoke all on function private.workflow_request_guard_update() from public, anon, authenticated, service_role;
 
-create function private.workflow_request_keep_history(p_limit integer)
-returns integer
-language plpgsql strict security definer set search_path = ''
-as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
-declare
-    v_old timestamptz := private.now() - '365 days'::interval;
-    v_start timestamptz;
-    v_stop timestamptz;
-    v_name text;
-    v_deleted integer := 0;
-begin
-    if not pg_try_advisory_xact_lock(hashtextextended('public.workflow_request_state_history', 0)) then
-        return 0;
-    end if;
-    perform set_config('lock_timeout', '500ms', true);
-    for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
-        v_stop := v_start + '1 month'::interval;
-        v_name := 'workflow_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
-        if to_regclass(format('private.%I', v_name)) is null then
-            execute format(
-                'create table private.%I partition of public.workflow_request_state_history for values from (%L) to (%L)',
-                v_name, v_start, v_stop
-            );
-            execute format('alter table private.%I enable row level security', v_name);
-            execute format('revoke all on table private.%I from public, anon, authenticated, service_role', v_name);
-        end if;
-    end loop;
-
-    for v_name in
-        select c.relname
-        from pg_catalog.pg_inherits as i
-        join pg_catalog.pg_class as c on c.oid = i.inhrelid
-        where i.inhparent = 'public.workflow_request_state_history'::regclass
-            and substring(pg_get_expr(c.relpartbound, c.oid) from $re$TO \('([^']*)'\)$re$)::timestamptz <= v_old
-    loop
-        execute format('drop table private.%I', v_name);
-    end loop;
-
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
-    if exists (
-        select from (select h.at from private.workflow_request_history_default as h limit p_limit) as first where first.at < v_old
-    ) then
-        delete from private.workflow_request_history_default as h
-        where h.ctid = any (array(
-            select o.ctid from private.workflow_request_history_default as o where o.at < v_old limit p_limit
-        ));
-        get diagnostics v_deleted = row_count;
-    end if;
-    return v_deleted;
-end
-$$;
-revoke all on function private.workflow_request_keep_history(integer) from public, anon, authenticated, service_role;
-
 create function private.workflow_request_may_carry(p_state public.workflow_request_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -2703,28 +1544,6 @@ as $$
     )
 $$;
 revoke all on function private.workflow_request_may_carry(public.workflow_request_state, text) from public, anon, authenticated, service_role;
-
-create function private.workflow_request_check()
-returns table (problem text, id uuid, detail text)
-language sql stable security definer set search_path = ''
-as $$
-    select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
-    from public.workflow_request as r
-    where not private.workflow_request_may_carry(r.state, r.state_substate)
-    union all
-    select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
-    from public.workflow_request as r
-    where r.attempt not between 0 and 0
-    union all
-    select 'in its state since the future', r.id, r.state_since::text
-    from public.workflow_request as r
-    where r.state_since > greatest(private.now(), clock_timestamp())
-    union all
-    select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
-    from public.workflow_request as r
-    where exists (select from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
-$$;
-revoke all on function private.workflow_request_check() from public, anon, authenticated, service_role;
 
 create function private.workflow_request_may_write(p_old public.workflow_request_state, p_old_substate text, p_old_attempt integer, p_new public.workflow_request_state, p_new_substate text, p_new_attempt integer, p_said boolean)
 returns boolean
@@ -2870,676 +1689,6 @@ as $$
     )
 $$;
 revoke all on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) from public, anon, authenticated, service_role;
-
-create view monitor.activity_request_moves with (security_invoker = true) as
-with edge (from_state, to_state) as (
-    values
-        (null::public.activity_request_state, 'new'::public.activity_request_state),
-        ('new'::public.activity_request_state, 'valid'::public.activity_request_state),
-        ('new'::public.activity_request_state, 'invalid'::public.activity_request_state),
-        ('valid'::public.activity_request_state, 'ready'::public.activity_request_state),
-        ('valid'::public.activity_request_state, 'waiting'::public.activity_request_state),
-        ('ready'::public.activity_request_state, 'in_progress'::public.activity_request_state),
-        ('in_progress'::public.activity_request_state, 'done'::public.activity_request_state),
-        ('in_progress'::public.activity_request_state, 'failed'::public.activity_request_state),
-        ('in_progress'::public.activity_request_state, 'timedout'::public.activity_request_state),
-        ('waiting'::public.activity_request_state, 'ready'::public.activity_request_state),
-        ('waiting'::public.activity_request_state, 'invalid'::public.activity_request_state),
-        ('waiting'::public.activity_request_state, 'timedout'::public.activity_request_state),
-        ('done'::public.activity_request_state, 'delivered'::public.activity_request_state)
-),
-time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-taken as (
-    select
-        w.seconds,
-        h.from_state,
-        h.to_state,
-        count(*) as moves,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
-    from public.activity_request_state_history as h
-    join time_window as w on h.at > w.since
-    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
-    group by w.seconds, h.from_state, h.to_state
-)
-select
-    w.seconds as window_seconds,
-    e.from_state,
-    e.to_state,
-    coalesce(t.moves, 0) as moves,
-    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
-    t.spent[1] as p50_spent,
-    t.spent[2] as p95_spent
-from time_window as w
-cross join edge as e
-left join taken as t
-    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
-order by w.seconds, e.from_state nulls first, e.to_state;
-revoke all on table monitor.activity_request_moves from public, anon, authenticated, service_role;
-
-create view monitor.activity_request_rates with (security_invoker = true) as
-with time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-counted as (
-    select
-        w.seconds,
-        w.since,
-        count(h.to_state) as moves,
-        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
-        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
-    from time_window as w
-    left join public.activity_request_state_history as h
-        on h.at > w.since
-        and h.at > (select private.now()) - interval '24 hours'
-        and h.from_state is distinct from h.to_state
-    group by w.seconds, w.since
-)
-select
-    seconds as window_seconds,
-    moves,
-    ended,
-    failed,
-    failed::numeric / nullif(ended, 0) as failure_ratio,
-    ended * 60.0 / seconds as ended_per_minute
-from counted
-order by seconds;
-revoke all on table monitor.activity_request_rates from public, anon, authenticated, service_role;
-
-create view monitor.activity_request_states with (security_invoker = true) as
-with open_rows as (
-    select
-        state,
-        count(*) as number,
-        max(age) as oldest,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
-    from (
-        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
-        from public.activity_request
-        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-    ) as r
-    group by state
-),
-known as (
-    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
-    from pg_catalog.pg_class as c
-    left join pg_catalog.pg_stats as p
-        on p.schemaname = 'public' and p.tablename = 'activity_request' and p.attname = 'state'
-    where c.oid = 'public.activity_request'::regclass
-),
-every_state as (
-    select
-        s.state,
-        s.place,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
-        case
-            when k.total = 0 then 0
-            when k.labels is not null
-                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
-        end::bigint as guess
-    from unnest(enum_range(null::public.activity_request_state)) with ordinality as s (state, place)
-    cross join known as k
-)
-select
-    s.state,
-    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
-    s.is_counted as exact,
-    coalesce(o.number, 0) as open,
-    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
-    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
-    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
-from every_state as s
-left join open_rows as o on o.state = s.state
-order by s.place;
-revoke all on table monitor.activity_request_states from public, anon, authenticated, service_role;
-
-create view monitor.activity_request_stuck with (security_invoker = true) as
-select
-    id, org_id, state, state_substate, state_since,
-    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
-    attempt
-from public.activity_request
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting', 'in_progress') and state_since < (select private.now()) - interval '24 hours');
-revoke all on table monitor.activity_request_stuck from public, anon, authenticated, service_role;
-
-create view monitor.run_queue_moves with (security_invoker = true) as
-with edge (from_state, to_state) as (
-    values
-        (null::public.run_queue_state, 'new'::public.run_queue_state),
-        ('new'::public.run_queue_state, 'valid'::public.run_queue_state),
-        ('new'::public.run_queue_state, 'invalid'::public.run_queue_state),
-        ('valid'::public.run_queue_state, 'ready'::public.run_queue_state),
-        ('valid'::public.run_queue_state, 'waiting'::public.run_queue_state),
-        ('ready'::public.run_queue_state, 'in_progress'::public.run_queue_state),
-        ('in_progress'::public.run_queue_state, 'done'::public.run_queue_state),
-        ('in_progress'::public.run_queue_state, 'failed'::public.run_queue_state),
-        ('in_progress'::public.run_queue_state, 'timedout'::public.run_queue_state),
-        ('waiting'::public.run_queue_state, 'ready'::public.run_queue_state),
-        ('waiting'::public.run_queue_state, 'invalid'::public.run_queue_state),
-        ('waiting'::public.run_queue_state, 'timedout'::public.run_queue_state),
-        ('done'::public.run_queue_state, 'delivered'::public.run_queue_state)
-),
-time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-taken as (
-    select
-        w.seconds,
-        h.from_state,
-        h.to_state,
-        count(*) as moves,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
-    from public.run_queue_state_history as h
-    join time_window as w on h.at > w.since
-    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
-    group by w.seconds, h.from_state, h.to_state
-)
-select
-    w.seconds as window_seconds,
-    e.from_state,
-    e.to_state,
-    coalesce(t.moves, 0) as moves,
-    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
-    t.spent[1] as p50_spent,
-    t.spent[2] as p95_spent
-from time_window as w
-cross join edge as e
-left join taken as t
-    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
-order by w.seconds, e.from_state nulls first, e.to_state;
-revoke all on table monitor.run_queue_moves from public, anon, authenticated, service_role;
-
-create view monitor.run_queue_rates with (security_invoker = true) as
-with time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-counted as (
-    select
-        w.seconds,
-        w.since,
-        count(h.to_state) as moves,
-        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
-        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
-    from time_window as w
-    left join public.run_queue_state_history as h
-        on h.at > w.since
-        and h.at > (select private.now()) - interval '24 hours'
-        and h.from_state is distinct from h.to_state
-    group by w.seconds, w.since
-)
-select
-    seconds as window_seconds,
-    moves,
-    ended,
-    failed,
-    failed::numeric / nullif(ended, 0) as failure_ratio,
-    ended * 60.0 / seconds as ended_per_minute
-from counted
-order by seconds;
-revoke all on table monitor.run_queue_rates from public, anon, authenticated, service_role;
-
-create view monitor.run_queue_states with (security_invoker = true) as
-with open_rows as (
-    select
-        state,
-        count(*) as number,
-        max(age) as oldest,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
-    from (
-        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
-        from public.run_queue
-        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-    ) as r
-    group by state
-),
-known as (
-    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
-    from pg_catalog.pg_class as c
-    left join pg_catalog.pg_stats as p
-        on p.schemaname = 'public' and p.tablename = 'run_queue' and p.attname = 'state'
-    where c.oid = 'public.run_queue'::regclass
-),
-every_state as (
-    select
-        s.state,
-        s.place,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
-        case
-            when k.total = 0 then 0
-            when k.labels is not null
-                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
-        end::bigint as guess
-    from unnest(enum_range(null::public.run_queue_state)) with ordinality as s (state, place)
-    cross join known as k
-)
-select
-    s.state,
-    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
-    s.is_counted as exact,
-    coalesce(o.number, 0) as open,
-    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
-    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
-    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
-from every_state as s
-left join open_rows as o on o.state = s.state
-order by s.place;
-revoke all on table monitor.run_queue_states from public, anon, authenticated, service_role;
-
-create view monitor.run_queue_stuck with (security_invoker = true) as
-select
-    id, org_id, state, state_substate, state_since,
-    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
-    attempt
-from public.run_queue
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting') and state_since < (select private.now()) - interval '24 hours' or state in ('in_progress') and state_since < (select private.now()) - interval '30 minutes');
-revoke all on table monitor.run_queue_stuck from public, anon, authenticated, service_role;
-
-create view monitor.run_request_moves with (security_invoker = true) as
-with edge (from_state, to_state) as (
-    values
-        (null::public.run_request_state, 'new'::public.run_request_state),
-        ('new'::public.run_request_state, 'valid'::public.run_request_state),
-        ('new'::public.run_request_state, 'invalid'::public.run_request_state),
-        ('valid'::public.run_request_state, 'ready'::public.run_request_state),
-        ('valid'::public.run_request_state, 'waiting'::public.run_request_state),
-        ('ready'::public.run_request_state, 'in_progress'::public.run_request_state),
-        ('in_progress'::public.run_request_state, 'done'::public.run_request_state),
-        ('in_progress'::public.run_request_state, 'failed'::public.run_request_state),
-        ('in_progress'::public.run_request_state, 'timedout'::public.run_request_state),
-        ('waiting'::public.run_request_state, 'ready'::public.run_request_state),
-        ('waiting'::public.run_request_state, 'invalid'::public.run_request_state),
-        ('waiting'::public.run_request_state, 'timedout'::public.run_request_state),
-        ('done'::public.run_request_state, 'delivered'::public.run_request_state),
-        ('timedout'::public.run_request_state, 'ready'::public.run_request_state),
-        ('failed'::public.run_request_state, 'ready'::public.run_request_state)
-),
-time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-taken as (
-    select
-        w.seconds,
-        h.from_state,
-        h.to_state,
-        count(*) as moves,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
-    from public.run_request_state_history as h
-    join time_window as w on h.at > w.since
-    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
-    group by w.seconds, h.from_state, h.to_state
-)
-select
-    w.seconds as window_seconds,
-    e.from_state,
-    e.to_state,
-    coalesce(t.moves, 0) as moves,
-    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
-    t.spent[1] as p50_spent,
-    t.spent[2] as p95_spent
-from time_window as w
-cross join edge as e
-left join taken as t
-    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
-order by w.seconds, e.from_state nulls first, e.to_state;
-revoke all on table monitor.run_request_moves from public, anon, authenticated, service_role;
-
-create view monitor.run_request_rates with (security_invoker = true) as
-with time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-counted as (
-    select
-        w.seconds,
-        w.since,
-        count(h.to_state) as moves,
-        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
-        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
-    from time_window as w
-    left join public.run_request_state_history as h
-        on h.at > w.since
-        and h.at > (select private.now()) - interval '24 hours'
-        and h.from_state is distinct from h.to_state
-    group by w.seconds, w.since
-)
-select
-    seconds as window_seconds,
-    moves,
-    ended,
-    failed,
-    failed::numeric / nullif(ended, 0) as failure_ratio,
-    ended * 60.0 / seconds as ended_per_minute
-from counted
-order by seconds;
-revoke all on table monitor.run_request_rates from public, anon, authenticated, service_role;
-
-create view monitor.run_request_states with (security_invoker = true) as
-with open_rows as (
-    select
-        state,
-        count(*) as number,
-        max(age) as oldest,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
-    from (
-        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
-        from public.run_request
-        where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3)
-    ) as r
-    group by state
-),
-known as (
-    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
-    from pg_catalog.pg_class as c
-    left join pg_catalog.pg_stats as p
-        on p.schemaname = 'public' and p.tablename = 'run_request' and p.attname = 'state'
-    where c.oid = 'public.run_request'::regclass
-),
-every_state as (
-    select
-        s.state,
-        s.place,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed') as has_open,
-        case
-            when k.total = 0 then 0
-            when k.labels is not null
-                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
-        end::bigint as guess
-    from unnest(enum_range(null::public.run_request_state)) with ordinality as s (state, place)
-    cross join known as k
-)
-select
-    s.state,
-    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
-    s.is_counted as exact,
-    coalesce(o.number, 0) as open,
-    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
-    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
-    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
-from every_state as s
-left join open_rows as o on o.state = s.state
-order by s.place;
-revoke all on table monitor.run_request_states from public, anon, authenticated, service_role;
-
-create view monitor.run_request_stuck with (security_invoker = true) as
-select
-    id, org_id, state, state_substate, state_since,
-    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
-    attempt
-from public.run_request
-where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and (state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and state_since < (select private.now()) - interval '1 hour' or state in ('in_progress') and state_since < (select private.now()) - interval '30 minutes');
-revoke all on table monitor.run_request_stuck from public, anon, authenticated, service_role;
-
-create function private.watch_alerts()
-returns integer
-language plpgsql set search_path = ''
-as $$
-declare
-    v_now timestamptz := private.now();
-    v_changed integer := 0;
-    v_one record;
-begin
-    -- Whoever comes second would find nothing left to do.
-    if not pg_try_advisory_xact_lock('monitor.alert'::regclass::oid::integer, 0) then
-        return 0;
-    end if;
-
-    for v_one in
-        with measured (alert, severity, message, hold, value, bearable) as (
-            values
-                (
-                    'old_ready_runs', 'critical', 'Ready runs are not picked up.',
-                    interval '0 hours', (select coalesce(extract(epoch from v_now - min(state_since)), 0) from public.run_request where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and state = 'ready')::double precision, 600.0::double precision
-                ),
-                (
-                    'stuck_runs', 'critical', 'Runs are stuck.',
-                    interval '5 minutes', (select count(*) from monitor.run_request_stuck)::double precision, 0::double precision
-                ),
-                (
-                    'waiting_units', 'warning', 'Units of work wait for capacity.',
-                    interval '15 minutes', (select count(*) from public.run_queue where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and state = 'waiting')::double precision, 100000::double precision
-                )
-        )
-        select
-            coalesce(m.alert, a.alert) as alert, coalesce(m.severity, a.severity) as severity,
-            coalesce(m.message, a.message) as message, m.hold, coalesce(m.value, 0) as value,
-            coalesce(m.value > m.bearable, false) as is_on, a.id, a.since, a.fired_at, a.value as worst
-        from measured as m
-        full join (select * from monitor.alert where resolved_at is null) as a on a.alert = m.alert
-        where m.value > m.bearable or a.id is not null
-        order by 1
-    loop
-        if not v_one.is_on then
-            if v_one.fired_at is null then
-                -- It never came to anything.
-                delete from monitor.alert where id = v_one.id;
-            else
-                update monitor.alert set resolved_at = v_now where id = v_one.id;
-            end if;
-        else
-            if v_one.id is null then
-                insert into monitor.alert (alert, severity, since, value, message)
-                values (v_one.alert, v_one.severity, v_now, v_one.value, v_one.message)
-                returning id, since into v_one.id, v_one.since;
-            elsif v_one.value > v_one.worst then
-                update monitor.alert set value = v_one.value where id = v_one.id;
-            end if;
-            if v_one.fired_at is null and v_one.since + v_one.hold <= v_now then
-                update monitor.alert set fired_at = v_now where id = v_one.id;
-            else
-                continue;
-            end if;
-        end if;
-        if v_one.is_on or v_one.fired_at is not null then
-            v_changed := v_changed + 1;
-            -- A notification holds 8,000 bytes at most.
-            perform pg_notify('specc_alert', jsonb_build_object(
-                'event', case when v_one.is_on then 'fired' else 'resolved' end,
-                'alert', v_one.alert,
-                'severity', v_one.severity,
-                'since', v_one.since,
-                'value', v_one.value,
-                'message', left(v_one.message, 1000)
-            )::text);
-        end if;
-    end loop;
-    return v_changed;
-end
-$$;
-revoke all on function private.watch_alerts() from public, anon, authenticated, service_role;
-
-create view monitor.workflow_request_moves with (security_invoker = true) as
-with edge (from_state, to_state) as (
-    values
-        (null::public.workflow_request_state, 'new'::public.workflow_request_state),
-        ('new'::public.workflow_request_state, 'valid'::public.workflow_request_state),
-        ('new'::public.workflow_request_state, 'invalid'::public.workflow_request_state),
-        ('valid'::public.workflow_request_state, 'ready'::public.workflow_request_state),
-        ('valid'::public.workflow_request_state, 'waiting'::public.workflow_request_state),
-        ('ready'::public.workflow_request_state, 'in_progress'::public.workflow_request_state),
-        ('in_progress'::public.workflow_request_state, 'done'::public.workflow_request_state),
-        ('in_progress'::public.workflow_request_state, 'failed'::public.workflow_request_state),
-        ('in_progress'::public.workflow_request_state, 'timedout'::public.workflow_request_state),
-        ('waiting'::public.workflow_request_state, 'ready'::public.workflow_request_state),
-        ('waiting'::public.workflow_request_state, 'invalid'::public.workflow_request_state),
-        ('waiting'::public.workflow_request_state, 'timedout'::public.workflow_request_state),
-        ('done'::public.workflow_request_state, 'delivered'::public.workflow_request_state)
-),
-time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-taken as (
-    select
-        w.seconds,
-        h.from_state,
-        h.to_state,
-        count(*) as moves,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by h.spent) as spent
-    from public.workflow_request_state_history as h
-    join time_window as w on h.at > w.since
-    where h.at > (select private.now()) - interval '24 hours' and h.from_state is distinct from h.to_state
-    group by w.seconds, h.from_state, h.to_state
-)
-select
-    w.seconds as window_seconds,
-    e.from_state,
-    e.to_state,
-    coalesce(t.moves, 0) as moves,
-    t.moves / sum(t.moves) over (partition by w.seconds, e.from_state) as share,
-    t.spent[1] as p50_spent,
-    t.spent[2] as p95_spent
-from time_window as w
-cross join edge as e
-left join taken as t
-    on t.seconds = w.seconds and t.to_state = e.to_state and t.from_state is not distinct from e.from_state
-order by w.seconds, e.from_state nulls first, e.to_state;
-revoke all on table monitor.workflow_request_moves from public, anon, authenticated, service_role;
-
-create view monitor.workflow_request_rates with (security_invoker = true) as
-with time_window (seconds, since) as (
-    values
-        (300, (select private.now()) - interval '5 minutes'),
-        (3600, (select private.now()) - interval '1 hour'),
-        (86400, (select private.now()) - interval '24 hours')
-),
-counted as (
-    select
-        w.seconds,
-        w.since,
-        count(h.to_state) as moves,
-        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
-        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
-    from time_window as w
-    left join public.workflow_request_state_history as h
-        on h.at > w.since
-        and h.at > (select private.now()) - interval '24 hours'
-        and h.from_state is distinct from h.to_state
-    group by w.seconds, w.since
-)
-select
-    seconds as window_seconds,
-    moves,
-    ended,
-    failed,
-    failed::numeric / nullif(ended, 0) as failure_ratio,
-    ended * 60.0 / seconds as ended_per_minute
-from counted
-order by seconds;
-revoke all on table monitor.workflow_request_rates from public, anon, authenticated, service_role;
-
-create view monitor.workflow_request_states with (security_invoker = true) as
-with open_rows as (
-    select
-        state,
-        count(*) as number,
-        max(age) as oldest,
-        percentile_cont(array[0.5::double precision, 0.95::double precision]) within group (order by age) as ages
-    from (
-        select state, extract(epoch from (select private.now()) - state_since)::double precision as age
-        from public.workflow_request
-        where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-    ) as r
-    group by state
-),
-known as (
-    select c.reltuples as total, p.most_common_vals::text::text[] as labels, p.most_common_freqs as shares
-    from pg_catalog.pg_class as c
-    left join pg_catalog.pg_stats as p
-        on p.schemaname = 'public' and p.tablename = 'workflow_request' and p.attname = 'state'
-    where c.oid = 'public.workflow_request'::regclass
-),
-every_state as (
-    select
-        s.state,
-        s.place,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as is_counted,
-        s.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as has_open,
-        case
-            when k.total = 0 then 0
-            when k.labels is not null
-                then round(k.total * coalesce(k.shares[array_position(k.labels, s.state::text)], 0))
-        end::bigint as guess
-    from unnest(enum_range(null::public.workflow_request_state)) with ordinality as s (state, place)
-    cross join known as k
-)
-select
-    s.state,
-    case when s.is_counted then coalesce(o.number, 0) else greatest(o.number, s.guess) end as rows,
-    s.is_counted as exact,
-    coalesce(o.number, 0) as open,
-    case when s.has_open then coalesce(o.oldest, 0) end as oldest_seconds,
-    case when s.has_open then coalesce(o.ages[1], 0) end as p50_seconds,
-    case when s.has_open then coalesce(o.ages[2], 0) end as p95_seconds
-from every_state as s
-left join open_rows as o on o.state = s.state
-order by s.place;
-revoke all on table monitor.workflow_request_states from public, anon, authenticated, service_role;
-
-create view monitor.workflow_request_stuck with (security_invoker = true) as
-select
-    id, org_id, state, state_substate, state_since,
-    extract(epoch from (select private.now()) - state_since)::double precision as seconds,
-    attempt
-from public.workflow_request
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'waiting', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('in_progress') and state_since < (select private.now()) - interval '48 hours');
-revoke all on table monitor.workflow_request_stuck from public, anon, authenticated, service_role;
-
-create view monitor.machines with (security_invoker = true) as
-select
-    'activity_request'::text as machine,
-    count(*) as open,
-    (select count(*) from monitor.activity_request_stuck) as stuck,
-    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
-from public.activity_request
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-union all
-select
-    'run_queue'::text as machine,
-    count(*) as open,
-    (select count(*) from monitor.run_queue_stuck) as stuck,
-    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
-from public.run_queue
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
-union all
-select
-    'run_request'::text as machine,
-    count(*) as open,
-    (select count(*) from monitor.run_request_stuck) as stuck,
-    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
-from public.run_request
-where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3)
-union all
-select
-    'workflow_request'::text as machine,
-    count(*) as open,
-    (select count(*) from monitor.workflow_request_stuck) as stuck,
-    coalesce(extract(epoch from (select private.now()) - min(state_since))::double precision, 0) as oldest_seconds
-from public.workflow_request
-where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-revoke all on table monitor.machines from public, anon, authenticated, service_role;
 
 create view public.activity_request_status with (security_invoker = true) as
 select
@@ -3727,18 +1876,6 @@ create policy select_authenticated on public.workflow_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));
 
-grant execute on routine monitor.activity_request_story(uuid) to service_role;
-
-grant execute on routine monitor.run_queue_story(uuid) to service_role;
-
-grant execute on routine monitor.run_request_story(uuid) to service_role;
-
-grant execute on routine monitor.workflow_request_story(uuid) to service_role;
-
-grant execute on routine private.activity_request_check() to service_role;
-
-grant execute on routine private.activity_request_keep_history(integer) to service_role;
-
 grant execute on routine private.admin_tenants() to authenticated;
 
 grant execute on routine private.member_tenants() to authenticated;
@@ -3749,31 +1886,11 @@ grant execute on routine private.now() to authenticated;
 
 grant execute on routine private.now() to service_role;
 
-grant execute on routine private.run_queue_check() to service_role;
-
-grant execute on routine private.run_queue_keep_history(integer) to service_role;
-
-grant execute on routine private.run_queue_time_out(integer) to service_role;
-
-grant execute on routine private.run_request_check() to service_role;
-
-grant execute on routine private.run_request_keep_history(integer) to service_role;
-
-grant execute on routine private.run_request_recover(integer) to service_role;
-
-grant execute on routine private.run_request_time_out(integer) to service_role;
-
-grant execute on routine private.tick() to service_role;
-
 grant execute on routine private.uuid_v7() to anon;
 
 grant execute on routine private.uuid_v7() to authenticated;
 
 grant execute on routine private.uuid_v7() to service_role;
-
-grant execute on routine private.workflow_request_check() to service_role;
-
-grant execute on routine private.workflow_request_keep_history(integer) to service_role;
 
 grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
@@ -3963,40 +2080,6 @@ grant select on table public.workflow_request_state_history to authenticated;
 
 grant select on table public.workflow_request_state_history to service_role;
 
-grant select on table monitor.activity_request_moves to service_role;
-
-grant select on table monitor.activity_request_rates to service_role;
-
-grant select on table monitor.activity_request_states to service_role;
-
-grant select on table monitor.activity_request_stuck to service_role;
-
-grant select on table monitor.machines to service_role;
-
-grant select on table monitor.run_queue_moves to service_role;
-
-grant select on table monitor.run_queue_rates to service_role;
-
-grant select on table monitor.run_queue_states to service_role;
-
-grant select on table monitor.run_queue_stuck to service_role;
-
-grant select on table monitor.run_request_moves to service_role;
-
-grant select on table monitor.run_request_rates to service_role;
-
-grant select on table monitor.run_request_states to service_role;
-
-grant select on table monitor.run_request_stuck to service_role;
-
-grant select on table monitor.workflow_request_moves to service_role;
-
-grant select on table monitor.workflow_request_rates to service_role;
-
-grant select on table monitor.workflow_request_states to service_role;
-
-grant select on table monitor.workflow_request_stuck to service_role;
-
 grant select on table public.activity_request_status to authenticated;
 
 grant select on table public.activity_request_status to service_role;
@@ -4098,22 +2181,6 @@ comment on column etl_api.etl_log.severity is 'How much it matters.';
 comment on column etl_api.etl_log.sqlstate is 'The code of the error that was caught.';
 
 comment on column etl_api.etl_log.stack is 'The functions and lines that the error came through.';
-
-comment on column monitor.alert.alert is 'The alert''s name.';
-
-comment on column monitor.alert.fired_at is 'When it was told; null as long as it waits.';
-
-comment on column monitor.alert.id is 'The row''s id, ordered by time.';
-
-comment on column monitor.alert.message is 'What was told.';
-
-comment on column monitor.alert.resolved_at is 'When it no longer held; null as long as it does.';
-
-comment on column monitor.alert.severity is 'How bad it is: warning or critical.';
-
-comment on column monitor.alert.since is 'Since when the condition holds.';
-
-comment on column monitor.alert.value is 'The rows or seconds of the condition, at worst.';
 
 comment on column public.activity.created_at is 'When it was defined.';
 
@@ -4417,7 +2484,7 @@ comment on column public.run_request.response_at is 'When the last answer arrive
 
 comment on column public.run_request.response_status is 'The HTTP status of the last answer.';
 
-comment on column public.run_request.retry_at is 'Not to be tried again before, where it is set; recovery clears it.';
+comment on column public.run_request.retry_at is 'When the next attempt may start, after it failed or timed out.';
 
 comment on column public.run_request.source_id is 'The source that is called.';
 
@@ -4595,21 +2662,9 @@ comment on type public.run_request_state is 'The states of run_request, in order
 
 comment on type public.workflow_request_state is 'The states of workflow_request, in order.';
 
-comment on routine monitor.activity_request_story(uuid) is 'All about one row of activity_request: where it is, what may follow, what it hangs on. Null for none.';
-
-comment on routine monitor.run_queue_story(uuid) is 'All about one row of run_queue: where it is, what may follow, what it hangs on. Null for none.';
-
-comment on routine monitor.run_request_story(uuid) is 'All about one row of run_request: where it is, what may follow, what it hangs on. Null for none.';
-
-comment on routine monitor.workflow_request_story(uuid) is 'All about one row of workflow_request: where it is, what may follow, what it hangs on. Null for none.';
-
-comment on routine private.activity_request_check() is 'Lists rows of activity_request that the guards forbid: restored ones, or written past triggers.';
-
 comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';
 
 comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
-
-comment on routine private.activity_request_keep_history(integer) is 'Drops the moves of rows of activity_request from more than 365 days ago; returns how many it deleted singly.';
 
 comment on routine private.activity_request_may_carry(public.activity_request_state, text) is 'Whether a row of activity_request may carry a substate in a state.';
 
@@ -4623,13 +2678,9 @@ comment on routine private.member_tenants() is 'The tenants in which the signed-
 
 comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
 
-comment on routine private.run_queue_check() is 'Lists rows of run_queue that the guards forbid: restored ones, or written past triggers.';
-
 comment on routine private.run_queue_guard_insert() is 'Refuses births outside an initial state of rows of run_queue.';
 
 comment on routine private.run_queue_guard_update() is 'Refuses undeclared moves of rows of run_queue.';
-
-comment on routine private.run_queue_keep_history(integer) is 'Drops the moves of rows of run_queue from more than 90 days ago; returns how many it deleted singly.';
 
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
@@ -4639,39 +2690,21 @@ comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public
 
 comment on routine private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
 
-comment on routine private.run_queue_time_out(integer) is 'Moves up to so many rows of run_queue whose deadline has passed; returns how many.';
-
-comment on routine private.run_request_check() is 'Lists rows of run_request that the guards forbid: restored ones, or written past triggers.';
-
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
-
-comment on routine private.run_request_keep_history(integer) is 'Drops the moves of rows of run_request from more than 90 days ago; returns how many it deleted singly.';
 
 comment on routine private.run_request_may_carry(public.run_request_state, text) is 'Whether a row of run_request may carry a substate in a state.';
 
 comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
-comment on routine private.run_request_recover(integer) is 'Moves up to so many rows of run_request that may try again back to work; returns how many.';
-
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
 
-comment on routine private.run_request_time_out(integer) is 'Moves up to so many rows of run_request whose deadline has passed; returns how many.';
-
-comment on routine private.tick() is 'Does what is due, task by task: how many rows each moved, and what stopped it. Many may call it at once.';
-
 comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, version 7).';
-
-comment on routine private.watch_alerts() is 'Evaluates all alerts, fires and resolves them; returns how many did. One runs, others leave at once.';
-
-comment on routine private.workflow_request_check() is 'Lists rows of workflow_request that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.workflow_request_guard_insert() is 'Refuses births outside an initial state of rows of workflow_request.';
 
 comment on routine private.workflow_request_guard_update() is 'Refuses undeclared moves of rows of workflow_request.';
-
-comment on routine private.workflow_request_keep_history(integer) is 'Drops the moves of rows of workflow_request from more than 365 days ago; returns how many it deleted singly.';
 
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
 
@@ -4698,8 +2731,6 @@ comment on schema public is 'Tables that applications read over the API, and the
 comment on schema utils is 'Functions on JSON that know no table: placeholders, object names, paths.';
 
 comment on table etl_api.etl_log is 'One message of a function, for operators.';
-
-comment on table monitor.alert is 'Each time that the condition of an alert held for long enough.';
 
 comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
 
@@ -4748,40 +2779,6 @@ comment on table public.workflow is 'The definition of a workflow, whose activit
 comment on table public.workflow_request is 'One run of a workflow.';
 
 comment on table public.workflow_request_state_history is 'Every move of every row of workflow_request, in order; written by its guard.';
-
-comment on view monitor.activity_request_moves is 'How often rows of activity_request took each move of late, and how long they had waited for it.';
-
-comment on view monitor.activity_request_rates is 'How many rows of activity_request settled of late, and how many failed.';
-
-comment on view monitor.activity_request_states is 'How many rows of activity_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
-
-comment on view monitor.activity_request_stuck is 'Open rows of activity_request that have been in their state for too long.';
-
-comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
-
-comment on view monitor.run_queue_moves is 'How often rows of run_queue took each move of late, and how long they had waited for it.';
-
-comment on view monitor.run_queue_rates is 'How many rows of run_queue settled of late, and how many failed.';
-
-comment on view monitor.run_queue_states is 'How many rows of run_queue are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
-
-comment on view monitor.run_queue_stuck is 'Open rows of run_queue that have been in their state for too long.';
-
-comment on view monitor.run_request_moves is 'How often rows of run_request took each move of late, and how long they had waited for it.';
-
-comment on view monitor.run_request_rates is 'How many rows of run_request settled of late, and how many failed.';
-
-comment on view monitor.run_request_states is 'How many rows of run_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
-
-comment on view monitor.run_request_stuck is 'Open rows of run_request that have been in their state for too long.';
-
-comment on view monitor.workflow_request_moves is 'How often rows of workflow_request took each move of late, and how long they had waited for it.';
-
-comment on view monitor.workflow_request_rates is 'How many rows of workflow_request settled of late, and how many failed.';
-
-comment on view monitor.workflow_request_states is 'How many rows of workflow_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
-
-comment on view monitor.workflow_request_stuck is 'Open rows of workflow_request that have been in their state for too long.';
 
 comment on view public.activity_request_status is 'Where each row of activity_request is, state and substate in one name.';
 

@@ -91,42 +91,6 @@ drop view public.run_queue_status;
 
 drop view public.activity_request_status;
 
-drop view monitor.machines;
-
-drop view monitor.workflow_request_stuck;
-
-drop view monitor.workflow_request_states;
-
-drop view monitor.workflow_request_rates;
-
-drop view monitor.workflow_request_moves;
-
-drop function private.watch_alerts();
-
-drop view monitor.run_request_stuck;
-
-drop view monitor.run_request_states;
-
-drop view monitor.run_request_rates;
-
-drop view monitor.run_request_moves;
-
-drop view monitor.run_queue_stuck;
-
-drop view monitor.run_queue_states;
-
-drop view monitor.run_queue_rates;
-
-drop view monitor.run_queue_moves;
-
-drop view monitor.activity_request_stuck;
-
-drop view monitor.activity_request_states;
-
-drop view monitor.activity_request_rates;
-
-drop view monitor.activity_request_moves;
-
 drop function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state);
 
 drop function public.run_request_may_move(public.run_request_state, public.run_request_state);
@@ -139,33 +103,19 @@ drop function private.workflow_request_refuse(uuid, public.workflow_request_stat
 
 drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
 
-drop function private.workflow_request_check();
-
 drop function private.workflow_request_may_carry(public.workflow_request_state, text);
-
-drop function private.workflow_request_keep_history(integer);
 
 drop function private.workflow_request_guard_update();
 
 drop function private.workflow_request_guard_insert();
 
-drop function private.run_request_time_out(integer);
-
-drop function private.run_request_recover(integer);
-
 drop function private.run_request_guard_update();
 
 drop function private.run_request_guard_insert();
 
-drop function private.run_request_check();
-
-drop function private.run_queue_time_out(integer);
-
 drop function private.run_queue_guard_update();
 
 drop function private.run_queue_guard_insert();
-
-drop function private.run_queue_check();
 
 drop function private.member_tenants();
 
@@ -174,16 +124,6 @@ drop function private.admin_tenants();
 drop function private.activity_request_guard_update();
 
 drop function private.activity_request_guard_insert();
-
-drop function private.activity_request_check();
-
-drop function monitor.workflow_request_story(uuid);
-
-drop function monitor.run_request_story(uuid);
-
-drop function monitor.run_queue_story(uuid);
-
-drop function monitor.activity_request_story(uuid);
 
 alter table public.workflow_request drop constraint workflow_request_workflow_id_fkey;
 
@@ -285,21 +225,15 @@ drop table public.activity_request;
 
 drop table public.activity;
 
-drop table monitor.alert;
-
 drop table etl_api.etl_log;
 
 drop function private.uuid_v7();
-
-drop function private.tick();
 
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
 drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
 
 drop function private.run_request_may_carry(public.run_request_state, text);
-
-drop function private.run_request_keep_history(integer);
 
 drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
 
@@ -309,8 +243,6 @@ drop function private.run_queue_may_write(public.run_queue_state, text, integer,
 
 drop function private.run_queue_may_carry(public.run_queue_state, text);
 
-drop function private.run_queue_keep_history(integer);
-
 drop function private.now();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
@@ -318,8 +250,6 @@ drop function private.activity_request_refuse(uuid, public.activity_request_stat
 drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
 
 drop function private.activity_request_may_carry(public.activity_request_state, text);
-
-drop function private.activity_request_keep_history(integer);
 
 drop table public.workflow_request_state_history;
 

@@ -5,7 +5,6 @@ revoke all on schema etl_api from public, anon, authenticated, service_role;
 
 create schema monitor;
 revoke all on schema monitor from public, anon, authenticated, service_role;
-grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;

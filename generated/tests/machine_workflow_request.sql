@@ -35,7 +35,7 @@ create function pg_temp.untold(uuid, integer, interval) returns text language sq
                 = (select (r.state, coalesce(r.state_substate, '')) from public.workflow_request as r where r.id = $1)
             and bool_and((spent >= '0') is distinct from (from_state is null or from_state = to_state))
             and ($3 is null or (array_agg(spent order by seq desc))[1] = $3)
-            and bool_and(actor = session_user and reason in ('tried') and xid = pg_current_xact_id() and at > now())
+            and bool_and(actor = session_user and reason = 'tried' and xid = pg_current_xact_id() and at > now())
         then '' else ', and history does not tell' end
     from (
         select h.*, lag((h.to_state, coalesce(h.to_substate, ''))) over (order by h.seq) as before
@@ -48,8 +48,7 @@ $$;
 -- substate it ended in, or the SQLSTATE of the refusal. p_from null: the row is born in p_to.
 create function pg_temp.attempt(
     p_channel text, p_from text, p_to text,
-    p_attempt integer default null, p_substate text default null, p_left text default null,
-    p_wait interval default null, p_column text default null
+    p_attempt integer default null, p_substate text default null, p_left text default null
 ) returns text language plpgsql as $$
 -- A column of the table may have the name of one of these.
 #variable_conflict use_variable
@@ -70,11 +69,9 @@ begin
         set_config('specc.reason', 'tried', true),
         set_config(
             'specc.now',
-            case
-                when p_channel = 'again' then ''
-                -- Before the moment that a column of the sample row holds, which a row waits for.
-                when p_column is not null then '1900-01-01 00:00:00Z'
-                when p_channel = 'dated' then '2000-01-01 00:00:00Z'
+            case p_channel
+                when 'again' then ''
+                when 'dated' then '2000-01-01 00:00:00Z'
                 else '2030-01-01 00:00:00Z'
             end,
             true

@@ -48,8 +48,6 @@ alter table public.activity_request
 
 create index activity_request_activity_id_org_id_idx on public.activity_request (activity_id, org_id);
 
-create index activity_request_open_idx on public.activity_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-
 create index activity_request_org_id_created_at_idx on public.activity_request (org_id, created_at);
 
 create index activity_request_workflow_request_id_org_id_idx on public.activity_request (workflow_request_id, org_id);

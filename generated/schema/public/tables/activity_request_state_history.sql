@@ -23,8 +23,6 @@ create table private.activity_request_history_default partition of public.activi
 alter table private.activity_request_history_default enable row level security;
 revoke all on table private.activity_request_history_default from public, anon, authenticated, service_role;
 
-create index activity_request_state_history_at_idx on public.activity_request_state_history using brin (at);
-
 create policy select_authenticated on public.activity_request_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));

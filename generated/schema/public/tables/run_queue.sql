@@ -44,8 +44,6 @@ create index run_queue_activity_request_id_org_id_idx on public.run_queue (activ
 
 create index run_queue_object_id_org_id_idx on public.run_queue (object_id, org_id);
 
-create index run_queue_open_idx on public.run_queue (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-
 create index run_queue_run_request_id_org_id_idx on public.run_queue (run_request_id, org_id);
 
 create index run_queue_source_id_id_where_idx on public.run_queue (source_id, id) where state = 'waiting';

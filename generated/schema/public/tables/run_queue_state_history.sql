@@ -23,8 +23,6 @@ create table private.run_queue_history_default partition of public.run_queue_sta
 alter table private.run_queue_history_default enable row level security;
 revoke all on table private.run_queue_history_default from public, anon, authenticated, service_role;
 
-create index run_queue_state_history_at_idx on public.run_queue_state_history using brin (at);
-
 create policy select_authenticated on public.run_queue_state_history
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));

@@ -7,7 +7,6 @@ create table public.run_request (
     state_substate text,
     state_since timestamptz not null default private.now(),
     attempt integer not null default 0,
-    retry_at timestamptz,
     activity_request_id uuid not null,
     source_id uuid not null,
     max_objects integer not null default 1,
@@ -25,6 +24,7 @@ create table public.run_request (
     response_at timestamptz,
     lease_holder text,
     lease_until timestamptz,
+    retry_at timestamptz,
     error jsonb,
     created_at timestamptz not null default private.now(),
     constraint run_request_pkey primary key (id),
@@ -57,7 +57,7 @@ create index run_request_lease_until_where_idx on public.run_request (lease_unti
 
 create index run_request_next_poll_at_where_idx on public.run_request (next_poll_at) where state = 'in_progress';
 
-create index run_request_open_idx on public.run_request (state, state_since) where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3);
+create index run_request_retry_at_where_idx on public.run_request (retry_at) where state in ('failed', 'timedout');
 
 create index run_request_source_id_external_id_idx on public.run_request (source_id, external_id);
 
@@ -119,7 +119,7 @@ comment on column public.run_request.response_at is 'When the last answer arrive
 
 comment on column public.run_request.response_status is 'The HTTP status of the last answer.';
 
-comment on column public.run_request.retry_at is 'Not to be tried again before, where it is set; recovery clears it.';
+comment on column public.run_request.retry_at is 'When the next attempt may start, after it failed or timed out.';
 
 comment on column public.run_request.source_id is 'The source that is called.';
 

@@ -37,8 +37,6 @@ alter table public.workflow_request
 alter table public.workflow_request
     add constraint workflow_request_workflow_id_fkey foreign key (workflow_id, org_id) references public.workflow (id, org_id) on delete restrict;
 
-create index workflow_request_open_idx on public.workflow_request (state, state_since) where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
-
 create index workflow_request_org_id_created_at_idx on public.workflow_request (org_id, created_at);
 
 create index workflow_request_workflow_id_org_id_idx on public.workflow_request (workflow_id, org_id);
