@@ -148,9 +148,14 @@ CHECKED = """
     select p.oid::regprocedure::text, c.lineno, c.level, c.sqlstate, c.message, c.detail
     from pg_proc as p
     join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
-    left join pg_trigger as t on t.tgfoid = p.oid and not t.tgisinternal
+    -- A function for several events reads the transition tables of all its triggers.
+    left join (
+        select tgfoid, tgrelid, max(tgoldtable::text)::name as old_rows, max(tgnewtable::text)::name as new_rows
+        from pg_trigger where not tgisinternal group by tgfoid, tgrelid
+    ) as t on t.tgfoid = p.oid
     cross join lateral plpgsql_check_function_tb(
-        p.oid, coalesce(t.tgrelid, 0), fatal_errors => false, performance_warnings => true,
+        p.oid, coalesce(t.tgrelid, 0), oldtable => t.old_rows, newtable => t.new_rows,
+        fatal_errors => false, performance_warnings => true,
         security_warnings => true, extra_warnings => true, other_warnings => true, compatibility_warnings => true
     ) as c
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'etl_api'::regnamespace)
