@@ -30,6 +30,17 @@ NOT_FREE = {
     "alert.for": "S360",
     "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
+    "machine.invariants.*.if.*": "S341",
+    "machine.invariants.*.then.*.all.*": "S341",
+    "machine.invariants.*.then.*.any.*": "S341",
+    "machine.invariants.*.then.*.none.*": "S341",
+    "machine.sync.*.by": "S340",
+    "machine.sync.*.down.*.*": "S341",
+    "machine.sync.*.executes": "S348",
+    "machine.sync.*.trigger": "S110",
+    "machine.sync.*.up.*.when.all.*": "S341",
+    "machine.sync.*.up.*.when.any.*": "S341",
+    "machine.sync.*.up.*.when.none.*": "S341",
     "machine.backoff.first": "S322",
     "machine.backoff.most": "S322",
     "machine.timeouts.*.after": "S322",
@@ -92,7 +103,8 @@ def _poisoned(data: Any, shape: Shape, put: Put, label: str) -> Any:
     match shape:
         case Scalar():
             return put(label, data) if is_free(shape) and isinstance(data, str) else data
-        case Listing(item=item):
+        case Listing(item=item, single=single):
+            data = [data] if single and isinstance(data, str) else data
             return [_poisoned(one, item, put, f"{label}.*") for one in data]
         case Mapping(value=value):
             items = dict.fromkeys(data) if isinstance(data, list) else data

@@ -13,6 +13,7 @@ from projects import copy_flagship
 from specc import driver
 from specc.cli.init import SCAFFOLD
 from specc.diagnostics.text import render_text
+from specc.kinds.machine_sync_samples import GOOD
 from specc.load.files import ProjectError
 
 OBJECT_TYPES = """\
@@ -48,6 +49,15 @@ tables: [object_type, datapoint]
 allow: {}
 """
 
+PARCELS = (
+    GOOD.replace("births: refuse", "births: refuse\n    trigger: follow\n    executes: private.follow")
+    .replace("when: {all: settled}", "when: {all: settled, none: moving}")
+    .replace(
+        "  settled_means",
+        "  begun: {if: sent, then: {box: {any: [moving, settled]}}}\n"
+        "  ended: {if: arrived, then: {box: {all: settled}}}\n  settled_means",
+    )
+)
 CALLS = """\
 lifecycle: call
 states:
@@ -118,6 +128,7 @@ def small_project(root: Path) -> Path:
     shutil.copytree(SCAFFOLD, root)
     (root / "specs" / "alerts.yaml").write_text(ALERT, encoding="utf-8")
     (root / "specs" / "object_types.yaml").write_text(OBJECT_TYPES, encoding="utf-8")
+    (root / "specs" / "parcels.yaml").write_text(PARCELS, encoding="utf-8")
     (root / "specs" / "calls.yaml").write_text(CALLS, encoding="utf-8")
     (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")
     return root

@@ -68,6 +68,78 @@ create type public.workflow_request_state as enum (
     'delivered'
 );
 
+create table private.activity_request_run_queue_change (
+    parent_id uuid not null,
+    seq bigint not null generated always as identity (sequence name private.activity_request_run_queue_change_seq_seq),
+    children bigint not null,
+    from_state public.run_queue_state,
+    to_state public.run_queue_state,
+    from_settled boolean,
+    to_settled boolean,
+    constraint activity_request_run_queue_change_pkey primary key (parent_id, seq)
+);
+alter table private.activity_request_run_queue_change enable row level security;
+revoke all on table private.activity_request_run_queue_change from public, anon, authenticated, service_role;
+revoke all on sequence private.activity_request_run_queue_change_seq_seq from public, anon, authenticated, service_role;
+
+create table private.activity_request_run_queue_count (
+    parent_id uuid not null,
+    state public.run_queue_state not null,
+    settled boolean not null,
+    children bigint not null,
+    constraint activity_request_run_queue_count_pkey primary key (parent_id, state, settled)
+);
+alter table private.activity_request_run_queue_count enable row level security;
+revoke all on table private.activity_request_run_queue_count from public, anon, authenticated, service_role;
+
+create table private.run_request_run_queue_change (
+    parent_id uuid not null,
+    seq bigint not null generated always as identity (sequence name private.run_request_run_queue_change_seq_seq),
+    children bigint not null,
+    from_state public.run_queue_state,
+    to_state public.run_queue_state,
+    from_settled boolean,
+    to_settled boolean,
+    constraint run_request_run_queue_change_pkey primary key (parent_id, seq)
+);
+alter table private.run_request_run_queue_change enable row level security;
+revoke all on table private.run_request_run_queue_change from public, anon, authenticated, service_role;
+revoke all on sequence private.run_request_run_queue_change_seq_seq from public, anon, authenticated, service_role;
+
+create table private.run_request_run_queue_count (
+    parent_id uuid not null,
+    state public.run_queue_state not null,
+    settled boolean not null,
+    children bigint not null,
+    constraint run_request_run_queue_count_pkey primary key (parent_id, state, settled)
+);
+alter table private.run_request_run_queue_count enable row level security;
+revoke all on table private.run_request_run_queue_count from public, anon, authenticated, service_role;
+
+create table private.workflow_request_activity_request_change (
+    parent_id uuid not null,
+    seq bigint not null generated always as identity (sequence name private.workflow_request_activity_request_change_seq_seq),
+    children bigint not null,
+    from_state public.activity_request_state,
+    to_state public.activity_request_state,
+    from_settled boolean,
+    to_settled boolean,
+    constraint workflow_request_activity_request_change_pkey primary key (parent_id, seq)
+);
+alter table private.workflow_request_activity_request_change enable row level security;
+revoke all on table private.workflow_request_activity_request_change from public, anon, authenticated, service_role;
+revoke all on sequence private.workflow_request_activity_request_change_seq_seq from public, anon, authenticated, service_role;
+
+create table private.workflow_request_activity_request_count (
+    parent_id uuid not null,
+    state public.activity_request_state not null,
+    settled boolean not null,
+    children bigint not null,
+    constraint workflow_request_activity_request_count_pkey primary key (parent_id, state, settled)
+);
+alter table private.workflow_request_activity_request_count enable row level security;
+revoke all on table private.workflow_request_activity_request_count from public, anon, authenticated, service_role;
+
 create table public.activity_request_state_history (
     seq bigint not null generated always as identity (sequence name public.activity_request_state_history_seq_seq),
     at timestamptz not null default clock_timestamp(),
@@ -167,6 +239,94 @@ create index run_queue_state_history_at_idx on public.run_queue_state_history us
 create index run_request_state_history_at_idx on public.run_request_state_history using brin (at);
 
 create index workflow_request_state_history_at_idx on public.workflow_request_state_history using brin (at);
+
+create function private.activity_request_follow(p_limit integer, p_parent uuid[] default null)
+returns integer
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- The lock on the parent keeps others from counting for it at the same time; what they append meanwhile stays
+-- for them or for the next call. A change goes only with the transaction that counts it.
+declare
+    v_parents uuid[] := array(
+        select p.id
+        from public.activity_request as p
+        where p.id = any (
+            case when p_parent is not null then p_parent else array(
+                select d.parent_id
+                from (
+                    (select distinct c.parent_id from private.activity_request_run_queue_change as c order by c.parent_id limit p_limit)
+                ) as d
+                limit p_limit
+            ) end
+        )
+            -- As long as fewer children moved since the last count than a rule still waits for, no rule can
+            -- apply, and counting is left to whoever meets more changes, or to the next tick.
+            and (
+                p_parent is null
+                or (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'ready' then 0
+                        end
+                    from (
+                        select c.children from private.activity_request_run_queue_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                )
+            )
+        order by p.id
+        for no key update skip locked
+    );
+    v_count integer := cardinality(v_parents);
+    v_states public.activity_request_state[];
+    v_moved uuid[];
+begin
+    if (v_count = 0) then
+        return 0;
+    end if;
+    with gone as (
+        delete from private.activity_request_run_queue_change as c
+        where c.parent_id = any (v_parents)
+        returning c.*
+    )
+    insert into private.activity_request_run_queue_count as c (parent_id, state, settled, children)
+    select g.parent_id, s.state, s.settled, sum(s.children)
+    from gone as g
+    cross join lateral (
+        values (g.from_state, g.from_settled, -g.children), (g.to_state, g.to_settled, g.children)
+    ) as s (state, settled, children)
+    where s.state is not null
+    group by g.parent_id, s.state, s.settled
+    having sum(s.children) <> 0
+    on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
+
+    v_states := array(select distinct p.state from public.activity_request as p where p.id = any (v_parents));
+    if (not v_states && array['ready']::public.activity_request_state[]) then
+        return v_count;
+    end if;
+
+    if ('ready' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select activity_request.id
+            from public.activity_request
+            where activity_request.id = any (v_parents)
+                and activity_request.state = 'ready'
+                and exists (select from private.activity_request_run_queue_count as c where c.parent_id = activity_request.id and c.children > 0 and (c.state in ('in_progress') or c.settled))
+        );
+        if (v_moved <> '{}') then
+            update public.activity_request as p
+            set state = 'in_progress', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'ready';
+        end if;
+    end if;
+    return v_count;
+end
+$$;
+revoke all on function private.activity_request_follow(integer, uuid[]) from public, anon, authenticated, service_role;
 
 create function private.activity_request_keep_history(p_limit integer)
 returns integer
@@ -310,6 +470,63 @@ begin
 end
 $$;
 revoke all on function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+create function private.activity_request_run_queue_recount()
+returns table (parent_id uuid, state public.run_queue_state, settled boolean, counted bigint, found bigint)
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    -- Not two at once, or a difference would be mended twice. Nobody else is kept waiting.
+    lock table private.activity_request_run_queue_count in share update exclusive mode;
+    delete from private.activity_request_run_queue_change as c
+    where not exists (select from public.activity_request as p where p.id = c.parent_id);
+    delete from private.activity_request_run_queue_count as c
+    where not exists (select from public.activity_request as p where p.id = c.parent_id);
+
+    return query
+    with truth as (
+        select r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number
+        from public.run_queue as r
+        where r.activity_request_id is not null
+        group by 1, 2, 3
+    ),
+    known as (
+        select k.parent_id, k.state, k.settled, sum(k.number)::bigint as number
+        from (
+            select c.parent_id, c.state, c.settled, c.children as number from private.activity_request_run_queue_count as c
+            union all
+            select c.parent_id, c.to_state, c.to_settled, c.children from private.activity_request_run_queue_change as c
+            where c.to_state is not null
+            union all
+            select c.parent_id, c.from_state, c.from_settled, -c.children from private.activity_request_run_queue_change as c
+            where c.from_state is not null
+        ) as k
+        group by 1, 2, 3
+    ),
+    wrong as (
+        select
+            coalesce(t.parent_id, k.parent_id) as parent_id, coalesce(t.state, k.state) as state,
+            coalesce(t.settled, k.settled) as settled,
+            coalesce(k.number, 0) as counted, coalesce(t.number, 0) as found
+        from truth as t
+        full join known as k on k.parent_id = t.parent_id and k.state = t.state and k.settled = t.settled
+        where coalesce(k.number, 0) <> coalesce(t.number, 0)
+    ),
+    more as (
+        insert into private.activity_request_run_queue_change (parent_id, to_state, to_settled, children)
+        select w.parent_id, w.state, w.settled, w.found - w.counted from wrong as w where w.found > w.counted
+    ),
+    fewer as (
+        insert into private.activity_request_run_queue_change (parent_id, from_state, from_settled, children)
+        select w.parent_id, w.state, w.settled, w.counted - w.found from wrong as w where w.found < w.counted
+    )
+    select w.parent_id, w.state, w.settled, w.counted, w.found
+    from wrong as w
+    order by w.parent_id, w.state, w.settled;
+end
+$$;
+revoke all on function private.activity_request_run_queue_recount() from public, anon, authenticated, service_role;
 
 create function private.now()
 returns timestamptz
@@ -475,6 +692,94 @@ begin
 end
 $$;
 revoke all on function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) from public, anon, authenticated, service_role;
+
+create function private.run_request_follow(p_limit integer, p_parent uuid[] default null)
+returns integer
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- The lock on the parent keeps others from counting for it at the same time; what they append meanwhile stays
+-- for them or for the next call. A change goes only with the transaction that counts it.
+declare
+    v_parents uuid[] := array(
+        select p.id
+        from public.run_request as p
+        where p.id = any (
+            case when p_parent is not null then p_parent else array(
+                select d.parent_id
+                from (
+                    (select distinct c.parent_id from private.run_request_run_queue_change as c order by c.parent_id limit p_limit)
+                ) as d
+                limit p_limit
+            ) end
+        )
+            -- As long as fewer children moved since the last count than a rule still waits for, no rule can
+            -- apply, and counting is left to whoever meets more changes, or to the next tick.
+            and (
+                p_parent is null
+                or (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.run_request_run_queue_count as c where c.parent_id = p.id and (not (c.settled)))
+                        end
+                    from (
+                        select c.children from private.run_request_run_queue_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                )
+            )
+        order by p.id
+        for no key update skip locked
+    );
+    v_count integer := cardinality(v_parents);
+    v_states public.run_request_state[];
+    v_moved uuid[];
+begin
+    if (v_count = 0) then
+        return 0;
+    end if;
+    with gone as (
+        delete from private.run_request_run_queue_change as c
+        where c.parent_id = any (v_parents)
+        returning c.*
+    )
+    insert into private.run_request_run_queue_count as c (parent_id, state, settled, children)
+    select g.parent_id, s.state, s.settled, sum(s.children)
+    from gone as g
+    cross join lateral (
+        values (g.from_state, g.from_settled, -g.children), (g.to_state, g.to_settled, g.children)
+    ) as s (state, settled, children)
+    where s.state is not null
+    group by g.parent_id, s.state, s.settled
+    having sum(s.children) <> 0
+    on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
+
+    v_states := array(select distinct p.state from public.run_request as p where p.id = any (v_parents));
+    if (not v_states && array['in_progress']::public.run_request_state[]) then
+        return v_count;
+    end if;
+
+    if ('in_progress' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select run_request.id
+            from public.run_request
+            where run_request.id = any (v_parents)
+                and run_request.state = 'in_progress'
+                and exists (select from private.run_request_run_queue_count as c where c.parent_id = run_request.id and c.children > 0) and not exists (select from private.run_request_run_queue_count as c where c.parent_id = run_request.id and c.children > 0 and not (c.settled))
+        );
+        if (v_moved <> '{}') then
+            update public.run_request as p
+            set state = 'done', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'in_progress';
+        end if;
+    end if;
+    return v_count;
+end
+$$;
+revoke all on function private.run_request_follow(integer, uuid[]) from public, anon, authenticated, service_role;
 
 create function private.run_request_keep_history(p_limit integer)
 returns integer
@@ -648,6 +953,63 @@ end
 $$;
 revoke all on function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) from public, anon, authenticated, service_role;
 
+create function private.run_request_run_queue_recount()
+returns table (parent_id uuid, state public.run_queue_state, settled boolean, counted bigint, found bigint)
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    -- Not two at once, or a difference would be mended twice. Nobody else is kept waiting.
+    lock table private.run_request_run_queue_count in share update exclusive mode;
+    delete from private.run_request_run_queue_change as c
+    where not exists (select from public.run_request as p where p.id = c.parent_id);
+    delete from private.run_request_run_queue_count as c
+    where not exists (select from public.run_request as p where p.id = c.parent_id);
+
+    return query
+    with truth as (
+        select r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number
+        from public.run_queue as r
+        where r.run_request_id is not null
+        group by 1, 2, 3
+    ),
+    known as (
+        select k.parent_id, k.state, k.settled, sum(k.number)::bigint as number
+        from (
+            select c.parent_id, c.state, c.settled, c.children as number from private.run_request_run_queue_count as c
+            union all
+            select c.parent_id, c.to_state, c.to_settled, c.children from private.run_request_run_queue_change as c
+            where c.to_state is not null
+            union all
+            select c.parent_id, c.from_state, c.from_settled, -c.children from private.run_request_run_queue_change as c
+            where c.from_state is not null
+        ) as k
+        group by 1, 2, 3
+    ),
+    wrong as (
+        select
+            coalesce(t.parent_id, k.parent_id) as parent_id, coalesce(t.state, k.state) as state,
+            coalesce(t.settled, k.settled) as settled,
+            coalesce(k.number, 0) as counted, coalesce(t.number, 0) as found
+        from truth as t
+        full join known as k on k.parent_id = t.parent_id and k.state = t.state and k.settled = t.settled
+        where coalesce(k.number, 0) <> coalesce(t.number, 0)
+    ),
+    more as (
+        insert into private.run_request_run_queue_change (parent_id, to_state, to_settled, children)
+        select w.parent_id, w.state, w.settled, w.found - w.counted from wrong as w where w.found > w.counted
+    ),
+    fewer as (
+        insert into private.run_request_run_queue_change (parent_id, from_state, from_settled, children)
+        select w.parent_id, w.state, w.settled, w.counted - w.found from wrong as w where w.found < w.counted
+    )
+    select w.parent_id, w.state, w.settled, w.counted, w.found
+    from wrong as w
+    order by w.parent_id, w.state, w.settled;
+end
+$$;
+revoke all on function private.run_request_run_queue_recount() from public, anon, authenticated, service_role;
+
 create function private.tick()
 returns table (task text, rows bigint, problem text)
 language plpgsql security definer set search_path = ''
@@ -657,6 +1019,21 @@ as $$
 declare
     v_done integer;
 begin
+    task := 'activity_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_follow(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
     task := 'activity_request keep_history';
     rows := 0;
     problem := null;
@@ -732,12 +1109,42 @@ begin
     end;
     return next;
 
+    task := 'run_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_follow(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
     task := 'run_request keep_history';
     rows := 0;
     problem := null;
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
@@ -1424,7 +1831,7 @@ begin
                 case v_row.state
                     when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": ["sync"]}]'::jsonb
                     when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
@@ -1721,7 +2128,7 @@ begin
                     when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
                     when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": ["sync"]}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": ["timeout"]}]'::jsonb
                     when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A run is made only when there is capacity for it, so it never waits."}]'::jsonb
                     when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "A run has no webhook; it rests in done."}]'::jsonb
                     when 'timedout' then '[{"to": "ready", "form": "recovery", "drivers": ["recovery"]}]'::jsonb
@@ -1875,8 +2282,8 @@ begin
                 case v_row.state
                     when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": ["sync"]}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": ["sync"]}, {"to": "failed", "form": "step", "drivers": ["sync"]}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
                     when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                 end
@@ -2113,6 +2520,234 @@ begin
 end
 $$;
 revoke all on function private.activity_request_guard_update() from public, anon, authenticated, service_role;
+
+create function private.activity_request_moved()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_state text;
+    v_parents uuid[];
+    v_turn integer;
+begin
+    if (tg_op = 'DELETE') then
+        delete from private.activity_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
+        delete from private.activity_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        return null;
+    end if;
+
+    for v_state, v_parents in
+        select n.state::text, array_agg(n.id order by n.id)
+        from new_rows as n
+        full join old_rows as o on o.id = n.id
+        where n.state is distinct from o.state
+            and (
+                n.state in ('ready', 'invalid', 'timedout', 'failed', 'done')
+            )
+        group by n.state
+    loop
+        if (v_state in ('invalid', 'timedout', 'failed', 'done')) then
+            v_turn := 0;
+            -- Children that others move meanwhile are met in the next turn.
+            while exists (
+                select from public.run_queue as r
+                where r.activity_request_id = any (v_parents) and r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            ) loop
+                v_turn := v_turn + 1;
+                if (v_turn > 100) then
+                    raise exception '% cannot be settled with their parent', 'run_queue';
+                end if;
+                update public.run_queue as r
+                set state = 'in_progress', state_substate = null, state_since = private.now()
+                where r.activity_request_id = any (v_parents) and r.state = 'ready';
+                update public.run_queue as r
+                set state = 'waiting', state_substate = null, state_since = private.now()
+                where r.activity_request_id = any (v_parents) and r.state = 'valid';
+                update public.run_queue as r
+                set state = 'failed', state_substate = null, state_since = private.now()
+                where r.activity_request_id = any (v_parents) and r.state = 'in_progress';
+                update public.run_queue as r
+                set state = 'invalid', state_substate = 'cancelled', state_since = private.now()
+                where r.activity_request_id = any (v_parents) and r.state = 'new';
+                update public.run_queue as r
+                set state = 'invalid', state_substate = 'cancelled', state_since = private.now()
+                where r.activity_request_id = any (v_parents) and r.state = 'waiting';
+            end loop;
+        end if;
+        if (v_state in ('ready')) then
+            perform private.activity_request_follow(cardinality(v_parents), v_parents);
+        end if;
+    end loop;
+    return null;
+end
+$$;
+revoke all on function private.activity_request_moved() from public, anon, authenticated, service_role;
+
+create function private.activity_request_run_queue_sync()
+returns trigger
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- Appends for each parent how many of its children moved from one state to another: one row for each such
+-- move, whatever the number of children in the statement. Nobody waits for anybody here.
+declare
+    v_arrived uuid[];
+    v_parents uuid[];
+    v_old_parent uuid;
+    v_from_state public.run_queue_state;
+    v_from_settled boolean;
+    v_parent uuid;
+    v_to_state public.run_queue_state;
+    v_to_settled boolean;
+    v_rows bigint;
+begin
+    if (tg_op = 'INSERT') then
+        with appended as (
+            insert into private.activity_request_run_queue_change as c (parent_id, to_state, to_settled, children)
+            select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from new_rows as r
+            where r.activity_request_id is not null
+            group by 1, 2, 3
+            returning c.parent_id, c.to_state, c.to_settled
+        )
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
+        into v_arrived, v_parents
+        from appended as a;
+
+    elsif (tg_op = 'DELETE') then
+        -- A parent that is gone, too, has nothing to follow.
+        with appended as (
+            insert into private.activity_request_run_queue_change as c (parent_id, from_state, from_settled, children)
+            select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from old_rows as r
+            where exists (select from public.activity_request as p where p.id = r.activity_request_id)
+            group by 1, 2, 3
+            returning c.parent_id
+        )
+        select array_agg(distinct a.parent_id) into v_parents from appended as a;
+
+    else
+        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
+        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
+        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
+        from (
+            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from old_rows as r
+        ) as o
+        full join (
+            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from new_rows as r
+        ) as n on n.id = o.id
+        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+            and coalesce(o.parent_id, n.parent_id) is not null
+        limit 1;
+        if (v_rows is null) then
+            return null;
+        end if;
+
+        -- One child that stays where it is, by far the most frequent case, in its shortest form.
+        if (v_rows = 1 and v_parent = v_old_parent) then
+            insert into private.activity_request_run_queue_change
+                (parent_id, children, from_state, from_settled, to_state, to_settled)
+            values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
+            if (v_to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) then
+                if ((
+                    select (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'ready' then 0
+                        end
+                    from (
+                        select c.children from private.activity_request_run_queue_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                    )
+                    from public.activity_request as p
+                    where p.id = v_parent
+                )) then
+                    perform private.activity_request_follow(1, array[v_parent]);
+                end if;
+            end if;
+            return null;
+        end if;
+
+        with moved as (
+            select
+                o.parent_id as old_parent, o.state as from_state, o.settled as from_settled,
+                n.parent_id as new_parent, n.state as to_state, n.settled as to_settled
+            from (
+                select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from old_rows as r
+            ) as o
+            full join (
+                select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from new_rows as r
+            ) as n on n.id = o.id
+            where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+        ),
+        appended as (
+            insert into private.activity_request_run_queue_change as c
+                (parent_id, from_state, from_settled, to_state, to_settled, children)
+            select d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled, count(*)
+            from (
+                select m.new_parent as parent_id, m.from_state, m.from_settled, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent = m.old_parent
+                union all
+                select m.new_parent, null, null, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent is distinct from m.old_parent and m.new_parent is not null
+                union all
+                select m.old_parent, m.from_state, m.from_settled, null, null
+                from moved as m
+                where m.new_parent is distinct from m.old_parent
+                    and exists (select from public.activity_request as p where p.id = m.old_parent)
+            ) as d
+            group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
+            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+        )
+        select
+            array_agg(distinct a.parent_id) filter (where a.from_state is null),
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')))
+        into v_arrived, v_parents
+        from appended as a;
+    end if;
+
+    -- The lock lets no parent settle until this transaction ends; only then its state is read.
+    if (v_arrived <> '{}') then
+        perform from public.activity_request as p where p.id = any (v_arrived) order by p.id for share;
+        declare
+            v_id uuid;
+            v_state text;
+        begin
+            select p.id, p.state::text into v_id, v_state
+            from public.activity_request as p
+            where p.id = any (v_arrived) and not p.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            order by p.id
+            limit 1;
+            if (v_id is not null) then
+                raise exception using
+                    errcode = 'PT409',
+                    message = format(
+                        '%s cannot come under a %s in state %s',
+                        'run_queue', 'activity_request', v_state
+                    ),
+                    detail = format('The %s is %s, and it is settled.', 'activity_request', v_id),
+                    hint = 'Settled rows get no new children. Start a new one.',
+                    schema = 'public', table = 'run_queue', column = 'activity_request_id';
+            end if;
+        end;
+    end if;
+
+    if (v_parents is not null) then
+        perform private.activity_request_follow(cardinality(v_parents), v_parents);
+    end if;
+    return null;
+end
+$$;
+revoke all on function private.activity_request_run_queue_sync() from public, anon, authenticated, service_role;
 
 create function private.admin_tenants()
 returns setof uuid
@@ -2426,6 +3061,98 @@ end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.run_request_moved()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_state text;
+    v_parents uuid[];
+    v_turn integer;
+begin
+    if (tg_op = 'DELETE') then
+        delete from private.run_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
+        delete from private.run_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        return null;
+    end if;
+
+    for v_state, v_parents in
+        select n.state::text, array_agg(n.id order by n.id)
+        from new_rows as n
+        full join old_rows as o on o.id = n.id
+        where n.state is distinct from o.state
+            and (
+                n.state in ('in_progress', 'invalid')
+                -- As long as a row may recover, its children wait for it.
+                or n.state in ('timedout', 'failed') and not (n.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or n.state in ('timedout', 'failed') and n.attempt < 3)
+            )
+        group by n.state
+    loop
+        if (v_state in ('invalid', 'failed')) then
+            v_turn := 0;
+            -- Children that others move meanwhile are met in the next turn.
+            while exists (
+                select from public.run_queue as r
+                where r.run_request_id = any (v_parents) and r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            ) loop
+                v_turn := v_turn + 1;
+                if (v_turn > 100) then
+                    raise exception '% cannot be settled with their parent', 'run_queue';
+                end if;
+                update public.run_queue as r
+                set state = 'valid', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'new';
+                update public.run_queue as r
+                set state = 'ready', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'valid';
+                update public.run_queue as r
+                set state = 'ready', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'waiting';
+                update public.run_queue as r
+                set state = 'in_progress', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'ready';
+                update public.run_queue as r
+                set state = 'failed', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'in_progress';
+            end loop;
+        end if;
+        if (v_state in ('timedout')) then
+            v_turn := 0;
+            -- Children that others move meanwhile are met in the next turn.
+            while exists (
+                select from public.run_queue as r
+                where r.run_request_id = any (v_parents) and r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            ) loop
+                v_turn := v_turn + 1;
+                if (v_turn > 100) then
+                    raise exception '% cannot be settled with their parent', 'run_queue';
+                end if;
+                update public.run_queue as r
+                set state = 'valid', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'new';
+                update public.run_queue as r
+                set state = 'in_progress', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'ready';
+                update public.run_queue as r
+                set state = 'waiting', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'valid';
+                update public.run_queue as r
+                set state = 'timedout', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'in_progress';
+                update public.run_queue as r
+                set state = 'timedout', state_substate = null, state_since = private.now()
+                where r.run_request_id = any (v_parents) and r.state = 'waiting';
+            end loop;
+        end if;
+        if (v_state in ('in_progress')) then
+            perform private.run_request_follow(cardinality(v_parents), v_parents);
+        end if;
+    end loop;
+    return null;
+end
+$$;
+revoke all on function private.run_request_moved() from public, anon, authenticated, service_role;
+
 create function private.run_request_recover(p_limit integer)
 returns integer
 language plpgsql strict security definer set search_path = '' set plan_cache_mode = force_generic_plan
@@ -2519,6 +3246,374 @@ begin
 end
 $$;
 revoke all on function private.run_request_time_out(integer) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_activity_request_recount()
+returns table (parent_id uuid, state public.activity_request_state, settled boolean, counted bigint, found bigint)
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    -- Not two at once, or a difference would be mended twice. Nobody else is kept waiting.
+    lock table private.workflow_request_activity_request_count in share update exclusive mode;
+    delete from private.workflow_request_activity_request_change as c
+    where not exists (select from public.workflow_request as p where p.id = c.parent_id);
+    delete from private.workflow_request_activity_request_count as c
+    where not exists (select from public.workflow_request as p where p.id = c.parent_id);
+
+    return query
+    with truth as (
+        select r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number
+        from public.activity_request as r
+        where r.workflow_request_id is not null
+        group by 1, 2, 3
+    ),
+    known as (
+        select k.parent_id, k.state, k.settled, sum(k.number)::bigint as number
+        from (
+            select c.parent_id, c.state, c.settled, c.children as number from private.workflow_request_activity_request_count as c
+            union all
+            select c.parent_id, c.to_state, c.to_settled, c.children from private.workflow_request_activity_request_change as c
+            where c.to_state is not null
+            union all
+            select c.parent_id, c.from_state, c.from_settled, -c.children from private.workflow_request_activity_request_change as c
+            where c.from_state is not null
+        ) as k
+        group by 1, 2, 3
+    ),
+    wrong as (
+        select
+            coalesce(t.parent_id, k.parent_id) as parent_id, coalesce(t.state, k.state) as state,
+            coalesce(t.settled, k.settled) as settled,
+            coalesce(k.number, 0) as counted, coalesce(t.number, 0) as found
+        from truth as t
+        full join known as k on k.parent_id = t.parent_id and k.state = t.state and k.settled = t.settled
+        where coalesce(k.number, 0) <> coalesce(t.number, 0)
+    ),
+    more as (
+        insert into private.workflow_request_activity_request_change (parent_id, to_state, to_settled, children)
+        select w.parent_id, w.state, w.settled, w.found - w.counted from wrong as w where w.found > w.counted
+    ),
+    fewer as (
+        insert into private.workflow_request_activity_request_change (parent_id, from_state, from_settled, children)
+        select w.parent_id, w.state, w.settled, w.counted - w.found from wrong as w where w.found < w.counted
+    )
+    select w.parent_id, w.state, w.settled, w.counted, w.found
+    from wrong as w
+    order by w.parent_id, w.state, w.settled;
+end
+$$;
+revoke all on function private.workflow_request_activity_request_recount() from public, anon, authenticated, service_role;
+
+create function private.workflow_request_activity_request_sync()
+returns trigger
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- Appends for each parent how many of its children moved from one state to another: one row for each such
+-- move, whatever the number of children in the statement. Nobody waits for anybody here.
+declare
+    v_arrived uuid[];
+    v_parents uuid[];
+    v_old_parent uuid;
+    v_from_state public.activity_request_state;
+    v_from_settled boolean;
+    v_parent uuid;
+    v_to_state public.activity_request_state;
+    v_to_settled boolean;
+    v_rows bigint;
+begin
+    if (tg_op = 'INSERT') then
+        with appended as (
+            insert into private.workflow_request_activity_request_change as c (parent_id, to_state, to_settled, children)
+            select r.workflow_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from new_rows as r
+            where r.workflow_request_id is not null
+            group by 1, 2, 3
+            returning c.parent_id, c.to_state, c.to_settled
+        )
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
+        into v_arrived, v_parents
+        from appended as a;
+
+    elsif (tg_op = 'DELETE') then
+        -- A parent that is gone, too, has nothing to follow.
+        with appended as (
+            insert into private.workflow_request_activity_request_change as c (parent_id, from_state, from_settled, children)
+            select r.workflow_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from old_rows as r
+            where exists (select from public.workflow_request as p where p.id = r.workflow_request_id)
+            group by 1, 2, 3
+            returning c.parent_id
+        )
+        select array_agg(distinct a.parent_id) into v_parents from appended as a;
+
+    else
+        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
+        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
+        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
+        from (
+            select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from old_rows as r
+        ) as o
+        full join (
+            select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from new_rows as r
+        ) as n on n.id = o.id
+        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+            and coalesce(o.parent_id, n.parent_id) is not null
+        limit 1;
+        if (v_rows is null) then
+            return null;
+        end if;
+
+        -- One child that stays where it is, by far the most frequent case, in its shortest form.
+        if (v_rows = 1 and v_parent = v_old_parent) then
+            insert into private.workflow_request_activity_request_change
+                (parent_id, children, from_state, from_settled, to_state, to_settled)
+            values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
+            if (v_to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) then
+                if ((
+                    select (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'ready' then 0
+                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.workflow_request_activity_request_count as c where c.parent_id = p.id and (not (c.settled)))
+                        end
+                    from (
+                        select c.children from private.workflow_request_activity_request_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                    )
+                    from public.workflow_request as p
+                    where p.id = v_parent
+                )) then
+                    perform private.workflow_request_follow(1, array[v_parent]);
+                end if;
+            end if;
+            return null;
+        end if;
+
+        with moved as (
+            select
+                o.parent_id as old_parent, o.state as from_state, o.settled as from_settled,
+                n.parent_id as new_parent, n.state as to_state, n.settled as to_settled
+            from (
+                select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from old_rows as r
+            ) as o
+            full join (
+                select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from new_rows as r
+            ) as n on n.id = o.id
+            where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+        ),
+        appended as (
+            insert into private.workflow_request_activity_request_change as c
+                (parent_id, from_state, from_settled, to_state, to_settled, children)
+            select d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled, count(*)
+            from (
+                select m.new_parent as parent_id, m.from_state, m.from_settled, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent = m.old_parent
+                union all
+                select m.new_parent, null, null, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent is distinct from m.old_parent and m.new_parent is not null
+                union all
+                select m.old_parent, m.from_state, m.from_settled, null, null
+                from moved as m
+                where m.new_parent is distinct from m.old_parent
+                    and exists (select from public.workflow_request as p where p.id = m.old_parent)
+            ) as d
+            group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
+            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+        )
+        select
+            array_agg(distinct a.parent_id) filter (where a.from_state is null),
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')))
+        into v_arrived, v_parents
+        from appended as a;
+    end if;
+
+    -- The lock lets no parent settle until this transaction ends; only then its state is read.
+    if (v_arrived <> '{}') then
+        perform from public.workflow_request as p where p.id = any (v_arrived) order by p.id for share;
+        declare
+            v_id uuid;
+            v_state text;
+        begin
+            select p.id, p.state::text into v_id, v_state
+            from public.workflow_request as p
+            where p.id = any (v_arrived) and not p.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            order by p.id
+            limit 1;
+            if (v_id is not null) then
+                raise exception using
+                    errcode = 'PT409',
+                    message = format(
+                        '%s cannot come under a %s in state %s',
+                        'activity_request', 'workflow_request', v_state
+                    ),
+                    detail = format('The %s is %s, and it is settled.', 'workflow_request', v_id),
+                    hint = 'Settled rows get no new children. Start a new one.',
+                    schema = 'public', table = 'activity_request', column = 'workflow_request_id';
+            end if;
+        end;
+    end if;
+
+    if (v_parents is not null) then
+        perform private.workflow_request_follow(cardinality(v_parents), v_parents);
+    end if;
+    return null;
+end
+$$;
+revoke all on function private.workflow_request_activity_request_sync() from public, anon, authenticated, service_role;
+
+create function private.workflow_request_follow(p_limit integer, p_parent uuid[] default null)
+returns integer
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- The lock on the parent keeps others from counting for it at the same time; what they append meanwhile stays
+-- for them or for the next call. A change goes only with the transaction that counts it.
+declare
+    v_parents uuid[] := array(
+        select p.id
+        from public.workflow_request as p
+        where p.id = any (
+            case when p_parent is not null then p_parent else array(
+                select d.parent_id
+                from (
+                    (select distinct c.parent_id from private.workflow_request_activity_request_change as c order by c.parent_id limit p_limit)
+                ) as d
+                limit p_limit
+            ) end
+        )
+            -- As long as fewer children moved since the last count than a rule still waits for, no rule can
+            -- apply, and counting is left to whoever meets more changes, or to the next tick.
+            and (
+                p_parent is null
+                or (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'ready' then 0
+                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.workflow_request_activity_request_count as c where c.parent_id = p.id and (not (c.settled)))
+                        end
+                    from (
+                        select c.children from private.workflow_request_activity_request_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                )
+            )
+        order by p.id
+        for no key update skip locked
+    );
+    v_count integer := cardinality(v_parents);
+    v_states public.workflow_request_state[];
+    v_moved uuid[];
+begin
+    if (v_count = 0) then
+        return 0;
+    end if;
+    with gone as (
+        delete from private.workflow_request_activity_request_change as c
+        where c.parent_id = any (v_parents)
+        returning c.*
+    )
+    insert into private.workflow_request_activity_request_count as c (parent_id, state, settled, children)
+    select g.parent_id, s.state, s.settled, sum(s.children)
+    from gone as g
+    cross join lateral (
+        values (g.from_state, g.from_settled, -g.children), (g.to_state, g.to_settled, g.children)
+    ) as s (state, settled, children)
+    where s.state is not null
+    group by g.parent_id, s.state, s.settled
+    having sum(s.children) <> 0
+    on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
+
+    v_states := array(select distinct p.state from public.workflow_request as p where p.id = any (v_parents));
+    if (not v_states && array['ready', 'in_progress']::public.workflow_request_state[]) then
+        return v_count;
+    end if;
+
+    if ('ready' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select workflow_request.id
+            from public.workflow_request
+            where workflow_request.id = any (v_parents)
+                and workflow_request.state = 'ready'
+                and exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0 and (c.state in ('in_progress') or c.settled))
+        );
+        if (v_moved <> '{}') then
+            update public.workflow_request as p
+            set state = 'in_progress', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'ready';
+            -- Where a moved row goes from here was seen to by its own trigger.
+            v_parents := array(select p.id from unnest(v_parents) as p (id) where p.id <> all (v_moved));
+        end if;
+    end if;
+
+    if ('in_progress' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select workflow_request.id
+            from public.workflow_request
+            where workflow_request.id = any (v_parents)
+                and workflow_request.state = 'in_progress'
+                and exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0) and not exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0 and not (c.settled))
+                and (failure_policy = 'continue')
+        );
+        if (v_moved <> '{}') then
+            update public.workflow_request as p
+            set state = 'done', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'in_progress';
+            -- Where a moved row goes from here was seen to by its own trigger.
+            v_parents := array(select p.id from unnest(v_parents) as p (id) where p.id <> all (v_moved));
+        end if;
+    end if;
+
+    if ('in_progress' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select workflow_request.id
+            from public.workflow_request
+            where workflow_request.id = any (v_parents)
+                and workflow_request.state = 'in_progress'
+                and exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0 and (c.state in ('invalid', 'timedout', 'failed'))) and not exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0 and not (c.settled))
+        );
+        if (v_moved <> '{}') then
+            update public.workflow_request as p
+            set state = 'failed', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'in_progress';
+            -- Where a moved row goes from here was seen to by its own trigger.
+            v_parents := array(select p.id from unnest(v_parents) as p (id) where p.id <> all (v_moved));
+        end if;
+    end if;
+
+    if ('in_progress' = any (v_states)) then
+        -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
+        v_moved := array(
+            select workflow_request.id
+            from public.workflow_request
+            where workflow_request.id = any (v_parents)
+                and workflow_request.state = 'in_progress'
+                and exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0) and not exists (select from private.workflow_request_activity_request_count as c where c.parent_id = workflow_request.id and c.children > 0 and not (c.settled))
+        );
+        if (v_moved <> '{}') then
+            update public.workflow_request as p
+            set state = 'done', state_substate = null, state_since = private.now()
+            where p.id = any (v_moved) and p.state = 'in_progress';
+        end if;
+    end if;
+    return v_count;
+end
+$$;
+revoke all on function private.workflow_request_follow(integer, uuid[]) from public, anon, authenticated, service_role;
 
 create function private.workflow_request_guard_insert()
 returns trigger
@@ -2746,6 +3841,68 @@ end
 $$;
 revoke all on function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
+create function private.workflow_request_moved()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_state text;
+    v_parents uuid[];
+    v_turn integer;
+begin
+    if (tg_op = 'DELETE') then
+        delete from private.workflow_request_activity_request_change as c using old_rows as o where c.parent_id = o.id;
+        delete from private.workflow_request_activity_request_count as c using old_rows as o where c.parent_id = o.id;
+        return null;
+    end if;
+
+    for v_state, v_parents in
+        select n.state::text, array_agg(n.id order by n.id)
+        from new_rows as n
+        full join old_rows as o on o.id = n.id
+        where n.state is distinct from o.state
+            and (
+                n.state in ('ready', 'in_progress', 'invalid', 'timedout', 'failed')
+            )
+        group by n.state
+    loop
+        if (v_state in ('invalid', 'timedout', 'failed')) then
+            v_turn := 0;
+            -- Children that others move meanwhile are met in the next turn.
+            while exists (
+                select from public.activity_request as r
+                where r.workflow_request_id = any (v_parents) and r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            ) loop
+                v_turn := v_turn + 1;
+                if (v_turn > 100) then
+                    raise exception '% cannot be settled with their parent', 'activity_request';
+                end if;
+                update public.activity_request as r
+                set state = 'in_progress', state_substate = null, state_since = private.now()
+                where r.workflow_request_id = any (v_parents) and r.state = 'ready';
+                update public.activity_request as r
+                set state = 'waiting', state_substate = null, state_since = private.now()
+                where r.workflow_request_id = any (v_parents) and r.state = 'valid';
+                update public.activity_request as r
+                set state = 'failed', state_substate = null, state_since = private.now()
+                where r.workflow_request_id = any (v_parents) and r.state = 'in_progress';
+                update public.activity_request as r
+                set state = 'invalid', state_substate = 'cancelled', state_since = private.now()
+                where r.workflow_request_id = any (v_parents) and r.state = 'new';
+                update public.activity_request as r
+                set state = 'invalid', state_substate = 'cancelled', state_since = private.now()
+                where r.workflow_request_id = any (v_parents) and r.state = 'waiting';
+            end loop;
+        end if;
+        if (v_state in ('ready', 'in_progress')) then
+            perform private.workflow_request_follow(cardinality(v_parents), v_parents);
+        end if;
+    end loop;
+    return null;
+end
+$$;
+revoke all on function private.workflow_request_moved() from public, anon, authenticated, service_role;
+
 create function private.workflow_request_refuse(p_id uuid, p_old public.workflow_request_state, p_new public.workflow_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -2816,6 +3973,172 @@ as $$
     )
 $$;
 revoke all on function public.activity_request_may_move(public.activity_request_state, public.activity_request_state) from public, anon, authenticated, service_role;
+
+create function public.mark_run_request_done()
+returns trigger
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
+as $$
+-- Appends for each parent how many of its children moved from one state to another: one row for each such
+-- move, whatever the number of children in the statement. Nobody waits for anybody here.
+declare
+    v_arrived uuid[];
+    v_parents uuid[];
+    v_old_parent uuid;
+    v_from_state public.run_queue_state;
+    v_from_settled boolean;
+    v_parent uuid;
+    v_to_state public.run_queue_state;
+    v_to_settled boolean;
+    v_rows bigint;
+begin
+    if (tg_op = 'INSERT') then
+        with appended as (
+            insert into private.run_request_run_queue_change as c (parent_id, to_state, to_settled, children)
+            select r.run_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from new_rows as r
+            where r.run_request_id is not null
+            group by 1, 2, 3
+            returning c.parent_id, c.to_state, c.to_settled
+        )
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered'))
+        into v_arrived, v_parents
+        from appended as a;
+
+    elsif (tg_op = 'DELETE') then
+        -- A parent that is gone, too, has nothing to follow.
+        with appended as (
+            insert into private.run_request_run_queue_change as c (parent_id, from_state, from_settled, children)
+            select r.run_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), count(*)
+            from old_rows as r
+            where exists (select from public.run_request as p where p.id = r.run_request_id)
+            group by 1, 2, 3
+            returning c.parent_id
+        )
+        select array_agg(distinct a.parent_id) into v_parents from appended as a;
+
+    else
+        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
+        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
+        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
+        from (
+            select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from old_rows as r
+        ) as o
+        full join (
+            select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+            from new_rows as r
+        ) as n on n.id = o.id
+        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+            and coalesce(o.parent_id, n.parent_id) is not null
+        limit 1;
+        if (v_rows is null) then
+            return null;
+        end if;
+
+        -- One child that stays where it is, by far the most frequent case, in its shortest form.
+        if (v_rows = 1 and v_parent = v_old_parent) then
+            insert into private.run_request_run_queue_change
+                (parent_id, children, from_state, from_settled, to_state, to_settled)
+            values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
+            if (v_to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) then
+                if ((
+                    select (
+                    select
+                        count(*) >= 32
+                        or coalesce(sum(d.children), 0) >= case p.state
+                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.run_request_run_queue_count as c where c.parent_id = p.id and (not (c.settled)))
+                        end
+                    from (
+                        select c.children from private.run_request_run_queue_change as c
+                        where c.parent_id = p.id
+                        order by c.seq
+                        limit 32
+                    ) as d
+                    )
+                    from public.run_request as p
+                    where p.id = v_parent
+                )) then
+                    perform private.run_request_follow(1, array[v_parent]);
+                end if;
+            end if;
+            return null;
+        end if;
+
+        with moved as (
+            select
+                o.parent_id as old_parent, o.state as from_state, o.settled as from_settled,
+                n.parent_id as new_parent, n.state as to_state, n.settled as to_settled
+            from (
+                select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from old_rows as r
+            ) as o
+            full join (
+                select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
+                from new_rows as r
+            ) as n on n.id = o.id
+            where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
+        ),
+        appended as (
+            insert into private.run_request_run_queue_change as c
+                (parent_id, from_state, from_settled, to_state, to_settled, children)
+            select d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled, count(*)
+            from (
+                select m.new_parent as parent_id, m.from_state, m.from_settled, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent = m.old_parent
+                union all
+                select m.new_parent, null, null, m.to_state, m.to_settled
+                from moved as m
+                where m.new_parent is distinct from m.old_parent and m.new_parent is not null
+                union all
+                select m.old_parent, m.from_state, m.from_settled, null, null
+                from moved as m
+                where m.new_parent is distinct from m.old_parent
+                    and exists (select from public.run_request as p where p.id = m.old_parent)
+            ) as d
+            group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
+            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+        )
+        select
+            array_agg(distinct a.parent_id) filter (where a.from_state is null),
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')))
+        into v_arrived, v_parents
+        from appended as a;
+    end if;
+
+    -- The lock lets no parent settle until this transaction ends; only then its state is read.
+    if (v_arrived <> '{}') then
+        perform from public.run_request as p where p.id = any (v_arrived) order by p.id for share;
+        declare
+            v_id uuid;
+            v_state text;
+        begin
+            select p.id, p.state::text into v_id, v_state
+            from public.run_request as p
+            where p.id = any (v_arrived) and not (p.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or p.state in ('timedout', 'failed') and p.attempt < 3)
+            order by p.id
+            limit 1;
+            if (v_id is not null) then
+                raise exception using
+                    errcode = 'PT409',
+                    message = format(
+                        '%s cannot come under a %s in state %s',
+                        'run_queue', 'run_request', v_state
+                    ),
+                    detail = format('The %s is %s, and it is settled.', 'run_request', v_id),
+                    hint = 'Settled rows get no new children. Start a new one.',
+                    schema = 'public', table = 'run_queue', column = 'run_request_id';
+            end if;
+        end;
+    end if;
+
+    if (v_parents is not null) then
+        perform private.run_request_follow(cardinality(v_parents), v_parents);
+    end if;
+    return null;
+end
+$$;
+revoke all on function public.mark_run_request_done() from public, anon, authenticated, service_role;
 
 create function public.run_queue_may_move(p_from public.run_queue_state, p_to public.run_queue_state)
 returns boolean
@@ -3575,6 +4898,26 @@ create trigger "00_activity_request_guard_insert" after insert on public.activit
 create trigger "00_activity_request_guard_update" after update on public.activity_request
     for each row execute function private.activity_request_guard_update();
 
+create trigger activity_request_moved after update on public.activity_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.activity_request_moved();
+
+create trigger activity_request_moved_delete after delete on public.activity_request
+    referencing old table as old_rows
+    for each statement execute function private.activity_request_moved();
+
+create trigger workflow_request_activity_request_sync after update on public.activity_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
+create trigger workflow_request_activity_request_sync_delete after delete on public.activity_request
+    referencing old table as old_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
+create trigger workflow_request_activity_request_sync_insert after insert on public.activity_request
+    referencing new table as new_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
     referencing new table as new_rows
     for each statement execute function private.run_queue_guard_insert();
@@ -3583,17 +4926,57 @@ create trigger "00_run_queue_guard_update" after update on public.run_queue
     referencing old table as old_rows new table as new_rows
     for each statement execute function private.run_queue_guard_update();
 
+create trigger activity_request_run_queue_sync after update on public.run_queue
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger activity_request_run_queue_sync_delete after delete on public.run_queue
+    referencing old table as old_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger activity_request_run_queue_sync_insert after insert on public.run_queue
+    referencing new table as new_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger trg_mark_run_done after update on public.run_queue
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_delete after delete on public.run_queue
+    referencing old table as old_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_insert after insert on public.run_queue
+    referencing new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
 create trigger "00_run_request_guard_insert" after insert on public.run_request
     for each row execute function private.run_request_guard_insert();
 
 create trigger "00_run_request_guard_update" after update on public.run_request
     for each row execute function private.run_request_guard_update();
 
+create trigger run_request_moved after update on public.run_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_request_moved();
+
+create trigger run_request_moved_delete after delete on public.run_request
+    referencing old table as old_rows
+    for each statement execute function private.run_request_moved();
+
 create trigger "00_workflow_request_guard_insert" after insert on public.workflow_request
     for each row execute function private.workflow_request_guard_insert();
 
 create trigger "00_workflow_request_guard_update" after update on public.workflow_request
     for each row execute function private.workflow_request_guard_update();
+
+create trigger workflow_request_moved after update on public.workflow_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.workflow_request_moved();
+
+create trigger workflow_request_moved_delete after delete on public.workflow_request
+    referencing old table as old_rows
+    for each statement execute function private.workflow_request_moved();
 
 create policy delete_authenticated on public.activity
     for delete to authenticated
@@ -4115,6 +5498,72 @@ comment on column monitor.alert.since is 'Since when the condition holds.';
 
 comment on column monitor.alert.value is 'The rows or seconds of the condition, at worst.';
 
+comment on column private.activity_request_run_queue_change.children is 'How many run_queue moved so in one statement.';
+
+comment on column private.activity_request_run_queue_change.from_settled is 'Whether they were settled.';
+
+comment on column private.activity_request_run_queue_change.from_state is 'The state they left; null when they came under the row.';
+
+comment on column private.activity_request_run_queue_change.parent_id is 'The row of activity_request.';
+
+comment on column private.activity_request_run_queue_change.seq is 'Tells changes apart.';
+
+comment on column private.activity_request_run_queue_change.to_settled is 'Whether they are settled.';
+
+comment on column private.activity_request_run_queue_change.to_state is 'The state they came into; null when they left the row.';
+
+comment on column private.activity_request_run_queue_count.children is 'How many there are.';
+
+comment on column private.activity_request_run_queue_count.parent_id is 'The row of activity_request.';
+
+comment on column private.activity_request_run_queue_count.settled is 'Whether they are settled.';
+
+comment on column private.activity_request_run_queue_count.state is 'The state of these run_queue.';
+
+comment on column private.run_request_run_queue_change.children is 'How many run_queue moved so in one statement.';
+
+comment on column private.run_request_run_queue_change.from_settled is 'Whether they were settled.';
+
+comment on column private.run_request_run_queue_change.from_state is 'The state they left; null when they came under the row.';
+
+comment on column private.run_request_run_queue_change.parent_id is 'The row of run_request.';
+
+comment on column private.run_request_run_queue_change.seq is 'Tells changes apart.';
+
+comment on column private.run_request_run_queue_change.to_settled is 'Whether they are settled.';
+
+comment on column private.run_request_run_queue_change.to_state is 'The state they came into; null when they left the row.';
+
+comment on column private.run_request_run_queue_count.children is 'How many there are.';
+
+comment on column private.run_request_run_queue_count.parent_id is 'The row of run_request.';
+
+comment on column private.run_request_run_queue_count.settled is 'Whether they are settled.';
+
+comment on column private.run_request_run_queue_count.state is 'The state of these run_queue.';
+
+comment on column private.workflow_request_activity_request_change.children is 'How many activity_request moved so in one statement.';
+
+comment on column private.workflow_request_activity_request_change.from_settled is 'Whether they were settled.';
+
+comment on column private.workflow_request_activity_request_change.from_state is 'The state they left; null when they came under the row.';
+
+comment on column private.workflow_request_activity_request_change.parent_id is 'The row of workflow_request.';
+
+comment on column private.workflow_request_activity_request_change.seq is 'Tells changes apart.';
+
+comment on column private.workflow_request_activity_request_change.to_settled is 'Whether they are settled.';
+
+comment on column private.workflow_request_activity_request_change.to_state is 'The state they came into; null when they left the row.';
+
+comment on column private.workflow_request_activity_request_count.children is 'How many there are.';
+
+comment on column private.workflow_request_activity_request_count.parent_id is 'The row of workflow_request.';
+
+comment on column private.workflow_request_activity_request_count.settled is 'Whether they are settled.';
+
+comment on column private.workflow_request_activity_request_count.state is 'The state of these activity_request.';
+
 comment on column public.activity.created_at is 'When it was defined.';
 
 comment on column public.activity.datapoint_ids is 'The datapoints it asks sources for; empty for all that sources can give.';
@@ -4605,6 +6054,8 @@ comment on routine monitor.workflow_request_story(uuid) is 'All about one row of
 
 comment on routine private.activity_request_check() is 'Lists rows of activity_request that the guards forbid: restored ones, or written past triggers.';
 
+comment on routine private.activity_request_follow(integer, uuid[]) is 'Counts what changed in the children of rows of activity_request, of those given or of the first p_limit, moves the rows by their rules, and returns how many rows it looked at; those in other hands wait.';
+
 comment on routine private.activity_request_guard_insert() is 'Refuses births outside an initial state of rows of activity_request.';
 
 comment on routine private.activity_request_guard_update() is 'Refuses undeclared moves of rows of activity_request.';
@@ -4615,7 +6066,13 @@ comment on routine private.activity_request_may_carry(public.activity_request_st
 
 comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
 
+comment on routine private.activity_request_moved() is 'Lets children follow rows of activity_request.';
+
 comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
+
+comment on routine private.activity_request_run_queue_recount() is 'Compares the counted run_queue of each row of activity_request with the truth, appends the difference, and returns it.';
+
+comment on routine private.activity_request_run_queue_sync() is 'Lets rows of activity_request follow their run_queue.';
 
 comment on routine private.admin_tenants() is 'The tenants in which the signed-in user is admin.';
 
@@ -4643,6 +6100,8 @@ comment on routine private.run_queue_time_out(integer) is 'Moves up to so many r
 
 comment on routine private.run_request_check() is 'Lists rows of run_request that the guards forbid: restored ones, or written past triggers.';
 
+comment on routine private.run_request_follow(integer, uuid[]) is 'Counts what changed in the children of rows of run_request, of those given or of the first p_limit, moves the rows by their rules, and returns how many rows it looked at; those in other hands wait.';
+
 comment on routine private.run_request_guard_insert() is 'Refuses births outside an initial state of rows of run_request.';
 
 comment on routine private.run_request_guard_update() is 'Refuses undeclared moves of rows of run_request.';
@@ -4653,9 +6112,13 @@ comment on routine private.run_request_may_carry(public.run_request_state, text)
 
 comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
+comment on routine private.run_request_moved() is 'Lets children follow rows of run_request.';
+
 comment on routine private.run_request_recover(integer) is 'Moves up to so many rows of run_request that may try again back to work; returns how many.';
 
 comment on routine private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer) is 'Raises PT409 and says why a row of run_request was refused.';
+
+comment on routine private.run_request_run_queue_recount() is 'Compares the counted run_queue of each row of run_request with the truth, appends the difference, and returns it.';
 
 comment on routine private.run_request_time_out(integer) is 'Moves up to so many rows of run_request whose deadline has passed; returns how many.';
 
@@ -4665,7 +6128,13 @@ comment on routine private.uuid_v7() is 'A new id, ordered by time (RFC 9562, ve
 
 comment on routine private.watch_alerts() is 'Evaluates all alerts, fires and resolves them; returns how many did. One runs, others leave at once.';
 
+comment on routine private.workflow_request_activity_request_recount() is 'Compares the counted activity_request of each row of workflow_request with the truth, appends the difference, and returns it.';
+
+comment on routine private.workflow_request_activity_request_sync() is 'Lets rows of workflow_request follow their activity_request.';
+
 comment on routine private.workflow_request_check() is 'Lists rows of workflow_request that the guards forbid: restored ones, or written past triggers.';
+
+comment on routine private.workflow_request_follow(integer, uuid[]) is 'Counts what changed in the children of rows of workflow_request, of those given or of the first p_limit, moves the rows by their rules, and returns how many rows it looked at; those in other hands wait.';
 
 comment on routine private.workflow_request_guard_insert() is 'Refuses births outside an initial state of rows of workflow_request.';
 
@@ -4677,9 +6146,13 @@ comment on routine private.workflow_request_may_carry(public.workflow_request_st
 
 comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
 
+comment on routine private.workflow_request_moved() is 'Lets children follow rows of workflow_request.';
+
 comment on routine private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer) is 'Raises PT409 and says why a row of workflow_request was refused.';
 
 comment on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) is 'Whether a row of activity_request may move from one state to another by a plain transition.';
+
+comment on routine public.mark_run_request_done() is 'Lets rows of run_request follow their run_queue.';
 
 comment on routine public.run_queue_may_move(public.run_queue_state, public.run_queue_state) is 'Whether a row of run_queue may move from one state to another by a plain transition.';
 
@@ -4703,9 +6176,21 @@ comment on table monitor.alert is 'Each time that the condition of an alert held
 
 comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
 
+comment on table private.activity_request_run_queue_change is 'Moves of run_queue under the same row of activity_request, until they are counted.';
+
+comment on table private.activity_request_run_queue_count is 'How many run_queue the rows of activity_request have in each state; changes not counted yet apart.';
+
 comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
 
 comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
+
+comment on table private.run_request_run_queue_change is 'Moves of run_queue under the same row of run_request, until they are counted.';
+
+comment on table private.run_request_run_queue_count is 'How many run_queue the rows of run_request have in each state; changes not counted yet apart.';
+
+comment on table private.workflow_request_activity_request_change is 'Moves of activity_request under the same row of workflow_request, until they are counted.';
+
+comment on table private.workflow_request_activity_request_count is 'How many activity_request the rows of workflow_request have in each state; changes not counted yet apart.';
 
 comment on table private.workflow_request_history_default is 'Rows of workflow_request_state_history for which no other partition was made.';
 

@@ -67,17 +67,47 @@ drop policy insert_authenticated on public.activity;
 
 drop policy delete_authenticated on public.activity;
 
+drop trigger workflow_request_moved_delete on public.workflow_request;
+
+drop trigger workflow_request_moved on public.workflow_request;
+
 drop trigger "00_workflow_request_guard_update" on public.workflow_request;
 
 drop trigger "00_workflow_request_guard_insert" on public.workflow_request;
+
+drop trigger run_request_moved_delete on public.run_request;
+
+drop trigger run_request_moved on public.run_request;
 
 drop trigger "00_run_request_guard_update" on public.run_request;
 
 drop trigger "00_run_request_guard_insert" on public.run_request;
 
+drop trigger trg_mark_run_done_insert on public.run_queue;
+
+drop trigger trg_mark_run_done_delete on public.run_queue;
+
+drop trigger trg_mark_run_done on public.run_queue;
+
+drop trigger activity_request_run_queue_sync_insert on public.run_queue;
+
+drop trigger activity_request_run_queue_sync_delete on public.run_queue;
+
+drop trigger activity_request_run_queue_sync on public.run_queue;
+
 drop trigger "00_run_queue_guard_update" on public.run_queue;
 
 drop trigger "00_run_queue_guard_insert" on public.run_queue;
+
+drop trigger workflow_request_activity_request_sync_insert on public.activity_request;
+
+drop trigger workflow_request_activity_request_sync_delete on public.activity_request;
+
+drop trigger workflow_request_activity_request_sync on public.activity_request;
+
+drop trigger activity_request_moved_delete on public.activity_request;
+
+drop trigger activity_request_moved on public.activity_request;
 
 drop trigger "00_activity_request_guard_update" on public.activity_request;
 
@@ -133,9 +163,13 @@ drop function public.run_request_may_move(public.run_request_state, public.run_r
 
 drop function public.run_queue_may_move(public.run_queue_state, public.run_queue_state);
 
+drop function public.mark_run_request_done();
+
 drop function public.activity_request_may_move(public.activity_request_state, public.activity_request_state);
 
 drop function private.workflow_request_refuse(uuid, public.workflow_request_state, public.workflow_request_state, text, integer, integer);
+
+drop function private.workflow_request_moved();
 
 drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
 
@@ -149,9 +183,17 @@ drop function private.workflow_request_guard_update();
 
 drop function private.workflow_request_guard_insert();
 
+drop function private.workflow_request_follow(integer, uuid[]);
+
+drop function private.workflow_request_activity_request_sync();
+
+drop function private.workflow_request_activity_request_recount();
+
 drop function private.run_request_time_out(integer);
 
 drop function private.run_request_recover(integer);
+
+drop function private.run_request_moved();
 
 drop function private.run_request_guard_update();
 
@@ -170,6 +212,10 @@ drop function private.run_queue_check();
 drop function private.member_tenants();
 
 drop function private.admin_tenants();
+
+drop function private.activity_request_run_queue_sync();
+
+drop function private.activity_request_moved();
 
 drop function private.activity_request_guard_update();
 
@@ -293,6 +339,8 @@ drop function private.uuid_v7();
 
 drop function private.tick();
 
+drop function private.run_request_run_queue_recount();
+
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
 drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
@@ -300,6 +348,8 @@ drop function private.run_request_may_write(public.run_request_state, text, inte
 drop function private.run_request_may_carry(public.run_request_state, text);
 
 drop function private.run_request_keep_history(integer);
+
+drop function private.run_request_follow(integer, uuid[]);
 
 drop function private.run_queue_refused(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer);
 
@@ -313,6 +363,8 @@ drop function private.run_queue_keep_history(integer);
 
 drop function private.now();
 
+drop function private.activity_request_run_queue_recount();
+
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
 
 drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
@@ -321,6 +373,8 @@ drop function private.activity_request_may_carry(public.activity_request_state, 
 
 drop function private.activity_request_keep_history(integer);
 
+drop function private.activity_request_follow(integer, uuid[]);
+
 drop table public.workflow_request_state_history;
 
 drop table public.run_request_state_history;
@@ -328,6 +382,18 @@ drop table public.run_request_state_history;
 drop table public.run_queue_state_history;
 
 drop table public.activity_request_state_history;
+
+drop table private.workflow_request_activity_request_count;
+
+drop table private.workflow_request_activity_request_change;
+
+drop table private.run_request_run_queue_count;
+
+drop table private.run_request_run_queue_change;
+
+drop table private.activity_request_run_queue_count;
+
+drop table private.activity_request_run_queue_change;
 
 drop type public.workflow_request_state;
 

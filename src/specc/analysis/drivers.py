@@ -1,5 +1,5 @@
 """Who moves what: the functions that declare under `drives` that they take an edge of a machine, and the
-machine's own deadlines and recoveries.
+machine's own deadlines, recoveries and syncs.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from specc.lang.project import Project
 Move = tuple[str, str, str]
 """A machine's name, the state left and the state entered."""
 
+SYNC = "sync"
+"""Drives the moves that a machine takes because of its children."""
+
 
 @lru_cache(maxsize=8)
 def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
     """Return for each move that something takes the full names of the functions that do, sorted.
 
-    `timeout` and `recovery` stand for the machine's own functions; a full name has a schema, they have none.
+    `timeout`, `recovery` and `sync` stand for the machine's own functions; a full name has a schema, they have none.
     """
     found: dict[Move, set[str]] = {}
     for entry in project.all("function"):
@@ -31,6 +34,10 @@ def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
     for one in machines(project).values():
         for (source, target), word in own_moves(one):
             found.setdefault((one.name, source, target), set()).add(word)
+    for entry in project.all("machine"):
+        for sync in entry.spec.sync.values():
+            for up in sync.up:
+                found.setdefault((entry.name, up.from_, up.to), set()).add(SYNC)
     return {move: tuple(sorted(names)) for move, names in sorted(found.items())}
 
 

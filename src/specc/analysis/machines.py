@@ -13,6 +13,8 @@ from specc.lang.project import Entry, Project
 from specc.pg.names import fit, lit
 
 Edge = tuple[str, str]
+Place = tuple[str, bool]
+"""A state, and whether a row in it is settled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +211,19 @@ class BoundMachine:
         """States in which no row is settled."""
         return tuple(
             state for state in self.lifecycle.states if state not in (*self.settled, *self.recoverable)
+        )
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The places of a life: each state, and one from which rows recover both with attempts left and spent."""
+        return tuple(place for state in self.lifecycle.states for place in self.places_of(state))
+
+    def places_of(self, state: str) -> tuple[Place, ...]:
+        """Return the places in which rows of one state are."""
+        return (
+            ((state, False), (state, True))
+            if state in self.recoverable
+            else ((state, state in self.settled),)
         )
 
     def is_open(self, alias: str = "") -> str:

@@ -143,8 +143,10 @@ class _Definitions:
         match shape:
             case Scalar():
                 schema = _scalar(shape)
-            case Listing(item=item):
-                schema = {"type": "array", "items": self.schema(item, owner), **_limits(shape, "array")}
+            case Listing(item=item, single=single):
+                one = self.schema(item, owner)
+                schema = {"type": "array", "items": one, **_limits(shape, "array")}
+                schema = {"anyOf": [one, schema]} if single else schema
             case Mapping():
                 schema = self._mapping(shape, owner)
             case Record():

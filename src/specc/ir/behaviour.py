@@ -150,6 +150,83 @@ class Backoff(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Sync(Fact):
+    """A machine follows the rows of another that point at its own by `column`.
+
+    `trigger` is on the child's table and calls `function`, a full name; with `refuses_births` no child comes
+    under a settled parent.
+    """
+
+    KIND: ClassVar[str] = "sync"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 3
+    machine: str
+    child: str
+    column: str
+    trigger: str
+    function: str
+    refuses_births: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncUp(Fact):
+    """A move that a parent takes because of its children: the words of `all`, `any`, `none` are their states.
+
+    `number` is the place among the rules of this child, which are tried in order; `where` is a condition in
+    SQL on the parent's own row. With `empty` the rule is for parents without any child, otherwise for others.
+    """
+
+    KIND: ClassVar[str] = "sync_up"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 4
+    machine: str
+    child: str
+    number: str
+    source: str
+    target: str
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    empty: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDown(Fact):
+    """What becomes of open children when their parent comes into a state: the first target they can reach."""
+
+    KIND: ClassVar[str] = "sync_down"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 4
+    machine: str
+    child: str
+    state: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant(Fact):
+    """What holds of a row in one of the states `given` and of its children, by child machine.
+
+    An `eventual` one holds as soon as no rule of a sync has anything left to do.
+    """
+
+    KIND: ClassVar[str] = "invariant"
+    NAMES: ClassVar[int] = 3
+    RANK: ClassVar[int] = 4
+    machine: str
+    name: str
+    child: str
+    given: tuple[str, ...]
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    empty: bool = False
+    eventual: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRule(Fact):
     """What a project role may do with a table; no `columns` means all of them."""
 
@@ -209,5 +286,6 @@ class Example(Fact):
 
 
 BEHAVIOUR: tuple[type[Fact], ...] = (
-    Machine, State, Transition, History, Timeout, Backoff, Legacy, LegacyValue, LegacyBack, AccessRule, Role, Tenancy, Example,
+    Machine, State, Transition, History, Timeout, Backoff, Legacy, LegacyValue, LegacyBack, Sync, SyncUp, SyncDown,
+    Invariant, AccessRule, Role, Tenancy, Example,
 )  # fmt: skip

@@ -23,6 +23,8 @@ from specc.kinds import (
     machine_history,
     machine_legacy,
     machine_rules,
+    machine_sync,
+    machine_sync_rules,
     machine_times,
     machine_watch,
     time_rules,
@@ -85,6 +87,13 @@ class MachineSpec(SpecModel):
     undriven: dict[StateName, UndrivenSpec] = Field(
         default_factory=dict, description="Moves that no function takes, and why they are legal all the same."
     )
+    sync: machine_sync.Syncs = Field(
+        default_factory=dict,
+        description="The machines whose rows point at rows of this one, and who follows whom.",
+    )
+    invariants: machine_sync.Invariants = Field(
+        default_factory=dict, description="What always holds of a row and its children."
+    )
     legacy: machine_legacy.LegacySpec | None = Field(
         None, description="The text column that held the state before, and what its words mean."
     )
@@ -102,6 +111,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from machine_check.lower(machine, table)
     yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
+    yield from machine_sync.lower(entry, project)
     yield from machine_watch.lower(machine, project)
 
 
@@ -147,6 +157,12 @@ KIND = Kind(
     about="A lifecycle bound to a table: enum, columns, guard.",
     model=MachineSpec,
     lower=_lower,
-    rules=(*machine_rules.RULES, *time_rules.RULES, *machine_legacy.RULES, *machine_watch.RULES),
+    rules=(
+        *machine_rules.RULES,
+        *time_rules.RULES,
+        *machine_legacy.RULES,
+        *machine_sync_rules.RULES,
+        *machine_watch.RULES,
+    ),
     pages_from="specc.kinds.machine_page",
 )

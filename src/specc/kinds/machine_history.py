@@ -72,7 +72,7 @@ def lower(machine: BoundMachine, project: Project) -> Lowered:
         yield from _keeping(machine, kept_for)
 
 
-def tasks(machine: BoundMachine) -> Iterator[Task]:
+def tasks(machine: BoundMachine, _: Project) -> Iterator[Task]:
     """Yield what `private.tick()` does for a history that is not kept for ever."""
     if machine.entry.spec.history.keep:
         yield Task(f"{machine.name} keep_history", _keeper(machine))

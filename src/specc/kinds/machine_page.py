@@ -27,7 +27,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
-from specc.kinds import machine_times_page
+from specc.kinds import machine_sync_page, machine_times_page
 from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
@@ -48,6 +48,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
         *_transitions(machine, project, ir),
         *machine_times_page.timeouts(machine, project, ir),
         *_recovery(machine, project, ir),
+        *machine_sync_page.blocks(entry, project),
         *_moving(machine),
         *_refused(machine),
         *_history(machine),
@@ -55,6 +56,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     )
     about = entry.spec.about or project.get("lifecycle", entry.spec.follows).spec.about
     yield Page(machine_path(machine.name), machine.name, "Machines", about, entry.file, blocks)
+    yield from machine_sync_page.table_pages(entry, project, ir)
     kept = (machine.schema, machine.history)
     yield page_of(kept, ir.about("table", *kept), entry.file, project, ir)
 

@@ -113,6 +113,7 @@ def _is_readable(machine: BoundMachine) -> bool:
     """Whether lifecycle and machine name declared states only: another name may be any of them misspelt."""
     undriven = machine.entry.spec.undriven
     named = set(undriven).union(*(spec.to for spec in undriven.values()))
+    named |= {place.partition("/")[0] for place in machine.entry.spec.timeouts}
     return machine.lifecycle.is_complete and named <= set(machine.lifecycle.states)
 
 

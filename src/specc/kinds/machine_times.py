@@ -19,6 +19,7 @@ from specc.ir.behaviour import Backoff, Timeout
 from specc.ir.database import Column, Comment, Function, Grant, Index
 from specc.lang.kind import Lowered
 from specc.lang.markers import Ref, Short, SpecModel
+from specc.lang.project import Project
 from specc.pg.body import render
 from specc.pg.interval import milliseconds
 from specc.pg.names import fit, lit
@@ -66,7 +67,7 @@ def lower(machine: BoundMachine, bound: BoundTable) -> Lowered:
     yield from _recover(machine)
 
 
-def tasks(machine: BoundMachine) -> Iterator[Task]:
+def tasks(machine: BoundMachine, _: Project) -> Iterator[Task]:
     """Yield what `private.tick()` does for a machine: first deadlines, then recoveries."""
     if deadlines(machine):
         yield Task(f"{machine.name} time_out", fit(f"{machine.name}_time_out"))

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.maintenance import Task
 from specc.ir.database import Comment, Function, Grant
-from specc.kinds import alert, machine_history, machine_times
+from specc.kinds import alert, machine_history, machine_sync_objects, machine_times
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import render
 
-SECTIONS: tuple[Callable[[BoundMachine], Iterator[Task]], ...] = (machine_times.tasks, machine_history.tasks)
+SECTIONS: tuple[Callable[[BoundMachine, Project], Iterator[Task]], ...] = (
+    machine_times.tasks,
+    machine_sync_objects.tasks,
+    machine_history.tasks,
+)
 """What gives a machine tasks, in the order in which they are done for it."""
 
 BATCH = 1000
@@ -30,7 +34,7 @@ def lower(project: Project) -> Lowered:
     """Yield the function where there is something for it to do."""
     bound = sorted(machines(project).values(), key=lambda one: one.name)
     found = (
-        *(task for machine in bound for section in SECTIONS for task in section(machine)),
+        *(task for machine in bound for section in SECTIONS for task in section(machine, project)),
         *alert.tasks(project),
     )
     if not found:

@@ -36,9 +36,10 @@ class Scalar(Shape):
 
 @dataclass(frozen=True)
 class Listing(Shape):
-    """A list of one shape."""
+    """A list of one shape; `single` allows the one item without its list."""
 
     item: Shape
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class Names:
     """Marks a mapping that may be written as a list of its keys."""
 
 
+@dataclass(frozen=True, slots=True)
+class Single:
+    """Marks a list of texts that may be written as its one text."""
+
+
 @cache
 def shape_of(model: type[SpecModel]) -> Record:
     """Return the shape of a model class."""
@@ -102,7 +108,8 @@ def _shape(annotation: Any, markers: tuple[Marker, ...], *, optional: bool = Fal
     if origin is Literal:
         return Scalar(markers, optional, str, tuple(arguments))
     if origin is list:
-        return Listing(markers, optional, _shape(arguments[0], ()))
+        single = any(isinstance(one, Single) for one in markers)
+        return Listing(markers, optional, _shape(arguments[0], ()), single)
     if origin is dict:
         key = _shape(arguments[0], ())
         if not isinstance(key, Scalar):

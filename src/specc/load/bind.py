@@ -237,8 +237,8 @@ def _cure(expected: Shape | None, value: object) -> str:
 
 def _wanted(shape: Shape | None) -> str:
     match shape:
-        case Listing():
-            return "a list"
+        case Listing(single=single):
+            return "a text or a list" if single else "a list"
         case MappingShape(names_only=True):
             return "a mapping or a list of names"
         case Record(short=short) if short is not None:

@@ -17,6 +17,8 @@ def normalise(data: Any, node: Node, shape: Shape) -> tuple[Any, Node]:
         return _record(data, node, shape)
     if isinstance(shape, Mapping):
         return _mapping(data, node, shape)
+    if isinstance(shape, Listing) and shape.single and isinstance(data, str):
+        return [data], _with(node, {0: node})
     if isinstance(shape, Listing) and isinstance(data, list):
         pairs = [normalise(one, _child(node, at), shape.item) for at, one in enumerate(data)]
         return [one for one, _ in pairs], _with(node, {at: child for at, (_, child) in enumerate(pairs)})

@@ -23,7 +23,7 @@ begin
                 case v_row.state
                     when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": ["sync"]}]'::jsonb
                     when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb

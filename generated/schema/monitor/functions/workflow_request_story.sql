@@ -23,8 +23,8 @@ begin
                 case v_row.state
                     when 'new' then '[{"to": "valid", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'valid' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "waiting", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
-                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
-                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "failed", "form": "step", "drivers": [], "undriven": "functions to come"}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
+                    when 'ready' then '[{"to": "in_progress", "form": "step", "drivers": ["sync"]}]'::jsonb
+                    when 'in_progress' then '[{"to": "done", "form": "step", "drivers": ["sync"]}, {"to": "failed", "form": "step", "drivers": ["sync"]}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                     when 'waiting' then '[{"to": "ready", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "invalid", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}, {"to": "timedout", "form": "step", "drivers": [], "undriven": "A workflow request never waits; its activities do."}]'::jsonb
                     when 'done' then '[{"to": "delivered", "form": "step", "drivers": [], "undriven": "functions to come"}]'::jsonb
                 end

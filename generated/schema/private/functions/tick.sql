@@ -9,6 +9,21 @@ as $$
 declare
     v_done integer;
 begin
+    task := 'activity_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_follow(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
     task := 'activity_request keep_history';
     rows := 0;
     problem := null;
@@ -84,12 +99,42 @@ begin
     end;
     return next;
 
+    task := 'run_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_follow(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
     task := 'run_request keep_history';
     rows := 0;
     problem := null;
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request follow';
+    rows := 0;
+    problem := null;
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;

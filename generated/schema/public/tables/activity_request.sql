@@ -62,6 +62,26 @@ create trigger "00_activity_request_guard_insert" after insert on public.activit
 create trigger "00_activity_request_guard_update" after update on public.activity_request
     for each row execute function private.activity_request_guard_update();
 
+create trigger activity_request_moved after update on public.activity_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.activity_request_moved();
+
+create trigger activity_request_moved_delete after delete on public.activity_request
+    referencing old table as old_rows
+    for each statement execute function private.activity_request_moved();
+
+create trigger workflow_request_activity_request_sync after update on public.activity_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
+create trigger workflow_request_activity_request_sync_delete after delete on public.activity_request
+    referencing old table as old_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
+create trigger workflow_request_activity_request_sync_insert after insert on public.activity_request
+    referencing new table as new_rows
+    for each statement execute function private.workflow_request_activity_request_sync();
+
 create policy insert_authenticated on public.activity_request
     for insert to authenticated
     with check (org_id = any (array(select private.member_tenants())));

@@ -62,6 +62,30 @@ create trigger "00_run_queue_guard_update" after update on public.run_queue
     referencing old table as old_rows new table as new_rows
     for each statement execute function private.run_queue_guard_update();
 
+create trigger activity_request_run_queue_sync after update on public.run_queue
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger activity_request_run_queue_sync_delete after delete on public.run_queue
+    referencing old table as old_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger activity_request_run_queue_sync_insert after insert on public.run_queue
+    referencing new table as new_rows
+    for each statement execute function private.activity_request_run_queue_sync();
+
+create trigger trg_mark_run_done after update on public.run_queue
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_delete after delete on public.run_queue
+    referencing old table as old_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_insert after insert on public.run_queue
+    referencing new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
 create policy select_authenticated on public.run_queue
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));

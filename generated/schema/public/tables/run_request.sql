@@ -71,6 +71,14 @@ create trigger "00_run_request_guard_insert" after insert on public.run_request
 create trigger "00_run_request_guard_update" after update on public.run_request
     for each row execute function private.run_request_guard_update();
 
+create trigger run_request_moved after update on public.run_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.run_request_moved();
+
+create trigger run_request_moved_delete after delete on public.run_request
+    referencing old table as old_rows
+    for each statement execute function private.run_request_moved();
+
 create policy select_authenticated on public.run_request
     for select to authenticated
     using (org_id = any (array(select private.member_tenants())));

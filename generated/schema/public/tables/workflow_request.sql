@@ -49,6 +49,14 @@ create trigger "00_workflow_request_guard_insert" after insert on public.workflo
 create trigger "00_workflow_request_guard_update" after update on public.workflow_request
     for each row execute function private.workflow_request_guard_update();
 
+create trigger workflow_request_moved after update on public.workflow_request
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.workflow_request_moved();
+
+create trigger workflow_request_moved_delete after delete on public.workflow_request
+    referencing old table as old_rows
+    for each statement execute function private.workflow_request_moved();
+
 create policy insert_authenticated on public.workflow_request
     for insert to authenticated
     with check (org_id = any (array(select private.member_tenants())));
