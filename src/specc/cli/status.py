@@ -6,16 +6,20 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from specc.cli.columns import columns
+from specc.cli.locked import check_machine, locked
 from specc.cli.project import fail, project_option
 from specc.cli.streams import out, silence
+from specc.pg.words import age
 
 if TYPE_CHECKING:
-    from specc.status import MachineStatus, Status
+    from specc.status import MachineStatus, Status, Watched
 
 WATCH_SECONDS = 5.0
 """How often `--watch` looks, where it does not say."""
@@ -30,6 +34,9 @@ WATCH_SECONDS = 5.0
 )
 @click.option("--machine", metavar="NAME", help="Only this machine.")
 @click.option("--row", nargs=2, metavar="MACHINE ID", help="All about one row instead.")
+@click.option(
+    "--statements", is_flag=True, help="What statements cost, and which indexes are of no use or missing."
+)
 @click.option(
     "--watch",
     is_flag=False,
@@ -48,62 +55,36 @@ def command(
     dsn: str,
     machine: str | None,
     row: tuple[str, str] | None,
+    statements: bool,
     watch: float | None,
     format_: str,
 ) -> int:
     """Show how the machines of a running database stand.
 
     Reads the lock that the last build wrote, asks the views that the database has for operators, and changes
-    nothing: rows by state and for how long, and the rows that are stuck.
+    nothing: rows by state and for how long, and the rows that are stuck. `specc dashboard` shows the same in a
+    browser.
     """
-    known, has_alerts = _locked(project)
-    if row is not None:
-        _check(row[0], known)
-    if machine is not None:
-        _check(machine, known)
-    if row is not None:
-        look = _story(dsn, *row, format_=format_)
+    ours = locked(project)
+    for name in (*(row or ())[:1], *filter(None, (machine,))):
+        check_machine(name, ours.machines)
+    if statements and (row or machine):
+        raise click.UsageError(
+            "`--statements` is about the whole database; leave out `--row` and `--machine`"
+        )
+    is_line = watch is not None
+    if statements:
+        look = _costs(dsn, ours, format_, is_line=is_line)
+    elif row is not None:
+        look = _story(dsn, *row, format_=format_, is_line=is_line)
     else:
-        names = (machine,) if machine else known
-        look = _overview(dsn, names, format_, has_alerts and machine is None, is_line=watch is not None)
+        names = (machine,) if machine else ours.machines
+        look = _overview(dsn, names, format_, ours.has_alerts and machine is None, is_line=is_line)
     if watch is None:
         out(look())
     else:
         _repeat(look, watch)
     return 0
-
-
-def _locked(project: Path | None) -> tuple[tuple[str, ...], bool]:
-    """Return the names of the machines in the project's lock, and whether it has alerts."""
-    from specc.ir import lock
-    from specc.ir.behaviour import Machine
-    from specc.load.files import ProjectError, find_root, read_settings
-
-    try:
-        root = project or find_root(Path.cwd())
-        path = root / read_settings(root).output / "specc.lock"
-    except ProjectError as error:
-        fail(str(error))
-    name = path.relative_to(root).as_posix()
-    try:
-        facts = lock.load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        fail(f"there is no {name} yet; `specc build` writes it")
-    except lock.LockError as error:
-        fail(f"{name}: {error}; `specc build` writes it anew")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read {name}: {error}")
-    names = tuple(one.name for one in facts.all(Machine))
-    if not names:
-        fail("this project has no machines")
-    return names, ("table", "monitor", "alert") in facts.by_identity
-
-
-def _check(name: str, known: tuple[str, ...]) -> None:
-    from specc.diagnostics.suggest import suggest
-
-    if name not in known:
-        fail(f"no machine `{name}`; {suggest(name, known) or 'there is ' + ', '.join(known)}")
 
 
 def _overview(
@@ -124,7 +105,7 @@ def _overview(
     return look
 
 
-def _story(dsn: str, machine: str, row: str, *, format_: str) -> Callable[[], str]:
+def _story(dsn: str, machine: str, row: str, *, format_: str, is_line: bool) -> Callable[[], str]:
     def look() -> str:
         from specc.status import StatusError, read_story
 
@@ -132,7 +113,21 @@ def _story(dsn: str, machine: str, row: str, *, format_: str) -> Callable[[], st
             story = read_story(dsn, machine, row)
         except StatusError as error:
             fail(str(error))
-        return _json(story) if format_ == "json" else "\n".join(_told(story)) + "\n"
+        return _json(story, is_line=is_line) if format_ == "json" else "\n".join(_told(story)) + "\n"
+
+    return look
+
+
+def _costs(dsn: str, ours: Watched, format_: str, *, is_line: bool) -> Callable[[], str]:
+    def look() -> str:
+        from specc.cli.costs import text
+        from specc.status import StatusError, read_costs
+
+        try:
+            found = read_costs(dsn, ours)
+        except StatusError as error:
+            fail(str(error))
+        return _json(asdict(found), is_line=is_line) if format_ == "json" else "\n".join(text(found))
 
     return look
 
@@ -190,9 +185,9 @@ def _text(found: Status) -> Iterator[str]:
         yield ""
     for one in found.machines:
         stuck = f", {one.stuck:,} stuck" if one.stuck else ""
-        oldest = f", the oldest for {_age(one.oldest_seconds)}" if one.open else ""
+        oldest = f", the oldest for {age(one.oldest_seconds)}" if one.open else ""
         yield f"{one.name}: {one.open:,} open{stuck}{oldest}"
-        yield from _table(
+        yield from columns(
             ("state", "rows", "open", "oldest", "median", "95 %"),
             [_state_line(state) for state in one.states],
         )
@@ -200,7 +195,7 @@ def _text(found: Status) -> Iterator[str]:
             more = f"; the {len(one.stuck_rows)} longest" if one.stuck > len(one.stuck_rows) else ""
             yield f"  stuck{more}:"
             lines = [_stuck_line(row) for row in one.stuck_rows]
-            yield from _table(("id", "state", "for", "attempt"), lines)
+            yield from columns(("id", "state", "for", "attempt"), lines)
         yield ""
     late = next((one for one in found.machines if one.stuck_rows), None)
     if late is not None:
@@ -213,40 +208,18 @@ def _text(found: Status) -> Iterator[str]:
 def _state_line(state: dict[str, Any]) -> tuple[str, ...]:
     rows = "?" if state["rows"] is None else f"{'' if state['exact'] else '~'}{state['rows']:,}"
     ages = [state[name] for name in ("oldest_seconds", "p50_seconds", "p95_seconds")]
-    shown = [_age(age) if state["open"] else "" for age in ages]
+    shown = [age(one) if state["open"] else "" for one in ages]
     return (state["state"], rows, f"{state['open']:,}" if ages[0] is not None else "", *shown)
 
 
 def _stuck_line(row: dict[str, Any]) -> tuple[str, ...]:
     state = "/".join(filter(None, (row["state"], row["state_substate"])))
-    return (str(row["id"]), state, _age(row["seconds"]), str(row["attempt"]))
-
-
-def _table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> Iterator[str]:
-    """Yield lines in columns: the first two of words to the left, numbers and ages to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    for line in (head, *lines):
-        cells = [
-            cell.ljust(width) if at == 0 or head[at] == "state" else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        yield ("    " + "  ".join(cells)).rstrip()
-
-
-def _age(seconds: float) -> str:
-    """Return an age in its two largest units, such as `2 d 3 h`."""
-    rest = max(0, int(seconds))
-    said: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, rest = divmod(rest, length)
-        if number or said:
-            said.append(f"{number} {unit}")
-    return " ".join(said[:2]) or "0 s"
+    return (str(row["id"]), state, age(row["seconds"]), str(row["attempt"]))
 
 
 def _told(story: dict[str, Any]) -> Iterator[str]:
     state = "/".join(filter(None, (story["state"], story["substate"])))
-    yield f"{story['machine']} {story['id']}: {state} for {_age(story['seconds'])}, since {story['since']}"
+    yield f"{story['machine']} {story['id']}: {state} for {age(story['seconds'])}, since {story['since']}"
     if story["attempts"]:
         yield f"  attempt {story['attempt']} of {story['attempts']}"
     yield from (f"  {remark}" for remark in story["remarks"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from specc.analysis.machines import machines
 from specc.analysis.routines import callers
 from specc.ir.database import Comment, Function, Grant, Schema
-from specc.kinds import tick
+from specc.kinds import cost_watch, tick
 from specc.kinds.machine_watch import overview
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
@@ -43,3 +43,4 @@ def lower(project: Project) -> Lowered:
         yield Grant("function", "private", "uuid_v7", "", "execute", role)
     yield from tick.lower(project)
     yield from overview(project)
+    yield from cost_watch.lower(project)

@@ -72,6 +72,7 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
         ("What is stuck", "stuck"),
         ("How often moves were taken of late", "moves"),
         ("How many settled and failed of late", "rates"),
+        ("How many moved in each minute of the last hour", "minutes"),
     ):
         view = fit(f"{machine.name}_{name}")
         yield (Text(f"{about}: "), Link(f"{MONITOR}.{view}", page=view_path(MONITOR, view)))

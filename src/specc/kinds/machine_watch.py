@@ -50,6 +50,8 @@ _PERCENTS = "array[0.5::double precision, 0.95::double precision]"
 """The median and the age that one in twenty exceeds; typed, so that a dump of the view stays as it is."""
 WINDOWS = (300, 3600, 86_400)
 """Seconds of the periods in which moves are counted."""
+MINUTES = 60
+"""How far back moves are counted minute by minute."""
 
 
 def lower(machine: BoundMachine, project: Project) -> Lowered:
@@ -99,6 +101,8 @@ def _moves_views(machine: BoundMachine, project: Project) -> Lowered:
     yield from _view(fit(f"{machine.name}_moves"), _moves(machine), needs, about, allowed)
     about = f"How many rows of {machine.name} settled of late, and how many failed."
     yield from _view(fit(f"{machine.name}_rates"), _rates(machine), needs, about, allowed)
+    about = f"How many moves rows of {machine.name} took in each minute of the last hour, and what ended."
+    yield from _view(fit(f"{machine.name}_minutes"), _minutes(machine), needs, about, allowed)
 
 
 _CLOCK_NEEDS: Identity = ("function", "private", "now", "")
@@ -231,8 +235,7 @@ order by w.seconds, e.from_state nulls first, e.to_state"""
 
 
 def _rates(machine: BoundMachine) -> str:
-    failing = tuple(state for state in machine.lifecycle.states if machine.lifecycle.recovering[state])
-    over = tuple(state for state in machine.lifecycle.states if state in (*machine.settled, *failing))
+    over, failing = _endings(machine)
     return f"""\
 with {_windows()},
 counted as (
@@ -258,6 +261,38 @@ select
     ended * 60.0 / seconds as ended_per_minute
 from counted
 order by seconds"""
+
+
+def _minutes(machine: BoundMachine) -> str:
+    over, failing = _endings(machine)
+    # A move may be a moment younger than the transaction that looks.
+    ago = f"greatest(floor(extract(epoch from {CLOCK} - h.at) / 60), 0)::integer"
+    return f"""\
+with counted as (
+    select
+        {ago} as minutes_ago,
+        count(*) as moves,
+        count(*) filter (where {_in("h.to_state", over)}) as ended,
+        count(*) filter (where {_in("h.to_state", failing)}) as failed
+    from {_history(machine)} as h
+    where h.at > {CLOCK} - interval {lit(words_of(MINUTES * 60))} and h.from_state is distinct from h.to_state
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, {MINUTES - 1}) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc"""
+
+
+def _endings(machine: BoundMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the states in which a row has ended, for good or until it recovers, and those of failure."""
+    failing = tuple(state for state in machine.lifecycle.states if machine.lifecycle.recovering[state])
+    over = tuple(state for state in machine.lifecycle.states if state in (*machine.settled, *failing))
+    return over, failing
 
 
 def _windows() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from specc.pg.parsing import SqlError, Token, parse, tokens
-from specc.pg.tree import named
+from specc.pg.parsing import SqlError, Token, parse, tokens, used
+from specc.pg.tree import named, nodes
 
 _UNFINISHED = re.compile(r"['$]|/\*")
 
@@ -32,6 +32,27 @@ def _statement(text: str, start: int, kind: str) -> Statement:
 
 def _significant(text: str) -> tuple[Token, ...]:
     return tuple(one for one in tokens(text) if one.name not in ("SQL_COMMENT", "C_COMMENT"))
+
+
+Names = frozenset[tuple[str, str]]
+
+_WORK = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CallStmt", "CopyStmt")
+"""What reads and writes rows; the rest defines things or governs the session."""
+
+
+def names_at_work(text: str) -> tuple[Names, Names]:
+    """Return (schema, name) of the relations and functions that statements on rows name, as far as they say.
+
+    A text that cannot be parsed names nothing; neither does a word that stands for a query before it.
+    """
+    try:
+        tree = [one for one in parse(text) if named(one["stmt"])[0] in _WORK]
+    except SqlError:
+        return frozenset(), frozenset()
+    found = used(tree)
+    queries = {("", fields["ctename"]) for kind, fields in nodes(tree) if kind == "CommonTableExpr"}
+    relations = {(schema, name) for schema, name, _ in found.relations} - queries
+    return frozenset(relations), frozenset((schema, name) for schema, name, _ in found.functions)
 
 
 def function_name(text: str) -> tuple[str, int, int] | None:
