@@ -48,9 +48,9 @@ def command(project: Path | None, dsn: str, host: str, port: int, allow_host: tu
     server = _listening(host, port, dsn, ours, allow_host)
     if not _is_loopback(host):
         tell(f"specc: warning: whoever reaches {host} can read this page; it asks for no password")
-    out(f"{server.url}\n")
-    tell("specc: Ctrl-C ends it")
     try:
+        out(f"{server.url}\n")
+        tell("specc: Ctrl-C ends it")
         server.serve_forever()
     except KeyboardInterrupt:
         tell("")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,7 +76,9 @@ class Dashboard(ThreadingHTTPServer):
         return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away in the midst of an answer."""
+        """Say nothing of clients that went away in the midst of an answer; anything else is a bug."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def name_of(host: str) -> str:
@@ -97,9 +100,18 @@ class _Request(BaseHTTPRequestHandler):
         if not self.server.is_called(self.headers.get("Host", "")):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return
-        asked = urlsplit(self.path)
-        parameters = dict(parse_qsl(asked.query, keep_blank_values=True, max_num_fields=10))
-        self._send(self.server.views.answer(asked.path, parameters))
+        try:
+            asked = urlsplit(self.path)
+            parameters = dict(parse_qsl(asked.query, keep_blank_values=True, max_num_fields=10))
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        try:
+            answer = self.server.views.answer(asked.path, parameters)
+        except Exception:
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise
+        self._send(answer)
 
     do_HEAD = do_GET  # noqa: N815
 

@@ -71,7 +71,7 @@ class Views:
             return self._problem(503, "The database cannot be asked", str(error), is_json=is_json)
         if is_json:
             return _json(200, found)
-        return self._page(200, name, parameters, **found)
+        return self._page(200, name, parameters, found)
 
     def problem(self, status: int, title: str, message: str) -> Answer:
         """Return a page that says what went wrong."""
@@ -80,9 +80,9 @@ class Views:
     def _problem(self, status: int, title: str, message: str, *, is_json: bool) -> Answer:
         if is_json:
             return _json(status, {"error": message})
-        return self._page(status, "problem", {}, title=title, message=message)
+        return self._page(status, "problem", {}, {"title": title, "message": message})
 
-    def _page(self, status: int, name: str, parameters: Parameters, **values: Any) -> Answer:
+    def _page(self, status: int, name: str, parameters: Parameters, values: dict[str, Any]) -> Answer:
         # A database that is away is looked for until it is back; other problems stay as they are.
         refresh = 0 if "still" in parameters or (name == "problem" and status != 503) else REFRESH
         text = page(name, refresh=refresh, machines=self._ours.machines, asked=parameters, **values)

@@ -68,7 +68,8 @@ def read_story(conninfo: str, machine: str, row: str) -> Record:
     query = sql.SQL("select {}(%s::uuid) as story").format(sql.Identifier(MONITOR, fit(f"{machine}_story")))
     with connected(conninfo) as connection, transaction(connection):
         try:
-            found = rows(connection, query, [row])
+            # A text of PostgreSQL cannot hold a zero byte; no id has one either.
+            found = rows(connection, query, [row.replace("\0", "\N{REPLACEMENT CHARACTER}")])
         except psycopg.errors.InvalidTextRepresentation:
             raise NoRowError(f"`{row}` is no id; an id is a uuid") from None
     story = found[0]["story"]
