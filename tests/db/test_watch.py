@@ -269,7 +269,8 @@ def test_the_estimates_of_a_big_table_are_near(crowded: str) -> None:
     assert rows == [(pytest.approx(66_667, rel=0.1),)] * 3
 
 
-VIEWS = ("job_states", "job_stuck", "job_moves", "job_rates", "batch_states", "batch_stuck", "machines")
+VIEWS = ("job_states", "job_stuck", "job_moves", "job_rates", "job_minutes", "batch_states", "batch_stuck", "machines",
+         "tables", "indexes")  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])

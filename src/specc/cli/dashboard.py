@@ -38,9 +38,9 @@ PORT = 8417
 )
 @project_option
 def command(project: Path | None, dsn: str, host: str, port: int, allow_host: tuple[str, ...]) -> int:
-    """Serve a page about the machines of a running database, until interrupted.
+    """Serve what `specc status` shows as a web page.
 
-    Shows what `specc status` does, and how much moved in the last hour. It changes nothing, asks for no password,
+    And how much moved in the last hour. It goes on until it is interrupted, changes nothing, asks for no password,
     and listens on this machine alone unless `--host` says otherwise.
     """
     ours = locked(project)

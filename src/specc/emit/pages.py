@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from specc.emit.operating_page import operating_pages
 from specc.emit.view_page import view_pages
 from specc.ir.behaviour import Tenancy
 from specc.ir.database import Column, ForeignKey, PrimaryKey, Table, Unique
@@ -20,10 +21,11 @@ MOST_TABLES = 40
 
 
 def pages(project: Project, ir: Ir, kinds: Iterable[Kind]) -> Iterator[Page]:
-    """Yield every page in the order of the kinds, views last."""
+    """Yield every page in the order of the kinds, then what operators read, views last."""
     for kind in kinds:
         for entry in project.all(kind.key):
             yield from kind.pages(entry, project, ir)
+    yield from operating_pages(project, ir)
     yield from view_pages(project, ir)
 
 

@@ -149,3 +149,6 @@ def function_path(full_name: str) -> str:
 
 ACCESS_PATH = "access.md"
 """The page about all roles and what they may do."""
+
+OPERATING_PATH = "operating.md"
+"""The page for whoever keeps a database running."""

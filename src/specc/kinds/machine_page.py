@@ -9,6 +9,7 @@ from specc.analysis.patience import patience, words_of
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
 from specc.ir.page import (
+    OPERATING_PATH,
     Block,
     Bullets,
     Code,
@@ -199,6 +200,10 @@ def _refused(machine: BoundMachine) -> Iterator[Block]:
     )  # fmt: skip
     if refused:
         yield Code("text", refused_text(machine, *refused))
+    where = Link("how to find them in the log", page=OPERATING_PATH, anchor="Refused moves", mono=False)
+    yield Paragraph(
+        (Text("No table counts refusals, since they are undone with their transaction: "), where, Text("."))
+    )
 
 
 def _history(machine: BoundMachine) -> Iterator[Block]:
