@@ -360,7 +360,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.activity_request_state_history'::regclass
@@ -570,7 +570,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.run_queue_state_history'::regclass
@@ -813,7 +813,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.run_request_state_history'::regclass
@@ -3761,7 +3761,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.workflow_request_state_history'::regclass

@@ -32,7 +32,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.activity_request_state_history'::regclass
