@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -17,6 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from specc.pg.names import MONITOR, fit
+from specc.record import record
 
 MOST_STUCK = 10
 """How many stuck rows are shown of a machine, the longest waiting first."""
@@ -36,7 +36,7 @@ class StatusError(Exception):
     """The database cannot be asked; the message says why, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineStatus:
     """A machine at a moment: `states` in their order, as the columns of its view; the longest stuck rows."""
 
@@ -48,7 +48,7 @@ class MachineStatus:
     stuck_rows: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """All that is watched at a moment: machines, and the alerts that have fired and not resolved."""
 
