@@ -24,9 +24,10 @@ from specc.ir.model import Ir
 from specc.pg.apply import ApplyError, apply
 from specc.pg.names import lit, qualified
 from specc.pg.tap import TapReport, install, run_all
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """What one step showed: `title` in one word, what was seen, and the failures, none when all is well."""
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from specc.lang.project import Entry, Path, Project
 from specc.pg.names import fit
+from specc.record import record
 
 COMMANDS = ("select", "insert", "update", "delete")
 
@@ -46,7 +47,7 @@ class PermissionTextError(ValueError):
     """A permission is not written as `command` or `command (column, column)`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Permission:
     """One thing a role may do with one table; no columns means all that make sense."""
 

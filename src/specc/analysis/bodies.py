@@ -8,7 +8,6 @@ where it may concern a state, and the guard refuses what is illegal anyway.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +21,7 @@ from specc.pg.pieces import FIELD, UNREADABLE, Piece, pieces
 from specc.pg.scopes import Known, Place, Relation, Scope, Table
 from specc.pg.tree import Fields, nodes, texts
 from specc.pg.writes import BIRTH, Found, Write, column_writes, written
+from specc.record import record
 
 GUARDS_OFF = "it turns triggers off, and the guards with them"
 _MATTERS = (STATE, "insert", "merge", "session_replication_role", "trigger")
@@ -29,7 +29,7 @@ _OTHERS = ("_state", "session_replication_role", "trigger")
 _TRIGGERS_OFF = ("AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """A constant that a statement writes into a state, and the states it may leave; () if they are not known.
 
@@ -48,7 +48,7 @@ class Move:
     statement: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Undecided:
     """Something in a body that may move a row, and why it cannot be said how; `machine` is "" for any.
 
@@ -70,7 +70,7 @@ class Undecided:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unknown:
     """A text compared with, or written into, a state that is none of its machine; "" for the row of a trigger."""
 
@@ -79,7 +79,7 @@ class Unknown:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """What one function does to states; offsets are in the function's SQL."""
 

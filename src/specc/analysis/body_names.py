@@ -7,7 +7,7 @@ Only what is certain: tables with a schema of this project, tables without any (
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from specc.analysis.bodies import body_pieces
@@ -19,11 +19,12 @@ from specc.pg.names import fit
 from specc.pg.parsing import SqlError, parse
 from specc.pg.pieces import Piece
 from specc.pg.tree import Fields, nodes
+from specc.record import record
 
 _MAKES_TABLES = ("CreateStmt", "CreateTableAsStmt", "IntoClause")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Missing:
     """A name that is not there: `table` is "" for a table itself; offsets are in the function's SQL."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from specc.ir.database import Column, View
 from specc.ir.model import Ir
 from specc.pg.selectlist import select_list
+from specc.record import record
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -29,7 +30,7 @@ Outputs = dict[str, frozenset[Source]]
 """The columns of a relation by name, in order, each with those it is made of."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Traced:
     """A column of a view: the columns of tables it is made of, sorted, and the author's expression for it.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Task:
     """A task of `private.tick()`: its name, and the function in `private` that does it.
 
@@ -18,7 +18,7 @@ class Task:
     in_batches: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """What may be wrong with a row although the guards forbid it: restored, or written past triggers.
 

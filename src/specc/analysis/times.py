@@ -7,10 +7,10 @@ out. Never judges: rules do.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from specc.analysis.machines import BoundMachine, Edge
 from specc.lang.project import Project
+from specc.record import record
 
 TIMED_OUT = "timedout"
 """The state that a deadline leads to unless `to` says another: a convention of the language."""
@@ -19,7 +19,7 @@ BY_TIMEOUT = "timeout"
 BY_RECOVERY = "recovery"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deadline:
     """A state, or one of its substates, that a row leaves for `target`: `after` an interval, or at the
     moment in a `column`. `others` are the substates of a state that have deadlines of their own.

@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 
 from specc.cli.streams import out, progress, tell
+from specc.record import record
 
 if TYPE_CHECKING:
     from specc.diagnostics import Diagnostic, SourceFile
@@ -47,7 +47,7 @@ def project_options(command: F) -> F:
     return project_option(format_option(color_option(command)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """How the user wants findings reported."""
 

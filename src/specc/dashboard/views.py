@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from threading import Lock
 from typing import Any
 
 from specc.dashboard.pages import asset, page
+from specc.record import record
 from specc.status import (
     NoRowError,
     StatusError,
@@ -29,7 +30,7 @@ REFRESH = 10
 Parameters = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What is sent: an HTTP status, a media type and a text."""
 

@@ -6,8 +6,9 @@ what stands beside it, with the cell of every character. Never prints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from unicodedata import category, east_asian_width
+
+from specc.record import record
 
 TAB_STOP = 4
 MAX_CELLS = 120
@@ -54,7 +55,7 @@ def _width(char: str) -> int:
     return 2 if east_asian_width(char) in "WF" else 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A stretch of one line as it is printed; `starts` and `ends` give the cells of each character."""
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from specc.record import record
+
 
 class Severity(StrEnum):
     """How bad a finding is; only errors stop a build."""
@@ -28,7 +30,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A second place that belongs to a finding, with a few words on why."""
 
@@ -36,7 +38,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """A stable kind of finding, with the page that `specc explain` prints about it.
 
@@ -65,7 +67,7 @@ class Code:
         return Diagnostic(self, span, message, label, related, notes, help)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One finding at one place."""
 

@@ -7,13 +7,13 @@ its text. Never shows more than a few lines of a span, or more of a line than fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from specc.diagnostics.cells import ELLIPSIS, lay_out, printable, visible_range
 from specc.diagnostics.color import SEVERITY_STYLES, Paint, Style
 from specc.diagnostics.model import Diagnostic, Label, Span
 from specc.diagnostics.source import SourceFile
+from specc.record import record
 
 NEAR_LINES = 6
 """Labels at most this many lines apart share a block."""
@@ -22,7 +22,7 @@ _WHOLE_SPAN_LINES = 4
 _HIDDEN_WORTH_A_LINE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """What is underlined on one line: characters `start` to `end` of line `line` (from 1)."""
 
@@ -33,7 +33,7 @@ class Mark:
     primary: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Neighbouring lines of one file; without a source there are no marks, and `text` says what for."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from specc.emit import mermaid
@@ -28,6 +28,7 @@ from specc.ir.page import (
     StateDiagram,
     Text,
 )  # fmt: skip
+from specc.record import record
 
 INDEX = "README.md"
 """The page that a forge shows for the folder."""
@@ -88,7 +89,7 @@ def _document(blocks: Sequence[str]) -> str:
     return "\n\n".join([NOTICE, *blocks]) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Place:
     """Where a page lies: its path below the docs, and the docs' below the project."""
 

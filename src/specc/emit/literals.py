@@ -6,20 +6,20 @@ Different numbers give different values wherever the type has that many, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
 from specc.pg.names import lit
 from specc.pg.parsing import parse_inside
 from specc.pg.tree import Node, named, texts
+from specc.record import record
 
 _START = date(2020, 1, 1)
 _INTERVALS = ((4, "years"), (2, "months"), (8, "days"), (1024, "hours"), (2048, "minutes"), (4096, "seconds"))
 """Bits of an interval's first modifier, and the field that each lets through (`INTERVAL_MASK`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypeText:
     """A type as written: schema ("" where none stands), name as the catalogue has it, modifiers, array or not."""
 

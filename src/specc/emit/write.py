@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from specc.record import record
 
 LOCK = "specc.lock"
 """The file by which a folder is known as ours."""
@@ -22,7 +23,7 @@ class WriteError(Exception):
     """The output folder is not ours, or a path would lead out of it; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """How a folder differs from what it should hold, as sorted paths below it: `stale` has other bytes.
 

@@ -5,13 +5,13 @@ A reviewer reads changes of these first; no SQL is made from them directly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from specc.ir.fact import Fact
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Machine(Fact):
     """A lifecycle bound to a table."""
 
@@ -26,7 +26,7 @@ class Machine(Fact):
     writes: str = "single"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State(Fact):
     """A state of a machine: `role` is `initial`, `terminal`, `settled` or empty."""
 
@@ -41,7 +41,7 @@ class State(Fact):
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transition(Fact):
     """An edge a row may take: `form` is `step` or `recovery`.
 
@@ -60,7 +60,7 @@ class Transition(Fact):
     undriven: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History(Fact):
     """The table that holds one row for each move of a machine's rows; `owner` is its column of the tenant,
     `keep` how long rows are kept, "" for ever.
@@ -76,7 +76,7 @@ class History(Fact):
     keep: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Legacy(Fact):
     """A machine's rows had their state as words in a text column before.
 
@@ -92,7 +92,7 @@ class Legacy(Fact):
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LegacyValue(Fact):
     """What an old word means."""
 
@@ -105,7 +105,7 @@ class LegacyValue(Fact):
     substate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LegacyBack(Fact):
     """The old word for a state or substate, on the way back and for readers of the old column."""
 
@@ -118,7 +118,7 @@ class LegacyBack(Fact):
     word: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timeout(Fact):
     """Rows leave a state by themselves: `after` an interval in it, or at the moment in `column`.
 
@@ -136,7 +136,7 @@ class Timeout(Fact):
     column: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Backoff(Fact):
     """How long rows wait before they recover: the `first` time, `factor` times as long each next, at `most`."""
 
@@ -149,7 +149,7 @@ class Backoff(Fact):
     most: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sync(Fact):
     """A machine follows the rows of another that point at its own by `column`.
 
@@ -168,7 +168,7 @@ class Sync(Fact):
     refuses_births: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SyncUp(Fact):
     """A move that a parent takes because of its children: the words of `all`, `any`, `none` are their states.
 
@@ -191,7 +191,7 @@ class SyncUp(Fact):
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SyncDown(Fact):
     """What becomes of open children when their parent comes into a state: the first target they can reach."""
 
@@ -204,7 +204,7 @@ class SyncDown(Fact):
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invariant(Fact):
     """What holds of a row in one of the states `given` and of its children, by child machine.
 
@@ -226,7 +226,7 @@ class Invariant(Fact):
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccessRule(Fact):
     """What a project role may do with a table; no `columns` means all of them."""
 
@@ -240,7 +240,7 @@ class AccessRule(Fact):
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Role(Fact):
     """A role of the project: a role of the database and, with `table`, membership in a tenant.
 
@@ -258,7 +258,7 @@ class Role(Fact):
     member: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tenancy(Fact):
     """Whose the rows of a table are: `column` holds the id of a row of `root_schema.root`."""
 
@@ -272,7 +272,7 @@ class Tenancy(Fact):
     column: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Example(Fact):
     """A value of a column that its checks take, as SQL; generated tests insert it."""
 

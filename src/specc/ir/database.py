@@ -7,10 +7,10 @@ the identities hidden in such text, found with pglast when the fact was lowered.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 from specc.ir.fact import Fact, Identity
+from specc.record import record
 
 
 class Text(ABC):
@@ -20,7 +20,7 @@ class Text(ABC):
     def __str__(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schema(Fact):
     """A schema; `usage` are the roles that may name things in it."""
 
@@ -31,7 +31,7 @@ class Schema(Fact):
     usage: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enum(Fact):
     """An enum type with its labels in order."""
 
@@ -48,7 +48,7 @@ class Enum(Fact):
         return (("schema", self.schema),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table(Fact):
     """A table; its columns, keys and policies are facts of their own.
 
@@ -69,7 +69,7 @@ class Table(Fact):
         return (("schema", self.schema),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Partition(Fact):
     """A partition of a table, for the rows of `bound`: closed to everyone, rows are reached by the table alone."""
 
@@ -88,7 +88,7 @@ class Partition(Fact):
         return (("schema", self.schema), ("table", self.of_schema, self.of_table))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column(Fact):
     """A column; `position` orders the columns of a table that is created whole.
 
@@ -118,7 +118,7 @@ class Column(Fact):
         return (("table", self.schema, self.table), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrimaryKey(Fact):
     """A table's primary key; one for each table."""
 
@@ -136,7 +136,7 @@ class PrimaryKey(Fact):
         return tuple(("column", self.schema, self.table, name) for name in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unique(Fact):
     """A unique constraint."""
 
@@ -154,7 +154,7 @@ class Unique(Fact):
         return tuple(("column", self.schema, self.table, name) for name in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check(Fact):
     """A check constraint."""
 
@@ -173,7 +173,7 @@ class Check(Fact):
         return (("table", self.schema, self.table), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForeignKey(Fact):
     """A foreign key; `on_delete_columns` restricts `set null` to those columns (PostgreSQL 15).
 
@@ -203,7 +203,7 @@ class ForeignKey(Fact):
         return here + there
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index(Fact):
     """An index that no constraint makes; `keys` are column names or parenthesised expressions."""
 
@@ -226,7 +226,7 @@ class Index(Fact):
         return (("table", self.schema, self.table), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function(Fact):
     """A function; `signature` is the list of input types, as in `regprocedure`.
 
@@ -258,7 +258,7 @@ class Function(Fact):
         return (("schema", self.schema), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View(Fact):
     """A view; always with the rights of the one who reads it."""
 
@@ -276,7 +276,7 @@ class View(Fact):
         return (("schema", self.schema), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trigger(Fact):
     """A trigger; `events` in PostgreSQL's words, `when` without its parentheses.
 
@@ -305,7 +305,7 @@ class Trigger(Fact):
         return (("table", self.schema, self.table), ("function", self.function_schema, self.function, ""))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy(Fact):
     """A permissive row policy for one command and some roles."""
 
@@ -327,7 +327,7 @@ class Policy(Fact):
         return (("table", self.schema, self.table), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant(Fact):
     """One privilege of one role on one object; `columns` narrows it to those columns.
 
@@ -353,7 +353,7 @@ class Grant(Fact):
         return ((self.object_kind, self.schema, self.name),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row(Fact):
     """A reference row: `key` names it in its table, `values` are (column, SQL literal) in column order."""
 
@@ -372,7 +372,7 @@ class Row(Fact):
         return (("table", self.schema, self.table), *self.needs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment(Fact):
     """What the catalogue says of an object: `target` is the identity of a fact, joined by spaces."""
 

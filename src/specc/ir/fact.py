@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, ClassVar
+
+from specc.record import record
 
 Identity = tuple[str, ...]
 """The name of the fact's class (`table`, `column`, …) and then its names, outermost first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """One thing that is so: a column, a policy, a transition.
 

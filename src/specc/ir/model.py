@@ -15,6 +15,7 @@ from specc.diagnostics import Span
 from specc.ir.database import Comment, ForeignKey, Function
 from specc.ir.fact import Fact, Identity
 from specc.ir.namespace import rivals
+from specc.record import record
 
 F = TypeVar("F", bound=Fact)
 Origin = tuple[Span, str]
@@ -92,7 +93,7 @@ class Ir:
         return origin[1] if origin else ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clash:
     """Two facts with one identity and different content, or with a name that only one of them can bear."""
 

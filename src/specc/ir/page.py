@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """Plain text; a renderer escapes it."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mono:
     """A name or a piece of SQL, set in the fixed font."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """A link to a page (`page` relative to the docs' root) or, with `spec`, to a file of the project."""
 
@@ -34,7 +34,7 @@ Inline = Text | Mono | Link
 Line = tuple[Inline, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heading:
     """A heading of `level` 2 or deeper; the page's title is level 1."""
 
@@ -42,21 +42,21 @@ class Heading:
     level: int = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paragraph:
     """A paragraph."""
 
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bullets:
     """A list."""
 
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grid:
     """A table with a header."""
 
@@ -64,7 +64,7 @@ class Grid:
     rows: tuple[tuple[Line, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """A block of code."""
 
@@ -72,7 +72,7 @@ class Code:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateDiagram:
     """States in their order, and the moves between them as (from, to)."""
 
@@ -83,7 +83,7 @@ class StateDiagram:
     recoveries: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relation:
     """A reference: each row of `source` points by `column` at one row of `target`, or at most at one."""
 
@@ -94,7 +94,7 @@ class Relation:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelationDiagram:
     """Tables (names may have a schema), and the references between them."""
 
@@ -105,7 +105,7 @@ class RelationDiagram:
 Block = Heading | Paragraph | Bullets | Grid | Code | StateDiagram | RelationDiagram
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """One page: `path` relative to the docs' root, `section` groups it in the index."""
 

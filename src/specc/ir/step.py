@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from specc.ir.fact import Fact
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """Statements that make one fact true (a table with its columns and keys), and those that undo them."""
 

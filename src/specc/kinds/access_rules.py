@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from specc.analysis.access import (
     Permission,
@@ -21,6 +21,7 @@ from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
 from specc.pg.conditions import decide
+from specc.record import record
 
 _GOOD = """\
 table: org
@@ -218,7 +219,7 @@ def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                 yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Fault:
     """What is wrong with a permission on some of its tables; their names stand between `before` and `after`."""
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from specc.ir.fact import Fact
 from specc.ir.model import Ir
 from specc.lang.markers import SpecModel
 from specc.lang.project import Entry, Project
+from specc.record import record
 
 if TYPE_CHECKING:
     from specc.ir.page import Page
@@ -23,7 +23,7 @@ Lowered = Iterator[Fact | tuple[Fact, Span]]
 """Facts, each alone (its origin is the entry) or with the span it comes from."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A check of one entry, with the codes it may report."""
 
@@ -31,7 +31,7 @@ class Rule:
     check: Callable[[Entry, Project], Iterator[Diagnostic]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectRule:
     """A check of the project as a whole, with the codes it may report."""
 
@@ -39,7 +39,7 @@ class ProjectRule:
     check: Callable[[Project], Iterator[Diagnostic]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Implied:
     """A name that an entry declares without writing it: a table's `id`, the columns a machine adds."""
 
@@ -53,7 +53,7 @@ def _nothing(*_: object) -> Iterable[object]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A kind of spec: `key` is the word that starts its documents."""
 

@@ -6,13 +6,14 @@ generic stages read them; a kind never resolves a name by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from specc.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Def:
     """This dict key declares a name of `kind`; `label` names may be SQL's reserved words (enum labels)."""
 
@@ -20,7 +21,7 @@ class Def:
     label: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ref:
     """This text names a `kind`: an entry, or, with `within`, something declared inside an entry.
 
@@ -34,14 +35,14 @@ class Ref:
     within: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sql:
     """This text is SQL: `column` (a column definition), `boolean`, `expression` or `query`."""
 
     form: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Short:
     """A record that may be written as one plain value: that of `field`."""
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from specc.lang.markers import Short, SpecModel
+from specc.record import record
 
 Marker = Any
 
@@ -71,12 +72,12 @@ class Record(Shape):
     short: Short | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """Marks a mapping that may be written as a list of its keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Single:
     """Marks a list of texts that may be written as its one text."""
 

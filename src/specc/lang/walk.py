@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from specc.lang.markers import Def, Ref, Sql
 from specc.lang.project import Entry, Path
 from specc.lang.shape import Listing, Mapping, Record, Scalar, Shape, shape_of
+from specc.record import record
 
 Scope = tuple[tuple[str, str], ...]
 """The (kind, written name) of the references above a place and of those declared before it, nearest last."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """One marked text: `on_key` says whether it is the key at the path or the value."""
 

@@ -7,7 +7,7 @@ mistake stays one finding. Pydantic judges the data; every finding is worded her
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from specc.load.document import Document
 from specc.load.located import Located
 from specc.load.normalise import normalise
 from specc.load.yaml import inner
+from specc.record import record
 
 NO_KIND = Code(
     "S101",
@@ -118,7 +119,7 @@ CODES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """One bound document, or the findings that say why it is none.
 

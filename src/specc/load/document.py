@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from specc.diagnostics import Span
+from specc.record import record
 
 Path = tuple[str | int, ...]
 
@@ -34,7 +35,7 @@ class Node:
     children: Mapping[str | int, Node] = field(default_factory=lambda: NO_CHILDREN)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """One YAML document: a mapping, read completely or (`broken`) only as far as its first key.
 

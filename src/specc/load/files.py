@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +15,7 @@ from specc.load.bind import validate
 from specc.load.located import Located
 from specc.load.normalise import normalise
 from specc.load.yaml import inner, read
+from specc.record import record
 
 PROJECT_FILE = "specc.yaml"
 _TAKEN_SCHEMAS = frozenset(
@@ -62,7 +62,7 @@ class ProjectError(Exception):
         self.source = source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """The files of a project: its settings, spec files sorted by path, and what could not be read."""
 

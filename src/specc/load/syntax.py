@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.load import yaml_codes
 from specc.load.document import Node
 from specc.load.yaml_findings import brief, quoted
+from specc.record import record
 
 # No pattern here may try again from every place of a long run of blanks: such texts would take hours.
 _REST_END = re.compile(r"[\r\n]|[ \t]#|\Z")
@@ -27,7 +27,7 @@ _LONGEST_KEY = 1024  # in YAML itself: the specification's limit for implicit ke
 _CLOSING = {"{": "}", "[": "]"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """Where and why the parser gave up on `text`, which begins at the offset `base` of its file.
 

@@ -6,12 +6,13 @@ Read from `functions.txt`, which holds what the catalogue (`pg_proc`) of Postgre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from specc.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class BuiltIn:
     """All functions of one name; `most` is `ANY_NUMBER` for a variadic one."""
 

@@ -6,11 +6,11 @@ never printed anew. A column is `not null` unless it says `null`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from specc.pg.parsing import REMEMBERED, SqlError, parse_inside, tidy, tokens
 from specc.pg.tree import Fields, named, texts
+from specc.record import record
 
 _BEFORE = "create table t (c "
 _ACTIONS = {
@@ -22,7 +22,7 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """`references table (column) on delete action`; `column` is "" for the primary key."""
 
@@ -34,7 +34,7 @@ class Reference:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Definition:
     """The parts of a column definition; `type_name` is (schema, name) as pglast resolves aliases."""
 

@@ -6,17 +6,17 @@ Takes nodes with the names around them; it says nothing about what a comparison 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from specc.pg.narrowing import constants
 from specc.pg.scopes import Place, Scope
 from specc.pg.tree import Fields, texts
+from specc.record import record
 
 _OPERATORS = frozenset(["=", "<>", "<", "<=", ">", ">=", "BETWEEN", "NOT BETWEEN"])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compared:
     """A constant that is compared with the column of a table."""
 

@@ -6,13 +6,13 @@ pglast judges only; what is emitted is the author's own text or text made by `dd
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pglast.parser import ParseError, scan, split
 
 from specc.pg.tree import Fields, Node, named, nodes, read_tree, texts
+from specc.record import record
 
 REMEMBERED = 1 << 14
 """How many texts are remembered: rules, lowering and tests ask about the same ones."""
@@ -103,7 +103,7 @@ def tokens(text: str) -> tuple[Token, ...]:
         raise _error(error, 0, len(text)) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A call of a function: its name as written, where, with how many arguments, and whether over a window."""
 
@@ -114,7 +114,7 @@ class Call:
     is_windowed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Used:
     """What a piece of SQL names: columns as (path, offset), functions and relations as (schema, name, offset)."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from specc.pg.parsing import SqlError, parse, tokens
 from specc.pg.plpgsql import IsRow, tree
 from specc.pg.routine import Routine
 from specc.pg.tree import Fields
+from specc.record import record
 
 UNREADABLE = "its body cannot be read"
 UNKNOWN_TYPES = "its body needs knowledge of a server's types"
@@ -28,7 +28,7 @@ _OWN_CASE = '"__Case__Variable_'
 _SAME_ROW = frozenset(["coalesce", "(", ",", ")", "new", "old", "null"])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piece:
     """SQL of a body: `text` parses as statements, its character 0 stands at `start` of the body.
 

@@ -11,7 +11,6 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from specc.pg.names import dollar, ident
 from specc.pg.parsing import SqlError, Token, tokens
 from specc.pg.routine import Routine
 from specc.pg.typename import TypeUse, read_type
+from specc.record import record
 
 IsRow = Callable[[str, str], bool | None]
 """Whether a type, given by schema ("" for PostgreSQL's) and name, is a row type; None if that is unknown."""
@@ -40,7 +40,7 @@ _NEAR = re.compile(r'at or near "(.*)"\Z', re.DOTALL)
 _QUOTED = re.compile(r'"([^"]+)"')
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Declared:
     """A type in a DECLARE section: `start` to `end` of the body; `form` is type, column or row.
 

@@ -7,7 +7,6 @@ point at. Nothing is printed by pglast, and the body is not looked into.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
@@ -15,6 +14,7 @@ from specc.pg.names import ident
 from specc.pg.parsing import SqlError, parse, tokens
 from specc.pg.tree import Fields, named, texts
 from specc.pg.typename import TypeUse, type_use
+from specc.record import record
 
 LANGUAGES = ("sql", "plpgsql")
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
@@ -38,7 +38,7 @@ _REFUSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """One parameter: `mode` is in, out, inout, variadic or table; `name` may be ""; `type` is SQL text."""
 
@@ -49,7 +49,7 @@ class Parameter:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """`set name = value`; the value is SQL text that stands at `start` to `end`."""
 
@@ -59,7 +59,7 @@ class Setting:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Routine:
     """A function or procedure; offsets count characters of the text it was read from.
 
@@ -128,7 +128,7 @@ def is_safe_path(value: str) -> bool:
     return names <= _SAFE_PATH
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Option:
     """What follows the arguments, such as LANGUAGE: `value` are the fields of the node it is given."""
 

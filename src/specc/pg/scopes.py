@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from specc.pg.tree import Fields, named, texts
+from specc.record import record
 
 Place = tuple[str, str]
 Values = Mapping[str, int]
 """Values of the watched column, each with the offset of what says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """What is known of a table: its columns (None if not known), and of the watched one values and default.
 
@@ -33,7 +34,7 @@ Known = Callable[[Place], Table | None]
 """Says what is known of a relation; None for one that may be a view of a watched table."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allowed:
     """The values that a row can have, or None and, where there is one, the reason why they are not known."""
 
@@ -41,7 +42,7 @@ class Allowed:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """The rows of a table whose ids stand in a column of a query, and the values they are known to have."""
 
@@ -49,7 +50,7 @@ class Rows:
     allowed: Allowed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relation:
     """What one alias stands for: a table at a place, or a query with the columns it gives (None if not known)."""
 

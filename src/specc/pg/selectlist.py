@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from specc.pg.parsing import SqlError, Token, parse, tidy, tokens
 from specc.pg.tree import Fields, Node, named, texts
+from specc.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selected:
     """One item of a select list: its column's name ("" for `*`) and its expression on one line."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from specc.pg.parsing import SqlError, Token, parse, tokens, used
 from specc.pg.tree import named, nodes
+from specc.record import record
 
 _UNFINISHED = re.compile(r"['$]|/\*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement:
     """A statement: `kind` is its node's name in PostgreSQL (`GrantStmt`), `start` to `end` its first words."""
 

@@ -6,12 +6,11 @@ Never looks into a project: names that are not PostgreSQL's own belong to the de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from specc.pg.names import ident, qualified
 from specc.pg.parsing import SqlError, parse_inside, tokens
 from specc.pg.tree import Fields, named, texts
 from specc.pg.types import BUILT_IN, PSEUDO
+from specc.record import record
 
 _LISTED = {
     "int4": "integer",
@@ -59,7 +58,7 @@ CATALOG = frozenset(
 """Types that are found without a schema; row types of the catalogue begin with `pg_` and are, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypeUse:
     """A type where it is used: `schema` is "" for PostgreSQL's own types and those of extensions in sight.
 

@@ -7,7 +7,7 @@ be decided is said with the reason, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from specc.pg.comparisons import Compared, comparisons
@@ -15,6 +15,7 @@ from specc.pg.narrowing import allowed, conjunction, enter, meet, negation, open
 from specc.pg.parsing import parse_inside
 from specc.pg.scopes import Allowed, Place, Relation, Scope, Table, Values, alias_of, column_path
 from specc.pg.tree import Fields, Node, named, texts
+from specc.record import record
 
 BIRTH, MOVE = "birth", "move"
 NO_CONDITION = "no condition says which `{}` is left"
@@ -24,7 +25,7 @@ NO_TABLE = "it writes `{}` of `{}`, which is no table of the project"
 _STATEMENTS = ("SelectStmt", "UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Write:
     """A constant that a statement may set the column to: `value` is None where it may be anything.
 
@@ -44,7 +45,7 @@ class Write:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """All that statements do to the column."""
 
@@ -98,7 +99,7 @@ def _statement(
     _visit([value for part, value in fields.items() if part not in done], inner, writes, compared)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """What values are written into: the table, the alias it has, the names around, what an INSERT offers.
 
@@ -117,7 +118,7 @@ class _Row:
         return self.relation.table or Table()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Result:
     """One value that an expression can have, where it says so, and the values the column then had before."""
 

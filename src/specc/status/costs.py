@@ -6,11 +6,10 @@ they name, read by PostgreSQL's own parser; those that name nothing of ours are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from psycopg import sql
 
 from specc.pg.names import MONITOR
+from specc.record import record
 from specc.status.connection import Connection, Record, connected, rows, transaction
 from specc.status.watched import Watched
 
@@ -22,7 +21,7 @@ HIDDEN = "<insufficient privilege>"
 """What PostgreSQL shows of a statement that somebody else ran (manual F.32)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Costs:
     """Statements by total and by mean time, tables and indexes; `problem` says why there are no statements.
 

@@ -7,12 +7,12 @@ and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from specc.pg.names import MONITOR, fit
+from specc.record import record
 from specc.status.connection import Connection, Record, StatusError, connected, rows, transaction
 
 MOST_STUCK = 10
@@ -23,7 +23,7 @@ class NoRowError(StatusError):
     """There is no such row."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineStatus:
     """A machine at a moment: `states` in their order, as the columns of its view; the longest stuck rows.
 
@@ -39,7 +39,7 @@ class MachineStatus:
     minutes: tuple[Record, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """All that is watched at a moment: machines, and the alerts that have fired and not resolved."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from specc.ir.behaviour import Machine
 from specc.ir.database import Function, Table, View
 from specc.ir.model import Ir
 from specc.pg.names import MONITOR
+from specc.record import record
 
 Name = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Watched:
     """The names of machines in their order, whether there are alerts, and (schema, name) of what is ours."""
 
