@@ -272,6 +272,8 @@ def test_costs_are_of_the_whole_database(status: Callable[..., Any], plain: str)
         ("with a as (select 1) select * from a, b", {("", "b")}, set()),
         ("update s.a set x = $1 where id = $2 returning s.f(x)", {("s", "a")}, {("s", "f")}),
         ("call s.p($1)", set(), {("s", "p")}),
+        ("select $2 from s.a where at < now() - interval $1 and b in ($3 /*, ... */)", {("s", "a")}, {("", "now")}),
+        ("select date $1 from s.a where x = $2::date and ü = $3", {("s", "a")}, set()),
         ("copy s.a from stdin", {("s", "a")}, set()),
         ("create table s.a (id integer)", set(), set()),
         ("select $1 as a", set(), set()),

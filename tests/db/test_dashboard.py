@@ -102,7 +102,7 @@ def ours(built: Path) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, built: Path) -> str:
+def template(server: Server, built: Path) -> Iterator[str]:
     """The name of a database of the project with a batch and three jobs, to be copied."""
     name = f"shown_{server.version}"
     server.create(name)
@@ -128,7 +128,8 @@ def template(server: Server, built: Path) -> str:
                 [STUCK, state, NOW, ago, EVIL, EVIL],
             )
         connection.execute("select private.watch_alerts()")
-    return name
+    yield name
+    server.drop(name)
 
 
 def frozen(dsn: str) -> str:
@@ -209,9 +210,9 @@ def test_machines_are_shown_with_their_numbers(dashboard: Dashboard) -> None:
 
 def test_the_same_is_there_as_json(dashboard: Dashboard) -> None:
     status, headers, text = ask(dashboard, "/status.json")
-    found = json.loads(text)["status"]
+    found = json.loads(text)
     assert (status, headers["Content-Type"]) == (200, "application/json")
-    machines = {one["name"]: one for one in found["machines"]}
+    machines = {one["machine"]: one for one in found["machines"]}
     assert {name: (one["open"], one["stuck"]) for name, one in machines.items()} == {
         "batch": (1, 0),
         "job": (2, 1),
@@ -221,8 +222,8 @@ def test_the_same_is_there_as_json(dashboard: Dashboard) -> None:
 
 def test_moves_are_counted_by_minute(dashboard: Dashboard) -> None:
     """The future counts for this minute: a move may be younger than the transaction that looks."""
-    found = json.loads(ask(dashboard, "/status.json")[2])["status"]["machines"]
-    minutes = next(one["minutes"] for one in found if one["name"] == "job")
+    found = json.loads(ask(dashboard, "/status.json")[2])["machines"]
+    minutes = next(one["minutes"] for one in found if one["machine"] == "job")
     assert [one["minutes_ago"] for one in minutes] == list(range(59, -1, -1))
     some = {
         one["minutes_ago"]: (one["moves"], one["ended"], one["failed"]) for one in minutes if one["moves"]
@@ -244,7 +245,7 @@ def test_a_row_tells_its_story(dashboard: Dashboard) -> None:
     assert "2030-01-02 11:59:30" in read.words
     assert "state working/slow for 1 h 6 min since, UTC 2030-01-02 10:53:20" in read.words
     assert story_of(BATCH, "batch") in read.links
-    told = json.loads(ask(dashboard, story_of(STUCK, end=".json"))[2])["story"]
+    told = json.loads(ask(dashboard, story_of(STUCK, end=".json"))[2])
     assert (told["state"], told["stuck"], len(told["history"])) == ("working", True, len(MOVES))
 
 
@@ -420,6 +421,28 @@ def test_it_waits_for_no_lock(server: Server, template: str, ours: Watched) -> N
     server.drop("locked")
 
 
+def test_an_answer_of_an_unknown_form_is_a_bug_of_its_own_page(
+    server: Server, template: str, ours: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.create("odd", template=template)
+    with psycopg.connect(server.dsn("odd")) as connection:
+        connection.execute(
+            "create or replace function monitor.job_story(p_id uuid) returns jsonb language sql return '{}'::jsonb"
+        )
+    with served(server.dsn("odd"), ours) as dashboard:
+        status, headers, page = ask(dashboard, story_of(STUCK))
+        assert ask(dashboard, "/")[0] == 200
+    assert (status, "Traceback" in page, "header" in Read(page).tags) == (500, False, True)
+    assert "Content-Security-Policy" in headers
+    assert "Traceback" in capfd.readouterr().err
+    server.drop("odd")
+
+
+def test_what_was_asked_stays_in_the_form(dashboard: Dashboard) -> None:
+    page = ask(dashboard, story_of("five"))[2]
+    assert 'value="five"' in page and "<option selected>job</option>" in page
+
+
 def test_it_cannot_write(server: Server, template: str, ours: Watched) -> None:
     server.create("unwritten", template=template)
     with psycopg.connect(server.dsn("unwritten"), autocommit=True) as connection:
@@ -509,8 +532,8 @@ def test_only_loopback_needs_no_warning(host: str, expected: bool) -> None:
 
 def test_costs_are_there_as_json(dashboard: Dashboard) -> None:
     found: dict[str, Any] = json.loads(ask(dashboard, "/costs.json")[2])
-    assert "pg_stat_statements" in found["costs"]["problem"]
-    assert {one["table_name"] for one in found["costs"]["tables"]} >= {
+    assert "pg_stat_statements" in found["problem"]
+    assert {one["table_name"] for one in found["tables"]} >= {
         "job",
         "batch",
         "alert",

@@ -19,7 +19,7 @@ from specc.cli.streams import out, silence
 from specc.pg.words import age
 
 if TYPE_CHECKING:
-    from specc.status import MachineStatus, Status, Watched
+    from specc.status import Status, Watched
 
 WATCH_SECONDS = 5.0
 """How often `--watch` looks, where it does not say."""
@@ -91,15 +91,14 @@ def _overview(
     dsn: str, names: tuple[str, ...], format_: str, with_alerts: bool, *, is_line: bool
 ) -> Callable[[], str]:
     def look() -> str:
-        from specc.status import StatusError, read_status
+        from specc.status import StatusError, as_data, read_status
 
         try:
             found = read_status(dsn, names, with_alerts=with_alerts)
         except StatusError as error:
             fail(str(error))
         if format_ == "json":
-            data = {"alerts": found.alerts, "machines": [_data(one) for one in found.machines]}
-            return _json(data, is_line=is_line)
+            return _json(as_data(found), is_line=is_line)
         return "\n".join(_text(found))
 
     return look
@@ -163,17 +162,6 @@ def _written(text: str) -> bool:
 
 def _json(data: dict[str, Any], *, is_line: bool = False) -> str:
     return json.dumps(data, indent=None if is_line else 2, default=str, ensure_ascii=False) + "\n"
-
-
-def _data(one: MachineStatus) -> dict[str, Any]:
-    return {
-        "machine": one.name,
-        "open": one.open,
-        "stuck": one.stuck,
-        "oldest_seconds": one.oldest_seconds,
-        "states": one.states,
-        "stuck_rows": one.stuck_rows,
-    }
 
 
 def _text(found: Status) -> Iterator[str]:

@@ -15,8 +15,10 @@ from specc.dashboard.pages import asset, page
 from specc.record import record
 from specc.status import (
     NoRowError,
+    Record,
     StatusError,
     Watched,
+    as_data,
     read_costs,
     read_status,
     read_story,
@@ -29,6 +31,10 @@ REFRESH = 10
 
 Parameters = Mapping[str, str]
 
+_FILES = {"/style.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml"}
+_JSON_OF = {"/status.json": "/", "/row.json": "/row", "/costs.json": "/costs"}
+"""Where tools find what a page shows."""
+
 
 @record
 class Answer:
@@ -39,6 +45,15 @@ class Answer:
     body: bytes
 
 
+@record
+class _Shown:
+    """What a page is made of: a template and its values, and the same for tools."""
+
+    template: str
+    values: Record
+    data: Record
+
+
 class Views:
     """The answers about one database."""
 
@@ -47,7 +62,7 @@ class Views:
         self._ours = ours
         # However many browsers look, the database is asked one thing at a time.
         self._one_at_a_time = Lock()
-        self._paths: dict[str, Callable[[Parameters], tuple[str, dict[str, Any]]]] = {
+        self._paths: dict[str, Callable[[Parameters], _Shown]] = {
             "/": self._overview,
             "/row": self._row,
             "/costs": self._costs,
@@ -55,56 +70,55 @@ class Views:
 
     def answer(self, path: str, parameters: Parameters) -> Answer:
         """Return what there is at a path: a page, the same as JSON at `/status.json` and the like, or a file."""
-        if path in ("/style.css", "/icon.svg"):
-            kind = "text/css; charset=utf-8" if path.endswith("css") else "image/svg+xml"
-            return Answer(200, kind, asset(path[1:]))
-        is_json = path.endswith(".json")
-        place = {"/status": "/"}.get(path[:-5], path[:-5]) if is_json else path
-        view = self._paths.get(place)
-        if view is None or (is_json and path == "/.json"):
-            return self._problem(404, "Not found", "There is no such page.", is_json=is_json)
+        if path in _FILES:
+            return Answer(200, _FILES[path], asset(path[1:]))
+        is_json = path in _JSON_OF
+        view = self._paths.get(_JSON_OF.get(path, path))
+        if view is None:
+            return self.problem(404, "Not found", "There is no such page.")
         try:
             with self._one_at_a_time:
-                name, found = view(parameters)
-        except NoRowError as error:
-            return self._problem(404, "No such row", str(error), is_json=is_json)
+                shown = view(parameters)
         except StatusError as error:
-            return self._problem(503, "The database cannot be asked", str(error), is_json=is_json)
-        if is_json:
-            return _json(200, found)
-        return self._page(200, name, parameters, found)
+            is_ours = isinstance(error, NoRowError)
+            status, title = (404, "No such row") if is_ours else (503, "The database cannot be asked")
+            if is_json:
+                return _json(status, {"error": str(error)})
+            return self.problem(status, title, str(error), parameters)
+        return (
+            _json(200, shown.data) if is_json else self._page(200, shown.template, parameters, shown.values)
+        )
 
-    def problem(self, status: int, title: str, message: str) -> Answer:
+    def problem(self, status: int, title: str, message: str, parameters: Parameters | None = None) -> Answer:
         """Return a page that says what went wrong."""
-        return self._problem(status, title, message, is_json=False)
+        return self._page(status, "problem", parameters or {}, {"title": title, "message": message})
 
-    def _problem(self, status: int, title: str, message: str, *, is_json: bool) -> Answer:
-        if is_json:
-            return _json(status, {"error": message})
-        return self._page(status, "problem", {}, {"title": title, "message": message})
-
-    def _page(self, status: int, name: str, parameters: Parameters, values: dict[str, Any]) -> Answer:
+    def _page(self, status: int, name: str, parameters: Parameters, values: Mapping[str, Any]) -> Answer:
         # A database that is away is looked for until it is back; other problems stay as they are.
         refresh = 0 if "still" in parameters or (name == "problem" and status != 503) else REFRESH
         text = page(name, refresh=refresh, machines=self._ours.machines, asked=parameters, **values)
         return Answer(status, HTML, text.encode())
 
-    def _overview(self, _: Parameters) -> tuple[str, dict[str, Any]]:
+    def _overview(self, _: Parameters) -> _Shown:
         found = read_status(
             self._conninfo, self._ours.machines, with_alerts=self._ours.has_alerts, with_minutes=True
         )
-        return "overview", {"status": asdict(found), "has_alerts": self._ours.has_alerts}
+        return _Shown(
+            "overview", {"status": asdict(found), "has_alerts": self._ours.has_alerts}, as_data(found)
+        )
 
-    def _row(self, parameters: Parameters) -> tuple[str, dict[str, Any]]:
+    def _row(self, parameters: Parameters) -> _Shown:
         machine, row = parameters.get("machine", ""), parameters.get("id", "").strip()
         if machine not in self._ours.machines:
             raise NoRowError(f"there is no machine `{machine}`; there is {', '.join(self._ours.machines)}")
-        return "row", {"story": read_story(self._conninfo, machine, row)}
+        story = read_story(self._conninfo, machine, row)
+        return _Shown("row", {"story": story}, story)
 
-    def _costs(self, _: Parameters) -> tuple[str, dict[str, Any]]:
+    def _costs(self, _: Parameters) -> _Shown:
         found = read_costs(self._conninfo, self._ours)
-        return "costs", {"costs": asdict(found), "lacking": found.lacking, "unused": found.unused}
+        data = asdict(found)
+        return _Shown("costs", {"costs": data, "lacking": found.lacking, "unused": found.unused}, data)
 
 
-def _json(status: int, data: dict[str, Any]) -> Answer:
+def _json(status: int, data: Record) -> Answer:
     return Answer(status, JSON, (json.dumps(data, default=str, ensure_ascii=False) + "\n").encode())

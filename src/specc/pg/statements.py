@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from specc.pg.parsing import SqlError, Token, parse, tokens, used
 from specc.pg.tree import named, nodes
@@ -46,13 +47,24 @@ def names_at_work(text: str) -> tuple[Names, Names]:
     A text that cannot be parsed names nothing; neither does a word that stands for a query before it.
     """
     try:
-        tree = [one for one in parse(text) if named(one["stmt"])[0] in _WORK]
+        tree = [one for one in _parsed(text) if named(one["stmt"])[0] in _WORK]
     except SqlError:
         return frozenset(), frozenset()
     found = used(tree)
     queries = {("", fields["ctename"]) for kind, fields in nodes(tree) if kind == "CommonTableExpr"}
     relations = {(schema, name) for schema, name, _ in found.relations} - queries
     return frozenset(relations), frozenset((schema, name) for schema, name, _ in found.functions)
+
+
+def _parsed(text: str) -> list[Any]:
+    """Parse a text of pg_stat_statements, which may have `interval $1` where PostgreSQL takes a constant alone."""
+    try:
+        return parse(text)
+    except SqlError:
+        for token in reversed(tokens(text)):
+            if token.name == "PARAM":
+                text = f"{text[: token.start]}''{text[token.end :]}"
+        return parse(text)
 
 
 def function_name(text: str) -> tuple[str, int, int] | None:

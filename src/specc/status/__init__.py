@@ -5,7 +5,7 @@ Connection strings and what a lock knows come in, records come out; nothing here
 
 from specc.status.connection import Record, StatusError
 from specc.status.costs import Costs, read_costs
-from specc.status.machines import MachineStatus, NoRowError, Status, read_status, read_story
+from specc.status.machines import MachineStatus, NoRowError, Status, as_data, read_status, read_story
 from specc.status.watched import Watched, watched
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Status",
     "StatusError",
     "Watched",
+    "as_data",
     "read_costs",
     "read_status",
     "read_story",

@@ -48,6 +48,24 @@ class Status:
     may_see_alerts: bool = True
 
 
+def as_data(found: Status) -> Record:
+    """Return what tools read of a status: alerts, and machines with their states and the rows that are stuck."""
+    return {"alerts": found.alerts, "machines": [_machine_data(one) for one in found.machines]}
+
+
+def _machine_data(one: MachineStatus) -> Record:
+    minutes = {"minutes": one.minutes} if one.minutes else {}
+    return {
+        "machine": one.name,
+        "open": one.open,
+        "stuck": one.stuck,
+        "oldest_seconds": one.oldest_seconds,
+        "states": one.states,
+        "stuck_rows": one.stuck_rows,
+        **minutes,
+    }
+
+
 def read_status(
     conninfo: str, machines: Iterable[str], *, with_alerts: bool, with_minutes: bool = False
 ) -> Status:
