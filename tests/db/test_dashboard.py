@@ -443,6 +443,22 @@ def test_what_was_asked_stays_in_the_form(dashboard: Dashboard) -> None:
     assert 'value="five"' in page and "<option selected>job</option>" in page
 
 
+def test_a_count_that_takes_too_long_is_left_out(server: Server, template: str, ours: Watched) -> None:
+    server.create("overrun", template=template)
+    with psycopg.connect(server.dsn("overrun")) as connection:
+        connection.execute(
+            "create or replace view monitor.job_minutes with (security_invoker = true) as"
+            " select 0 as minutes_ago, 0::bigint as moves, 0::bigint as ended, 0::bigint as failed from pg_sleep(60)"
+        )
+    with served(frozen(server.dsn("overrun")), ours) as dashboard:
+        status, _, page = ask(dashboard, "/")
+    words = Read(page).words
+    assert status == 200
+    assert "moves in an hour ? So much moved in the last hour" in words
+    assert f"{STUCK} working/slow" in words
+    server.drop("overrun")
+
+
 def test_it_cannot_write(server: Server, template: str, ours: Watched) -> None:
     server.create("unwritten", template=template)
     with psycopg.connect(server.dsn("unwritten"), autocommit=True) as connection:

@@ -265,17 +265,25 @@ order by seconds"""
 
 def _minutes(machine: BoundMachine) -> str:
     over, failing = _endings(machine)
-    # A move may be a moment younger than the transaction that looks.
-    ago = f"greatest(floor(extract(epoch from {CLOCK} - h.at) / 60), 0)::integer"
+    # A move may be a moment younger than the transaction that looks: it counts for this minute.
     return f"""\
-with counted as (
+with binned as (
     select
-        {ago} as minutes_ago,
+        date_bin('1 minute', h.at, {CLOCK}) as minute,
         count(*) as moves,
         count(*) filter (where {_in("h.to_state", over)}) as ended,
         count(*) filter (where {_in("h.to_state", failing)}) as failed
     from {_history(machine)} as h
     where h.at > {CLOCK} - interval {lit(words_of(MINUTES * 60))} and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from {CLOCK} - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
     group by 1
 )
 select

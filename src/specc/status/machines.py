@@ -27,7 +27,8 @@ class NoRowError(StatusError):
 class MachineStatus:
     """A machine at a moment: `states` in their order, as the columns of its view; the longest stuck rows.
 
-    `minutes` are those of the last hour, the oldest first; empty where nobody asked for them.
+    `minutes` are those of the last hour, the oldest first; empty where nobody asked for them, or
+    where counting them takes too long.
     """
 
     name: str
@@ -110,12 +111,9 @@ def _machine(connection: Connection, name: str, *, with_minutes: bool) -> Machin
     stuck = sql.SQL("select *, count(*) over () as every from {} order by seconds desc, id limit {}").format(
         sql.Identifier(MONITOR, fit(f"{name}_stuck")), sql.Literal(MOST_STUCK)
     )
-    minutes = sql.SQL("select * from {} order by minutes_ago desc").format(
-        sql.Identifier(MONITOR, fit(f"{name}_minutes"))
-    )
     with transaction(connection):
         found, late = rows(connection, states), rows(connection, stuck)
-        each = rows(connection, minutes) if with_minutes else []
+    each = _minutes(connection, name) if with_minutes else ()
     oldest = max((one["oldest_seconds"] or 0 for one in found), default=0)
     return MachineStatus(
         name,
@@ -124,5 +122,17 @@ def _machine(connection: Connection, name: str, *, with_minutes: bool) -> Machin
         oldest,
         tuple(found),
         tuple({key: value for key, value in one.items() if key != "every"} for one in late),
-        tuple(each),
+        each,
     )
+
+
+def _minutes(connection: Connection, name: str) -> tuple[Record, ...]:
+    """Return the minutes of the last hour; none where so much happened that counting it takes too long."""
+    query = sql.SQL("select * from {} order by minutes_ago desc").format(
+        sql.Identifier(MONITOR, fit(f"{name}_minutes"))
+    )
+    try:
+        with transaction(connection):
+            return tuple(rows(connection, query))
+    except psycopg.errors.QueryCanceled:
+        return ()
