@@ -16,7 +16,8 @@ from specc.analysis.machines import machines
 from specc.analysis.patience import is_stuck, patience, seconds_of, words_of
 from specc.cli import main
 from specc.load.files import read_project
-from specc.status import MachineStatus, Status
+from specc.pg.words import size
+from specc.status import Costs, MachineStatus, Status
 
 NOWHERE = "host=/nowhere"
 SPECS = """\
@@ -191,6 +192,75 @@ def test_watched_json_is_a_line_each_time(status: Run, built: Path, monkeypatch:
     looks(monkeypatch, *[MachineStatus("ticket", 0, 0, 0, STATES, ())] * 3)
     code, said, _ = status("--dsn", NOWHERE, "--project", built, "--watch", "1", "--format", "json")
     assert (code, len(said.splitlines())) == (0, 3)
+
+
+# What the database costs
+
+
+def costs(monkeypatch: pytest.MonkeyPatch, found: Costs) -> None:
+    """Let the database answer so."""
+    monkeypatch.setattr("specc.status.read_costs", lambda *_: found)
+
+
+TABLE = {"schema": "public", "table_name": "ticket", "rows": 1_200_000, "dead_rows": 0, "bytes": 161_061_273,
+         "index_scans": 0, "full_scans": 40, "rows_per_full_scan": 1_100_000, "lacks_index": True}  # fmt: skip
+INDEX = {"schema": "public", "table_name": "ticket", "index_name": "by_title", "scans": 0, "bytes": 8192,
+         "keeps_rule": False, "unused": True}  # fmt: skip
+STATEMENT = {
+    "query": "select *\n  from ticket",
+    "total_ms": 1234.56,
+    "mean_ms": 12.345,
+    "calls": 1000,
+    "rows": 7,
+}
+
+
+def test_costs_are_shown_in_columns(status: Run, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs(monkeypatch, Costs((STATEMENT,), (STATEMENT,), (TABLE,), (INDEX,), hidden=3))
+    code, said, error = status("--dsn", NOWHERE, "--project", built, "--statements")
+    assert (code, error) == (0, "")
+    assert (
+        said
+        == """\
+the dearest statements in total
+    total ms  mean ms  calls  rows  statement
+    1,234.6     12.35  1,000     7  select * from ticket
+
+the dearest statements each time
+    total ms  mean ms  calls  rows  statement
+    1,234.6     12.35  1,000     7  select * from ticket
+
+3 statements of other users are hidden; pg_read_all_stats lets a role see them
+large tables that are often read from end to end; an index may be missing
+    table            size       rows  full scans  rows each
+    public.ticket  154 MB  1,200,000          40  1,100,000
+
+indexes that nothing has searched since statistics were reset
+    table          index       size
+    public.ticket  by_title  8.0 kB
+
+the largest tables
+    table            size       rows  full scans  rows each
+    public.ticket  154 MB  1,200,000          40  1,100,000
+"""
+    )
+
+
+def test_nothing_costs_anything(status: Run, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs(monkeypatch, Costs((), (), (), (), problem="there is no extension"))
+    said = status("--dsn", NOWHERE, "--project", built, "--statements")[1]
+    assert said.splitlines()[:2] == [
+        "no statements: there is no extension",
+        "every index is used, and no large table is read from end to end",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.0 kB"), (10_240, "10 kB"), (1_610_612_736, "1.5 GB"), (5e15, "4,547 TB")],
+)  # fmt: skip
+def test_sizes_are_said(number: float, words: str) -> None:
+    assert size(number) == words
 
 
 # How long is too long
