@@ -30,6 +30,7 @@ NOT_FREE = {
     "alert.for": "S360",
     "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
+    "machine.history.keep": "S322",
     "machine.invariants.*.if.*": "S341",
     "machine.invariants.*.then.*.all.*": "S341",
     "machine.invariants.*.then.*.any.*": "S341",

@@ -71,6 +71,7 @@ recovery: {timedout: open}
 machine: call
 follows: call
 attempts: 2
+history: 30 days
 timeouts: {open: 1 minute, open/ringing: {after: 30 seconds, to: answered}}
 untimed: {parked: People come back.}
 backoff: {first: 5 seconds, most: 1 minute}

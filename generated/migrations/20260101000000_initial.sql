@@ -330,10 +330,10 @@ revoke all on function private.activity_request_follow(integer, uuid[]) from pub
 
 create function private.activity_request_keep_history(p_limit integer)
 returns integer
-language plpgsql strict security definer set search_path = ''
+language plpgsql strict security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '500ms'
 as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+-- Makes the partitions of the coming two periods, those of UTC, drops those that are past, and empties the default one,
+-- which holds what came in before there was another. What waits for a lock gives up soon: the next call tries again.
 declare
     v_old timestamptz := private.now() - '365 days'::interval;
     v_start timestamptz;
@@ -344,11 +344,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('public.activity_request_state_history', 0)) then
         return 0;
     end if;
-    perform set_config('lock_timeout', '500ms', true);
     for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'activity_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        v_name := 'activity_request_history_' || to_char(v_start, 'YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.activity_request_state_history for values from (%L) to (%L)',
@@ -360,7 +359,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.activity_request_state_history'::regclass
@@ -540,10 +539,10 @@ revoke all on function private.now() from public, anon, authenticated, service_r
 
 create function private.run_queue_keep_history(p_limit integer)
 returns integer
-language plpgsql strict security definer set search_path = ''
+language plpgsql strict security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '500ms'
 as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+-- Makes the partitions of the coming two periods, those of UTC, drops those that are past, and empties the default one,
+-- which holds what came in before there was another. What waits for a lock gives up soon: the next call tries again.
 declare
     v_old timestamptz := private.now() - '90 days'::interval;
     v_start timestamptz;
@@ -554,11 +553,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('public.run_queue_state_history', 0)) then
         return 0;
     end if;
-    perform set_config('lock_timeout', '500ms', true);
     for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_queue_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        v_name := 'run_queue_history_' || to_char(v_start, 'YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',
@@ -570,7 +568,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.run_queue_state_history'::regclass
@@ -783,10 +781,10 @@ revoke all on function private.run_request_follow(integer, uuid[]) from public, 
 
 create function private.run_request_keep_history(p_limit integer)
 returns integer
-language plpgsql strict security definer set search_path = ''
+language plpgsql strict security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '500ms'
 as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+-- Makes the partitions of the coming two periods, those of UTC, drops those that are past, and empties the default one,
+-- which holds what came in before there was another. What waits for a lock gives up soon: the next call tries again.
 declare
     v_old timestamptz := private.now() - '90 days'::interval;
     v_start timestamptz;
@@ -797,11 +795,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('public.run_request_state_history', 0)) then
         return 0;
     end if;
-    perform set_config('lock_timeout', '500ms', true);
     for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        v_name := 'run_request_history_' || to_char(v_start, 'YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
@@ -813,7 +810,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.run_request_state_history'::regclass
@@ -3731,10 +3728,10 @@ revoke all on function private.workflow_request_guard_update() from public, anon
 
 create function private.workflow_request_keep_history(p_limit integer)
 returns integer
-language plpgsql strict security definer set search_path = ''
+language plpgsql strict security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '500ms'
 as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+-- Makes the partitions of the coming two periods, those of UTC, drops those that are past, and empties the default one,
+-- which holds what came in before there was another. What waits for a lock gives up soon: the next call tries again.
 declare
     v_old timestamptz := private.now() - '365 days'::interval;
     v_start timestamptz;
@@ -3745,11 +3742,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('public.workflow_request_state_history', 0)) then
         return 0;
     end if;
-    perform set_config('lock_timeout', '500ms', true);
     for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'workflow_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        v_name := 'workflow_request_history_' || to_char(v_start, 'YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.workflow_request_state_history for values from (%L) to (%L)',
@@ -3761,7 +3757,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.workflow_request_state_history'::regclass

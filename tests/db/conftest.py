@@ -70,8 +70,6 @@ def flagship_template(server: Server) -> str:
     name = "flagship_template"
     server.create(name)
     admin = server.dsn(name)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
     give_to_owner(server, name)
     apply(admin, (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
     for migration in sorted((GENERATED / "migrations").glob("*.sql")):
@@ -81,9 +79,11 @@ def flagship_template(server: Server) -> str:
 
 
 def give_to_owner(server: Server, name: str) -> None:
-    """Make the flagship's owner the owner of a database."""
+    """Make the flagship's owner the owner of a database; roles are the server's, whoever needs this one first."""
     order = sql.SQL("alter database {} owner to {}").format(sql.Identifier(name), sql.Identifier(OWNER))
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [OWNER]).fetchone():
+            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
         connection.execute(order)
 
 

@@ -1,4 +1,5 @@
-"""Many writers at once and a server that is killed among them: what was committed is told, once, and nothing else.
+"""Many writers at once and a server that is killed among them: what was committed is told, once, and nothing else,
+and parents agree with their children again.
 
 Writers keep their own books of what the server acknowledged; these and the seed's rules judge what is left after
 recovery. `SPECC_CRASH=60` lets them write for a minute instead of some seconds.
@@ -171,6 +172,59 @@ def test_what_was_committed_is_told_once(durable: Server) -> None:
     for book in books:
         for xid, moved in book.kept.items():
             assert told.get(xid, Counter()) >= moved, f"transaction {xid} was acknowledged"
+
+    with psycopg.connect(durable.dsn("work", OWNER), autocommit=True) as owner:
+        assert left_over(owner) == {}
+
+
+def left_over(owner: psycopg.Connection) -> dict[str, list[UUID]]:
+    """Do what is due, and return the parents that do not agree with their children all the same."""
+    while True:
+        done = owner.execute("select task, rows, problem from private.tick()").fetchall()
+        assert [problem for _, _, problem in done if problem is not None] == []
+        if not any(rows for task, rows, _ in done if task != "alerts"):
+            break
+    old = [of(org, number) for org in (ACME, GLOBEX) for number in range(1, 10)]
+    found = {}
+    for what, query in DISAGREEING.items():
+        rows = owner.execute(query.encode(), [old]).fetchall()
+        if rows:
+            found[what] = [row for (row,) in rows]
+    return found
+
+
+OVER = "('invalid', 'done', 'delivered', 'failed', 'timedout')"
+"""Where the rows of a machine without attempts are settled."""
+OPEN = "('new', 'valid', 'waiting', 'ready', 'in_progress')"
+DISAGREEING = {
+    "a settled workflow with an open activity": f"""
+        select p.id from workflow_request p where p.state in {OVER} and p.id <> all (%s)
+            and exists (select from activity_request c where c.workflow_request_id = p.id and c.state in {OPEN})""",
+    "a settled activity with an open unit": f"""
+        select p.id from activity_request p where p.state in {OVER} and p.id <> all (%s)
+            and exists (select from run_queue c where c.activity_request_id = p.id and c.state in {OPEN})""",
+    "a settled run with an open unit": f"""
+        select p.id from run_request p
+        where p.state in {OVER} and (p.state not in ('failed', 'timedout') or p.attempt = 3) and p.id <> all (%s)
+            and exists (select from run_queue c where c.run_request_id = p.id and c.state in {OPEN})""",
+    "a workflow that did not begin": """
+        select p.id from workflow_request p where p.state = 'ready' and p.id <> all (%s) and exists (
+            select from activity_request c
+            where c.workflow_request_id = p.id and c.state in ('in_progress', 'invalid', 'done', 'failed', 'timedout'))""",
+    "a workflow that did not end": f"""
+        select p.id from workflow_request p where p.state = 'in_progress' and p.id <> all (%s)
+            and exists (select from activity_request c where c.workflow_request_id = p.id)
+            and not exists (select from activity_request c where c.workflow_request_id = p.id and c.state in {OPEN})""",
+    "an activity that did not begin": """
+        select p.id from activity_request p where p.state = 'ready' and p.id <> all (%s) and exists (
+            select from run_queue c
+            where c.activity_request_id = p.id and c.state in ('in_progress', 'invalid', 'done', 'failed', 'timedout'))""",
+    "a run that did not end": f"""
+        select p.id from run_request p where p.state = 'in_progress' and p.id <> all (%s)
+            and exists (select from run_queue c where c.run_request_id = p.id)
+            and not exists (select from run_queue c where c.run_request_id = p.id and c.state in {OPEN})""",
+}
+"""What must not be once everything due was done, typed from the seed and from how its requests live."""
 
 
 def told_wrong(owner: psycopg.Connection, machine: str) -> None:

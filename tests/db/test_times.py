@@ -96,9 +96,6 @@ def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert not built.diagnostics.has_errors
     name = "times_template"
     server.create(name)
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        if not admin.execute("select from pg_roles where rolname = %s", [OWNER]).fetchone():
-            admin.execute(f"create role {OWNER} login".encode())
     give_to_owner(server, name)
     apply(server.dsn(name), built.files["bootstrap.sql"])
     apply(server.dsn(name, OWNER), built.files["migrations/20260101000000_initial.sql"])
@@ -350,6 +347,7 @@ def test_what_was_written_past_the_guard_is_found(place: str, jobs: Connection) 
     jobs.execute("set timezone = 'UTC'")
     assert set(jobs.execute(found).fetchall()) == {
         ("substate of another state", ids[0], "running/held"),
+        ("not where its history ends", ids[0], "running/remote"),
         ("attempt out of range", ids[1], "4 of 3"),
         ("attempt out of range", ids[2], "-1 of 3"),
         ("in its state since the future", ids[3], "2030-01-01 12:00:02+00"),

@@ -317,7 +317,9 @@ def test_the_story_of_a_stuck_row(owner: Connection) -> None:
 
 
 def test_recovery_is_told_as_long_as_attempts_are_left(owner: Connection) -> None:
-    assert story(owner, "job", job(7))["moves"] == [{"to": "ready", "form": "recovery", "drivers": []}]
+    assert story(owner, "job", job(7))["moves"] == [
+        {"to": "ready", "form": "recovery", "drivers": ["recovery"]}
+    ]
     spent = story(owner, "job", job(8))
     assert (spent["moves"], spent["settled"], spent["stuck"]) == ([], True, False)
     assert spent["remarks"] == ["It is settled."]

@@ -116,7 +116,7 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
     )
     yield Function(
         "private", name, "integer", "p_limit integer", "integer", "plpgsql", body, security_definer=True,
-        strict=True, settings=(("search_path", "''"),), needs=(("table", *history),),
+        strict=True, settings=(("search_path", "''"), ("timezone", "'UTC'"), ("lock_timeout", "'500ms'")), needs=(("table", *history),),
     )  # fmt: skip
     text = f"Drops the moves of rows of {machine.name} from more than {spec.keep} ago; returns how many it deleted singly."
     yield Comment(f"function private {name} integer", text)

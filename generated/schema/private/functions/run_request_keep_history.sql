@@ -2,10 +2,10 @@
 
 create function private.run_request_keep_history(p_limit integer)
 returns integer
-language plpgsql strict security definer set search_path = ''
+language plpgsql strict security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '500ms'
 as $$
--- Makes the partitions of the coming two periods, drops those that are past, and empties the default one, which holds
--- what came in before there was another. What waits for a lock gives up soon: the next call tries again.
+-- Makes the partitions of the coming two periods, those of UTC, drops those that are past, and empties the default one,
+-- which holds what came in before there was another. What waits for a lock gives up soon: the next call tries again.
 declare
     v_old timestamptz := private.now() - '90 days'::interval;
     v_start timestamptz;
@@ -16,11 +16,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('public.run_request_state_history', 0)) then
         return 0;
     end if;
-    perform set_config('lock_timeout', '500ms', true);
     for v_ahead in 1..2 loop
-        v_start := date_trunc('month', private.now(), 'UTC') + v_ahead * '1 month'::interval;
+        v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_request_history_' || to_char(v_start at time zone 'UTC', 'YYYYMMDD');
+        v_name := 'run_request_history_' || to_char(v_start, 'YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
@@ -32,7 +31,7 @@ begin
     end loop;
 
     for v_name in
-        select c.relname
+        select c.relname::text
         from pg_catalog.pg_inherits as i
         join pg_catalog.pg_class as c on c.oid = i.inhrelid
         where i.inhparent = 'public.run_request_state_history'::regclass
