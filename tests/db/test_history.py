@@ -156,7 +156,9 @@ def test_what_a_trigger_for_rows_adds_stays(life: Life) -> None:
         f"create trigger zz_says_why after update on public.{life.table} for each row"
         f" when (new.state = 'waiting' and old.state <> 'waiting') execute function public.says_why()".encode()
     )
-    life.move("valid", "waiting")
+    life.move("valid")
+    life.owner.execute("set local specc.now = '2030-01-01 00:00:00Z'")
+    life.move("waiting")
     found = life.owner.execute(
         f"select state::text, state_substate, state_since = private.now() from {life.table} where id = %s".encode(),
         [life.mine],
