@@ -42,8 +42,12 @@ BROKEN = (
     Broken("first_child_ends_it", "S350", 7, "`parcel` moves `sent → arrived`, by sync"),
     # born, a box that begins to move, sent, lost for now, arrived
     Broken("recoverable_child", "S350", 6, "`parcel` moves `sent → arrived`, by sync"),
+    # the same where a step leads out of that state, too
+    Broken("step_beside_recovery", "S350", 6, "`parcel` moves `sent → arrived`, by sync"),
     # born, given up for now, which is not settled, so that a box may still come
     Broken("recoverable_parent", "S350", 3, "`box` comes under it in `stored`"),
+    # born, a box, sent and arrived by whoever may write `state`
+    Broken("a_role_may_move_it", "S350", 4, "`parcel` moves `sent → arrived`"),
     # born, a letter and a box, which begins to move, sent, home, arrived
     Broken("other_children_forgotten", "S350", 7, "`parcel` moves `sent → arrived`, by sync"),
     # born, a box that begins to move, and a second one, so that not all move

@@ -368,7 +368,7 @@ begin
         execute format('drop table private.%I', v_name);
     end loop;
 
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    -- Rows mostly lie in the order in which they came, so a look at the first ones spares reading all of them each time.
     if exists (
         select from (select h.at from private.activity_request_history_default as h limit p_limit) as first where first.at < v_old
     ) then
@@ -577,7 +577,7 @@ begin
         execute format('drop table private.%I', v_name);
     end loop;
 
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    -- Rows mostly lie in the order in which they came, so a look at the first ones spares reading all of them each time.
     if exists (
         select from (select h.at from private.run_queue_history_default as h limit p_limit) as first where first.at < v_old
     ) then
@@ -819,7 +819,7 @@ begin
         execute format('drop table private.%I', v_name);
     end loop;
 
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    -- Rows mostly lie in the order in which they came, so a look at the first ones spares reading all of them each time.
     if exists (
         select from (select h.at from private.run_request_history_default as h limit p_limit) as first where first.at < v_old
     ) then
@@ -1012,34 +1012,22 @@ returns table (task text, rows bigint, problem text)
 language plpgsql security definer set search_path = ''
 as $$
 #variable_conflict use_variable
--- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why. A task that did
+-- all but some rows says what kept the last of them.
 declare
     v_done integer;
 begin
     task := 'activity_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.activity_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'activity_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.activity_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1049,27 +1037,14 @@ begin
     task := 'run_queue time_out';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_queue_time_out(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_queue keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_queue_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1079,12 +1054,14 @@ begin
     task := 'run_request time_out';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_time_out(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1094,12 +1071,14 @@ begin
     task := 'run_request recover';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_recover(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1109,27 +1088,14 @@ begin
     task := 'run_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1139,27 +1105,14 @@ begin
     task := 'workflow_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.workflow_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'workflow_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.workflow_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -1169,12 +1122,82 @@ begin
     task := 'alerts';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.watch_alerts();
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'activity_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -2537,9 +2560,11 @@ begin
         select n.state::text, array_agg(n.id order by n.id)
         from new_rows as n
         full join old_rows as o on o.id = n.id
+        -- COALESCE keeps it a FULL JOIN, which hashes: a plan made for one row is kept for a statement on many.
         where n.state is distinct from o.state
-            and (
+            and coalesce(
                 n.state in ('ready', 'invalid', 'timedout', 'failed', 'done')
+                , false
             )
         group by n.state
     loop
@@ -2821,6 +2846,8 @@ declare
     v_now timestamptz := private.now();
     v_changed bigint;
     v_ids uuid[];
+    v_states public.run_queue_state[];
+    v_were text[];
     v_substates text[];
 begin
     insert into public.run_queue_state_history
@@ -2870,17 +2897,22 @@ begin
     if v_changed > 0
         and exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now)
     then
-        select array_agg(n.id), array_agg(nullif(n.state_substate, o.state_substate))
-        into v_ids, v_substates
+        select
+            array_agg(n.id), array_agg(n.state), array_agg(n.state_substate),
+            array_agg(nullif(n.state_substate, o.state_substate))
+        into v_ids, v_states, v_were, v_substates
         from new_rows as n
         full join old_rows as o on n.id = o.id
-        where n.state <> o.state
-            and not (n.state_since <> o.state_since and n.state_since = v_now)
-            and (n.state_substate = o.state_substate or n.state_since <> v_now);
+        -- COALESCE keeps it a FULL JOIN, hashed as above.
+        where coalesce(n.state <> o.state, false)
+            and not coalesce(n.state_since <> o.state_since and n.state_since = v_now, false)
+            and coalesce(n.state_substate = o.state_substate or n.state_since <> v_now, false);
         update public.run_queue as r
-        set state_substate = m.substate, state_since = v_now
-        from unnest(v_ids, v_substates) as m (id, substate)
-        where r.id = m.id;
+        -- What a trigger for rows has written since is meant.
+        set state_substate = case when r.state_substate is distinct from m.was then r.state_substate else m.substate end,
+            state_since = v_now
+        from unnest(v_ids, v_states, v_were, v_substates) as m (id, state, was, substate)
+        where r.id = m.id and r.state = m.state;
     end if;
     return null;
 end
@@ -2896,6 +2928,9 @@ declare
     v_now timestamptz := private.now();
     v_left integer := p_limit;
     v_ids uuid[];
+    v_id uuid;
+    v_code text;
+    v_problem text;
     v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
     -- Rows that another session holds are its business now; the next call finds what it left.
@@ -2911,11 +2946,30 @@ begin
     );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'timeout', true);
-        update public.run_queue as r
-        set state = 'timedout', state_substate = null, state_since = v_now
-        where r.id = any (v_ids);
+        begin
+            update public.run_queue as r
+            set state = 'timedout', state_substate = null, state_since = v_now
+            where r.id = any (v_ids);
+        exception when others then
+            foreach v_id in array v_ids loop
+                begin
+                    update public.run_queue as r
+                    set state = 'timedout', state_substate = null, state_since = v_now
+                    where r.id = v_id;
+                exception when others then
+                    v_left := v_left + 1;
+                    v_code := sqlstate;
+                    v_problem := format('%s (row %s)', sqlerrm, v_id);
+                end;
+            end loop;
+        end;
         perform set_config('specc.reason', v_reason, true);
         v_left := v_left - cardinality(v_ids);
+    end if;
+    if v_code is not null and v_left = p_limit then
+        raise exception using errcode = v_code, message = v_problem;
+    elsif v_code is not null then
+        perform set_config('specc.problem', format('%s: %s', v_code, v_problem), true);
     end if;
     return p_limit - v_left;
 end
@@ -3077,11 +3131,13 @@ begin
         select n.state::text, array_agg(n.id order by n.id)
         from new_rows as n
         full join old_rows as o on o.id = n.id
+        -- COALESCE keeps it a FULL JOIN, which hashes: a plan made for one row is kept for a statement on many.
         where n.state is distinct from o.state
-            and (
+            and coalesce(
                 n.state in ('in_progress', 'invalid')
                 -- As long as a row may recover, its children wait for it.
                 or n.state in ('timedout', 'failed') and not (n.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or n.state in ('timedout', 'failed') and n.attempt < 3)
+                , false
             )
         group by n.state
     loop
@@ -3159,6 +3215,9 @@ declare
     v_now timestamptz := private.now();
     v_left integer := p_limit;
     v_ids uuid[];
+    v_id uuid;
+    v_code text;
+    v_problem text;
     v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
     -- Rows that another session holds are its business now; the next call finds what it left.
@@ -3197,12 +3256,32 @@ begin
     );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'recovery', true);
-        update public.run_request as r
-        set state = 'ready', state_substate = null, state_since = v_now,
-            attempt = r.attempt + 1, retry_at = null
-        where r.id = any (v_ids);
+        begin
+            update public.run_request as r
+            set state = 'ready', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+            where r.id = any (v_ids);
+        exception when others then
+            foreach v_id in array v_ids loop
+                begin
+                    update public.run_request as r
+                    set state = 'ready', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+                    where r.id = v_id;
+                exception when others then
+                    v_left := v_left + 1;
+                    v_code := sqlstate;
+                    v_problem := format('%s (row %s)', sqlerrm, v_id);
+                end;
+            end loop;
+        end;
         perform set_config('specc.reason', v_reason, true);
         v_left := v_left - cardinality(v_ids);
+    end if;
+    if v_code is not null and v_left = p_limit then
+        raise exception using errcode = v_code, message = v_problem;
+    elsif v_code is not null then
+        perform set_config('specc.problem', format('%s: %s', v_code, v_problem), true);
     end if;
     return p_limit - v_left;
 end
@@ -3218,6 +3297,9 @@ declare
     v_now timestamptz := private.now();
     v_left integer := p_limit;
     v_ids uuid[];
+    v_id uuid;
+    v_code text;
+    v_problem text;
     v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
     -- Rows that another session holds are its business now; the next call finds what it left.
@@ -3233,11 +3315,30 @@ begin
     );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'timeout', true);
-        update public.run_request as r
-        set state = 'timedout', state_substate = null, state_since = v_now
-        where r.id = any (v_ids);
+        begin
+            update public.run_request as r
+            set state = 'timedout', state_substate = null, state_since = v_now
+            where r.id = any (v_ids);
+        exception when others then
+            foreach v_id in array v_ids loop
+                begin
+                    update public.run_request as r
+                    set state = 'timedout', state_substate = null, state_since = v_now
+                    where r.id = v_id;
+                exception when others then
+                    v_left := v_left + 1;
+                    v_code := sqlstate;
+                    v_problem := format('%s (row %s)', sqlerrm, v_id);
+                end;
+            end loop;
+        end;
         perform set_config('specc.reason', v_reason, true);
         v_left := v_left - cardinality(v_ids);
+    end if;
+    if v_code is not null and v_left = p_limit then
+        raise exception using errcode = v_code, message = v_problem;
+    elsif v_code is not null then
+        perform set_config('specc.problem', format('%s: %s', v_code, v_problem), true);
     end if;
     return p_limit - v_left;
 end
@@ -3766,7 +3867,7 @@ begin
         execute format('drop table private.%I', v_name);
     end loop;
 
-    -- Rows lie in the order in which they came: when the first ones are young, all are.
+    -- Rows mostly lie in the order in which they came, so a look at the first ones spares reading all of them each time.
     if exists (
         select from (select h.at from private.workflow_request_history_default as h limit p_limit) as first where first.at < v_old
     ) then
@@ -3856,9 +3957,11 @@ begin
         select n.state::text, array_agg(n.id order by n.id)
         from new_rows as n
         full join old_rows as o on o.id = n.id
+        -- COALESCE keeps it a FULL JOIN, which hashes: a plan made for one row is kept for a statement on many.
         where n.state is distinct from o.state
-            and (
+            and coalesce(
                 n.state in ('ready', 'in_progress', 'invalid', 'timedout', 'failed')
+                , false
             )
         group by n.state
     loop

@@ -147,6 +147,25 @@ def test_one_statement_over_many_rows_tells_of_each(life: Life) -> None:
     assert found == every
 
 
+def test_what_a_trigger_for_rows_adds_stays(life: Life) -> None:
+    life.owner.execute(
+        "create function public.says_why() returns trigger language plpgsql as $$ begin"
+        f" update public.{life.table} set state_substate = 'capacity' where id = new.id; return null; end $$".encode()
+    )
+    life.owner.execute(
+        f"create trigger zz_says_why after update on public.{life.table} for each row"
+        f" when (new.state = 'waiting' and old.state <> 'waiting') execute function public.says_why()".encode()
+    )
+    life.move("valid")
+    life.owner.execute("set local specc.now = '2030-01-01 00:00:00Z'")
+    life.move("waiting")
+    found = life.owner.execute(
+        f"select state::text, state_substate, state_since = private.now() from {life.table} where id = %s".encode(),
+        [life.mine],
+    )
+    assert found.fetchone() == ("waiting", "capacity", True)
+
+
 def test_a_merge_and_a_conflict_are_told(life: Life) -> None:
     life.owner.execute(
         f"merge into {life.table} as t using (select %s::uuid as id) as s on t.id = s.id"

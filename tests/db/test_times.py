@@ -471,13 +471,32 @@ def test_one_task_that_fails_stops_no_other(jobs: Connection) -> None:
         create trigger fail before update on public.errand for each row execute function public.fail();
     """)
     at(jobs, NOON + timedelta(days=2))
+    row = jobs.execute("select id from public.errand").fetchone()
+    assert row is not None
     assert tick(jobs) == [
-        ("errand time_out", 0, "P0042: the disk is wet"),
+        ("errand time_out", 0, f"P0042: the disk is wet (row {row[0]})"),
         ("job time_out", 1, None),
         ("job recover", 0, None),
     ]
     jobs.execute("drop trigger fail on public.errand")
     assert tick(jobs)[0] == ("errand time_out", 1, None)
+
+
+@pytest.mark.parametrize(("state", "task"), [("running", "job time_out"), ("failed", "job recover")])
+def test_one_row_that_cannot_move_stops_no_other(jobs: Connection, state: str, task: str) -> None:
+    ids = job(jobs, *(("running",) if state == "running" else ("running", "failed")), count=5)
+    jobs.execute(
+        "create function public.fail() returns trigger language plpgsql as $$"
+        f" begin if new.id = '{ids[0]}' then raise 'not this one' using errcode = 'P0042'; end if; return new; end $$;"
+        "create trigger fail before update on public.job for each row execute function public.fail()".encode()
+    )
+    at(jobs, NOON + timedelta(days=2))
+    first = {name: (rows, problem) for name, rows, problem in tick(jobs)}
+    assert first[task] == (4, f"P0042: not this one (row {ids[0]})")
+    assert where(jobs, ids[0]) == state
+    assert all(where(jobs, one) != state for one in ids[1:])
+    # What a caller set is as it was.
+    assert jobs.execute("select current_setting('specc.reason', true)").fetchone() in [("",), (None,)]
 
 
 # Who may

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from specc.ir.database import Column, View
 from specc.ir.model import Ir
+from specc.pg.names import MONITOR
 from specc.pg.selectlist import select_list
 from specc.record import record
 
@@ -43,10 +44,14 @@ class Traced:
 
 
 def lineage(ir: Ir) -> Mapping[tuple[str, str], tuple[Traced, ...]]:
-    """Return the columns of each view, by (schema, view); () for a query that could not be traced."""
+    """Return the columns of each view, by (schema, view); () for a query that could not be traced.
+
+    Views for operators are left out: they count and measure, each column is made of all rows of a machine.
+    """
     views = {(view.schema, view.name): view for view in ir.all(View)}
     tracer = _Tracer(ir, views)
-    return {place: _named(views[place], tracer.outputs(place)) for place in sorted(views)}
+    shown = (place for place in sorted(views) if place[0] != MONITOR)
+    return {place: _named(views[place], tracer.outputs(place)) for place in shown}
 
 
 def _named(view: View, outputs: Outputs) -> tuple[Traced, ...]:

@@ -246,8 +246,9 @@ def _moves(machine: BoundMachine, steps: Iterable[Edge]) -> dict[Place, tuple[Pl
         for old, new in product(machine.places_of(source), machine.places_of(target)):
             found[old].append(new)
     for source, target in machine.recoveries:
-        for new in machine.places_of(target):
-            found[source, source not in machine.recoverable].append(new)
+        for old, new in product(machine.places_of(source), machine.places_of(target)):
+            if source not in machine.recoverable or not old[1]:
+                found[old].append(new)
     return {place: tuple(after) for place, after in found.items()}
 
 

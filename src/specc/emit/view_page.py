@@ -33,7 +33,7 @@ def view_pages(project: Project, ir: Ir) -> Iterator[Page]:
     columns = lineage(ir) if views else {}
     for view in views:
         blocks = (
-            *_columns(columns[view.schema, view.name], project, ir),
+            *_columns(columns.get((view.schema, view.name)), project, ir),
             *_readers(view, ir),
             *_reads(view, project, ir),
             Heading("Query"),
@@ -44,7 +44,9 @@ def view_pages(project: Project, ir: Ir) -> Iterator[Page]:
         yield Page(view_path(view.schema, view.name), title, "Views", about, ir.file_of(view), blocks)
 
 
-def _columns(found: tuple[Traced, ...], project: Project, ir: Ir) -> Iterator[Block]:
+def _columns(found: tuple[Traced, ...] | None, project: Project, ir: Ir) -> Iterator[Block]:
+    if found is None:
+        return
     yield Heading("Columns")
     if not found:
         yield Paragraph((Text("What its columns are made of could not be traced."),))

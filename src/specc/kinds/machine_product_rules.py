@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from specc.analysis.access import permissions
 from specc.analysis.drivers import SYNC, drivers
 from specc.analysis.machines import BoundMachine, Edge
 from specc.analysis.product import Claim, Finding, Situation, explore
@@ -18,8 +19,8 @@ BROKEN = Code(
     "S350",
     "broken-invariant",
     "`specc check` walks a row and up to three of its children through all they may do: steps and recoveries of "
-    "the children, new children, moves of the row by functions, by deadlines and by sync. The notes are the "
-    "shortest way to where the invariant does not hold.",
+    "the children, new children, moves of the row by functions, by roles that may write `state`, by deadlines and "
+    "by sync. The notes are the shortest way to where the invariant does not hold.",
     wrong=GOOD.replace("    births: refuse\n", ""),
     right=GOOD,
 )
@@ -80,9 +81,12 @@ def _claims(entry: Entry, parent: BoundMachine, found: tuple[BoundSync, ...]) ->
 
 
 def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
-    """Return the moves that not only this machine's own rules take."""
+    """Return the moves that not only this machine's own rules take: all of them where a role may write `state`."""
     driven = drivers(project)
     steps = parent.lifecycle.steps
+    allowed = permissions(project).get(f"{parent.schema}.{parent.table}", ())
+    if any(one.command == "update" and "state" in one.columns for one in allowed):
+        return frozenset(steps)
     return frozenset(edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,))
 
 

@@ -6,11 +6,13 @@ A bound machine in, the values of the template `machine_story` out.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
 
 from specc.analysis.drivers import drivers
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.patience import is_stuck, patience
-from specc.analysis.tables import tables
+from specc.analysis.tables import BoundTable, tables
 from specc.kinds.machine_rules import reason
 from specc.lang.project import Project
 
@@ -69,15 +71,22 @@ def _parents(machine: BoundMachine, project: Project) -> list[Values]:
 
 def _children(machine: BoundMachine, project: Project) -> list[Values]:
     """Return the references that point at the machine's table by its id, by table and column."""
-    full_name = f"{machine.schema}.{machine.table}"
     found: list[Values] = []
-    for name, table in sorted(tables(project).items()):
-        for column, read in table.columns.items():
-            if read.reference is None or read.reference.column not in ("", "id"):
-                continue
-            if project.full_name("table", read.reference.table) == full_name:
-                there = machines(project).get(name)
-                is_open = there.is_open("c") if there else ""
-                place = (table.schema, table.name)
-                found.append({"column": column, "table": place, "name": name, "is_open": is_open})
+    for table, column in _pointing(project).get(f"{machine.schema}.{machine.table}", ()):
+        there = machines(project).get(table.full_name)
+        is_open = there.is_open("c") if there else ""
+        place = (table.schema, table.name)
+        found.append({"column": column, "table": place, "name": table.full_name, "is_open": is_open})
     return found
+
+
+@lru_cache(maxsize=8)
+def _pointing(project: Project) -> Mapping[str, tuple[tuple[BoundTable, str], ...]]:
+    """Return for each table the tables and columns that point at its id."""
+    found: dict[str, list[tuple[BoundTable, str]]] = {}
+    for _, table in sorted(tables(project).items()):
+        for column, read in table.columns.items():
+            if read.reference is not None and read.reference.column in ("", "id"):
+                target = project.full_name("table", read.reference.table)
+                found.setdefault(target, []).append((table, column))
+    return {target: tuple(each) for target, each in found.items()}

@@ -1,6 +1,6 @@
 """The one maintenance function, `private.tick()`: what all machines have to be done from time to time.
 
-Sections of machines say which tasks they have, and alerts come last; here they become one function, which many
+Sections of machines say which tasks they have, alerts follow, and history comes last; here they become one function, which many
 may call at once.
 """
 
@@ -19,7 +19,6 @@ from specc.pg.body import render
 SECTIONS: tuple[Callable[[BoundMachine, Project], Iterator[Task]], ...] = (
     machine_times.tasks,
     machine_sync_objects.tasks,
-    machine_history.tasks,
 )
 """What gives a machine tasks, in the order in which they are done for it."""
 
@@ -36,6 +35,8 @@ def lower(project: Project) -> Lowered:
     found = (
         *(task for machine in bound for section in SECTIONS for task in section(machine, project)),
         *alert.tasks(project),
+        # Last, since to drop a partition locks out every writer until the tick ends.
+        *(task for machine in bound for task in machine_history.tasks(machine, project)),
     )
     if not found:
         return

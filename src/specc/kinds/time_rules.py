@@ -234,8 +234,8 @@ def _backoff(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if spec is None:
         return
     if machine is not None and machine.lifecycle.is_complete and not recoveries(machine):
-        reason = "its lifecycle has no state to recover from" if entry.spec.attempts else "it has no attempts"
-        yield VAIN_BACKOFF.at(entry.key("backoff"), f"no row of this machine recovers: {reason}")
+        message = f"no row of this machine recovers by itself: {_in_vain(machine)}"
+        yield VAIN_BACKOFF.at(entry.key("backoff"), message)
     bad = [
         *_interval(entry, ("backoff", "first"), spec.first),
         *_interval(entry, ("backoff", "most"), spec.most),
@@ -244,6 +244,14 @@ def _backoff(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not bad and milliseconds(spec.most) < milliseconds(spec.first):
         message = f"the first wait, {spec.first}, is longer than the longest, {spec.most}"
         yield SHORT_BACKOFF.at(entry.at("backoff", "first"), message, help="raise `most`")
+
+
+def _in_vain(machine: BoundMachine) -> str:
+    """Return why time recovers no row of a machine."""
+    if not machine.attempts:
+        return "it has no attempts"
+    left = " and ".join(f"`{source}`" for source, _ in machine.recoveries)
+    return f"a step leads out of {left}, too" if left else "its lifecycle has no state to recover from"
 
 
 def _kept(entry: Entry, _: Project) -> Iterator[Diagnostic]:

@@ -10,6 +10,8 @@ declare
     v_now timestamptz := private.now();
     v_changed bigint;
     v_ids uuid[];
+    v_states public.run_queue_state[];
+    v_were text[];
     v_substates text[];
 begin
     insert into public.run_queue_state_history
@@ -59,17 +61,22 @@ begin
     if v_changed > 0
         and exists (select from new_rows as n where n.state_substate is not null or n.state_since <> v_now)
     then
-        select array_agg(n.id), array_agg(nullif(n.state_substate, o.state_substate))
-        into v_ids, v_substates
+        select
+            array_agg(n.id), array_agg(n.state), array_agg(n.state_substate),
+            array_agg(nullif(n.state_substate, o.state_substate))
+        into v_ids, v_states, v_were, v_substates
         from new_rows as n
         full join old_rows as o on n.id = o.id
-        where n.state <> o.state
-            and not (n.state_since <> o.state_since and n.state_since = v_now)
-            and (n.state_substate = o.state_substate or n.state_since <> v_now);
+        -- COALESCE keeps it a FULL JOIN, hashed as above.
+        where coalesce(n.state <> o.state, false)
+            and not coalesce(n.state_since <> o.state_since and n.state_since = v_now, false)
+            and coalesce(n.state_substate = o.state_substate or n.state_since <> v_now, false);
         update public.run_queue as r
-        set state_substate = m.substate, state_since = v_now
-        from unnest(v_ids, v_substates) as m (id, substate)
-        where r.id = m.id;
+        -- What a trigger for rows has written since is meant.
+        set state_substate = case when r.state_substate is distinct from m.was then r.state_substate else m.substate end,
+            state_since = v_now
+        from unnest(v_ids, v_states, v_were, v_substates) as m (id, state, was, substate)
+        where r.id = m.id and r.state = m.state;
     end if;
     return null;
 end

@@ -19,11 +19,13 @@ begin
         select n.state::text, array_agg(n.id order by n.id)
         from new_rows as n
         full join old_rows as o on o.id = n.id
+        -- COALESCE keeps it a FULL JOIN, which hashes: a plan made for one row is kept for a statement on many.
         where n.state is distinct from o.state
-            and (
+            and coalesce(
                 n.state in ('in_progress', 'invalid')
                 -- As long as a row may recover, its children wait for it.
                 or n.state in ('timedout', 'failed') and not (n.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or n.state in ('timedout', 'failed') and n.attempt < 3)
+                , false
             )
         group by n.state
     loop

@@ -9,6 +9,9 @@ declare
     v_now timestamptz := private.now();
     v_left integer := p_limit;
     v_ids uuid[];
+    v_id uuid;
+    v_code text;
+    v_problem text;
     v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
     -- Rows that another session holds are its business now; the next call finds what it left.
@@ -47,12 +50,32 @@ begin
     );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'recovery', true);
-        update public.run_request as r
-        set state = 'ready', state_substate = null, state_since = v_now,
-            attempt = r.attempt + 1, retry_at = null
-        where r.id = any (v_ids);
+        begin
+            update public.run_request as r
+            set state = 'ready', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+            where r.id = any (v_ids);
+        exception when others then
+            foreach v_id in array v_ids loop
+                begin
+                    update public.run_request as r
+                    set state = 'ready', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+                    where r.id = v_id;
+                exception when others then
+                    v_left := v_left + 1;
+                    v_code := sqlstate;
+                    v_problem := format('%s (row %s)', sqlerrm, v_id);
+                end;
+            end loop;
+        end;
         perform set_config('specc.reason', v_reason, true);
         v_left := v_left - cardinality(v_ids);
+    end if;
+    if v_code is not null and v_left = p_limit then
+        raise exception using errcode = v_code, message = v_problem;
+    elsif v_code is not null then
+        perform set_config('specc.problem', format('%s: %s', v_code, v_problem), true);
     end if;
     return p_limit - v_left;
 end

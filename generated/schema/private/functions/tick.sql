@@ -5,34 +5,22 @@ returns table (task text, rows bigint, problem text)
 language plpgsql security definer set search_path = ''
 as $$
 #variable_conflict use_variable
--- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why. A task that did
+-- all but some rows says what kept the last of them.
 declare
     v_done integer;
 begin
     task := 'activity_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.activity_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'activity_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.activity_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -42,27 +30,14 @@ begin
     task := 'run_queue time_out';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_queue_time_out(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_queue keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_queue_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -72,12 +47,14 @@ begin
     task := 'run_request time_out';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_time_out(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -87,12 +64,14 @@ begin
     task := 'run_request recover';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_recover(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -102,27 +81,14 @@ begin
     task := 'run_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.run_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'run_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.run_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -132,27 +98,14 @@ begin
     task := 'workflow_request follow';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.workflow_request_follow(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
-    exception when others then
-        rows := 0;
-        problem := format('%s: %s', sqlstate, sqlerrm);
-    end;
-    return next;
-
-    task := 'workflow_request keep_history';
-    rows := 0;
-    problem := null;
-    begin
-        for v_turn in 1 .. 100 loop
-            v_done := private.workflow_request_keep_history(1000);
-            rows := rows + v_done;
-            exit when v_done < 1000;
-        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -162,12 +115,82 @@ begin
     task := 'alerts';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.watch_alerts();
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'activity_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.activity_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_queue keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_queue_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'run_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.run_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
+    exception when others then
+        rows := 0;
+        problem := format('%s: %s', sqlstate, sqlerrm);
+    end;
+    return next;
+
+    task := 'workflow_request keep_history';
+    rows := 0;
+    problem := null;
+    perform set_config('specc.problem', '', true);
+    begin
+        for v_turn in 1 .. 100 loop
+            v_done := private.workflow_request_keep_history(1000);
+            rows := rows + v_done;
+            exit when v_done < 1000;
+        end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);

@@ -19,9 +19,11 @@ begin
         select n.state::text, array_agg(n.id order by n.id)
         from new_rows as n
         full join old_rows as o on o.id = n.id
+        -- COALESCE keeps it a FULL JOIN, which hashes: a plan made for one row is kept for a statement on many.
         where n.state is distinct from o.state
-            and (
+            and coalesce(
                 n.state in ('ready', 'in_progress', 'invalid', 'timedout', 'failed')
+                , false
             )
         group by n.state
     loop

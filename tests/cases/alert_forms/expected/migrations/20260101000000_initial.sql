@@ -136,19 +136,22 @@ returns table (task text, rows bigint, problem text)
 language plpgsql security definer set search_path = ''
 as $$
 #variable_conflict use_variable
--- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why. A task that did
+-- all but some rows says what kept the last of them.
 declare
     v_done integer;
 begin
     task := 'alerts';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.watch_alerts();
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);

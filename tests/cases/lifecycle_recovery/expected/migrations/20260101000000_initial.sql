@@ -170,19 +170,22 @@ returns table (task text, rows bigint, problem text)
 language plpgsql security definer set search_path = ''
 as $$
 #variable_conflict use_variable
--- A task that fails leaves the others alone: what it did so far is taken back, and its row says why.
+-- A task that fails leaves the others alone: what it did so far is taken back, and its row says why. A task that did
+-- all but some rows says what kept the last of them.
 declare
     v_done integer;
 begin
     task := 'parcel recover';
     rows := 0;
     problem := null;
+    perform set_config('specc.problem', '', true);
     begin
         for v_turn in 1 .. 100 loop
             v_done := private.parcel_recover(1000);
             rows := rows + v_done;
             exit when v_done < 1000;
         end loop;
+        problem := nullif(current_setting('specc.problem', true), '');
     exception when others then
         rows := 0;
         problem := format('%s: %s', sqlstate, sqlerrm);
@@ -459,6 +462,9 @@ declare
     v_now timestamptz := private.now();
     v_left integer := p_limit;
     v_ids uuid[];
+    v_id uuid;
+    v_code text;
+    v_problem text;
     v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
     -- Rows that another session holds are its business now; the next call finds what it left.
@@ -474,12 +480,32 @@ begin
     );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'recovery', true);
-        update public.parcel as r
-        set state = 'moving', state_substate = null, state_since = v_now,
-            attempt = r.attempt + 1, retry_at = null
-        where r.id = any (v_ids);
+        begin
+            update public.parcel as r
+            set state = 'moving', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+            where r.id = any (v_ids);
+        exception when others then
+            foreach v_id in array v_ids loop
+                begin
+                    update public.parcel as r
+                    set state = 'moving', state_substate = null, state_since = v_now,
+                attempt = r.attempt + 1, retry_at = null
+                    where r.id = v_id;
+                exception when others then
+                    v_left := v_left + 1;
+                    v_code := sqlstate;
+                    v_problem := format('%s (row %s)', sqlerrm, v_id);
+                end;
+            end loop;
+        end;
         perform set_config('specc.reason', v_reason, true);
         v_left := v_left - cardinality(v_ids);
+    end if;
+    if v_code is not null and v_left = p_limit then
+        raise exception using errcode = v_code, message = v_problem;
+    elsif v_code is not null then
+        perform set_config('specc.problem', format('%s: %s', v_code, v_problem), true);
     end if;
     return p_limit - v_left;
 end
