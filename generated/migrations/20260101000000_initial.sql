@@ -240,6 +240,66 @@ create index run_request_state_history_at_idx on public.run_request_state_histor
 
 create index workflow_request_state_history_at_idx on public.workflow_request_state_history using brin (at);
 
+create function monitor.statements_problem()
+returns text
+language plpgsql stable set search_path = ''
+as $$
+-- The extension may be in any schema, and its view fails where the server was started without the library.
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if v_schema is null then
+        return 'this database has no extension pg_stat_statements; `create extension pg_stat_statements` makes it,'
+            ' on a server that is started with shared_preload_libraries = ''pg_stat_statements''';
+    end if;
+    execute format('select total_exec_time from %I.pg_stat_statements limit 1', v_schema);
+    return null;
+exception
+    when object_not_in_prerequisite_state then
+        return 'the server was not started with shared_preload_libraries = ''pg_stat_statements''';
+    when undefined_column then
+        return 'the extension is older than the server; `alter extension pg_stat_statements update` renews it';
+    when insufficient_privilege then
+        return format('%s may not read %I.pg_stat_statements', current_user, v_schema);
+end
+$$;
+revoke all on function monitor.statements_problem() from public, anon, authenticated, service_role;
+
+create function monitor.statements()
+returns table (query text, calls bigint, rows bigint, total_ms double precision, mean_ms double precision, max_ms double precision, blocks_hit bigint, blocks_read bigint)
+language plpgsql stable set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if monitor.statements_problem() is not null then
+        return;
+    end if;
+    -- One line for a text, whoever ran it.
+    return query execute format(
+        'select s.query, sum(s.calls)::bigint, sum(s.rows)::bigint, sum(s.total_exec_time),'
+        ' sum(s.total_exec_time) / greatest(sum(s.calls), 1), max(s.max_exec_time),'
+        ' sum(s.shared_blks_hit)::bigint, sum(s.shared_blks_read)::bigint'
+        ' from %I.pg_stat_statements as s'
+        ' join pg_catalog.pg_database as d on d.oid = s.dbid and d.datname = current_database()'
+        ' group by s.query order by 4 desc',
+        v_schema
+    );
+end
+$$;
+revoke all on function monitor.statements() from public, anon, authenticated, service_role;
+
 create function private.activity_request_follow(p_limit integer, p_parent uuid[] default null)
 returns integer
 language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_bitmapscan = off
@@ -4293,6 +4353,36 @@ as $$
 $$;
 revoke all on function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state) from public, anon, authenticated, service_role;
 
+create view monitor.activity_request_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from public.activity_request_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.activity_request_minutes from public, anon, authenticated, service_role;
+
 create view monitor.activity_request_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
     values
@@ -4432,6 +4522,92 @@ from public.activity_request
 where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting', 'in_progress') and state_since < (select private.now()) - interval '24 hours');
 revoke all on table monitor.activity_request_stuck from public, anon, authenticated, service_role;
 
+create view monitor.indexes with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('etl_api', 'etl_log'),
+        ('monitor', 'alert'),
+        ('private', 'activity_request_run_queue_change'),
+        ('private', 'activity_request_run_queue_count'),
+        ('private', 'run_request_run_queue_change'),
+        ('private', 'run_request_run_queue_count'),
+        ('private', 'workflow_request_activity_request_change'),
+        ('private', 'workflow_request_activity_request_count'),
+        ('public', 'activity'),
+        ('public', 'activity_request'),
+        ('public', 'activity_request_state_history'),
+        ('public', 'datapoint'),
+        ('public', 'datapoint_source'),
+        ('public', 'factor'),
+        ('public', 'object'),
+        ('public', 'object_source'),
+        ('public', 'object_type'),
+        ('public', 'org'),
+        ('public', 'org_member'),
+        ('public', 'run_queue'),
+        ('public', 'run_queue_state_history'),
+        ('public', 'run_request'),
+        ('public', 'run_request_state_history'),
+        ('public', 'source'),
+        ('public', 'value'),
+        ('public', 'workflow'),
+        ('public', 'workflow_request'),
+        ('public', 'workflow_request_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.indexrelid)::oid, s.indexrelid) as whole,
+        s.indexrelid, s.idx_scan
+    from pg_catalog.pg_stat_user_indexes as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    c.relname::text as index_name,
+    coalesce(sum(p.idx_scan), 0)::bigint as scans,
+    coalesce(sum(pg_catalog.pg_relation_size(p.indexrelid)), 0)::bigint as bytes,
+    i.indisunique or i.indisexclusion as keeps_rule,
+    coalesce(sum(p.idx_scan), 0) = 0 and not (i.indisunique or i.indisexclusion) as unused
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as t on t.relnamespace = n.oid and t.relname = m.name
+join pg_catalog.pg_index as i on i.indrelid = t.oid
+join pg_catalog.pg_class as c on c.oid = i.indexrelid
+join part as p on p.whole = c.oid
+group by m.schema, m.name, c.relname, i.indisunique, i.indisexclusion
+order by m.schema, m.name, c.relname;
+revoke all on table monitor.indexes from public, anon, authenticated, service_role;
+
+create view monitor.run_queue_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from public.run_queue_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.run_queue_minutes from public, anon, authenticated, service_role;
+
 create view monitor.run_queue_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
     values
@@ -4570,6 +4746,36 @@ select
 from public.run_queue
 where state in ('new', 'valid', 'waiting', 'ready', 'in_progress') and (state in ('new', 'valid', 'ready') and state_since < (select private.now()) - interval '1 hour' or state in ('waiting') and state_since < (select private.now()) - interval '24 hours' or state in ('in_progress') and state_since < (select private.now()) - interval '30 minutes');
 revoke all on table monitor.run_queue_stuck from public, anon, authenticated, service_role;
+
+create view monitor.run_request_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from public.run_request_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.run_request_minutes from public, anon, authenticated, service_role;
 
 create view monitor.run_request_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
@@ -4789,6 +4995,94 @@ begin
 end
 $$;
 revoke all on function private.watch_alerts() from public, anon, authenticated, service_role;
+
+create view monitor.tables with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('etl_api', 'etl_log'),
+        ('monitor', 'alert'),
+        ('private', 'activity_request_run_queue_change'),
+        ('private', 'activity_request_run_queue_count'),
+        ('private', 'run_request_run_queue_change'),
+        ('private', 'run_request_run_queue_count'),
+        ('private', 'workflow_request_activity_request_change'),
+        ('private', 'workflow_request_activity_request_count'),
+        ('public', 'activity'),
+        ('public', 'activity_request'),
+        ('public', 'activity_request_state_history'),
+        ('public', 'datapoint'),
+        ('public', 'datapoint_source'),
+        ('public', 'factor'),
+        ('public', 'object'),
+        ('public', 'object_source'),
+        ('public', 'object_type'),
+        ('public', 'org'),
+        ('public', 'org_member'),
+        ('public', 'run_queue'),
+        ('public', 'run_queue_state_history'),
+        ('public', 'run_request'),
+        ('public', 'run_request_state_history'),
+        ('public', 'source'),
+        ('public', 'value'),
+        ('public', 'workflow'),
+        ('public', 'workflow_request'),
+        ('public', 'workflow_request_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.relid)::oid, s.relid) as whole,
+        s.relid, s.n_live_tup, s.n_dead_tup, s.seq_scan, s.seq_tup_read, s.idx_scan
+    from pg_catalog.pg_stat_user_tables as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    sum(p.n_live_tup)::bigint as rows,
+    sum(p.n_dead_tup)::bigint as dead_rows,
+    sum(pg_catalog.pg_total_relation_size(p.relid))::bigint as bytes,
+    coalesce(sum(p.idx_scan), 0)::bigint as index_scans,
+    coalesce(sum(p.seq_scan), 0)::bigint as full_scans,
+    coalesce(sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0), 0)::bigint as rows_per_full_scan,
+    coalesce(
+        sum(p.seq_scan) >= 20 and sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0) >= 10000, false
+    ) as lacks_index
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = m.name
+join part as p on p.whole = c.oid
+group by m.schema, m.name
+order by m.schema, m.name;
+revoke all on table monitor.tables from public, anon, authenticated, service_role;
+
+create view monitor.workflow_request_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) as ended,
+        count(*) filter (where h.to_state in ('timedout', 'failed')) as failed
+    from public.workflow_request_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.workflow_request_minutes from public, anon, authenticated, service_role;
 
 create view monitor.workflow_request_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
@@ -5445,6 +5739,8 @@ grant select on table public.workflow_request_state_history to authenticated;
 
 grant select on table public.workflow_request_state_history to service_role;
 
+grant select on table monitor.activity_request_minutes to service_role;
+
 grant select on table monitor.activity_request_moves to service_role;
 
 grant select on table monitor.activity_request_rates to service_role;
@@ -5453,7 +5749,11 @@ grant select on table monitor.activity_request_states to service_role;
 
 grant select on table monitor.activity_request_stuck to service_role;
 
+grant select on table monitor.indexes to service_role;
+
 grant select on table monitor.machines to service_role;
+
+grant select on table monitor.run_queue_minutes to service_role;
 
 grant select on table monitor.run_queue_moves to service_role;
 
@@ -5463,6 +5763,8 @@ grant select on table monitor.run_queue_states to service_role;
 
 grant select on table monitor.run_queue_stuck to service_role;
 
+grant select on table monitor.run_request_minutes to service_role;
+
 grant select on table monitor.run_request_moves to service_role;
 
 grant select on table monitor.run_request_rates to service_role;
@@ -5470,6 +5772,10 @@ grant select on table monitor.run_request_rates to service_role;
 grant select on table monitor.run_request_states to service_role;
 
 grant select on table monitor.run_request_stuck to service_role;
+
+grant select on table monitor.tables to service_role;
+
+grant select on table monitor.workflow_request_minutes to service_role;
 
 grant select on table monitor.workflow_request_moves to service_role;
 
@@ -6149,6 +6455,10 @@ comment on routine monitor.run_queue_story(uuid) is 'All about one row of run_qu
 
 comment on routine monitor.run_request_story(uuid) is 'All about one row of run_request: where it is, what may follow, what it hangs on. Null for none.';
 
+comment on routine monitor.statements() is 'The statements of this database with their cost in milliseconds and blocks, the dearest first. No rows without pg_stat_statements.';
+
+comment on routine monitor.statements_problem() is 'Says why there are no statements to see, and what to do; null where pg_stat_statements works.';
+
 comment on routine monitor.workflow_request_story(uuid) is 'All about one row of workflow_request: where it is, what may follow, what it hangs on. Null for none.';
 
 comment on routine private.activity_request_check() is 'Lists rows of activity_request that the guards forbid: restored ones, or written past triggers.';
@@ -6333,6 +6643,8 @@ comment on table public.workflow_request is 'One run of a workflow.';
 
 comment on table public.workflow_request_state_history is 'Every move of every row of workflow_request, in order; written by its guard.';
 
+comment on view monitor.activity_request_minutes is 'How many moves rows of activity_request took in each minute of the last hour, and what ended.';
+
 comment on view monitor.activity_request_moves is 'How often rows of activity_request took each move of late, and how long they had waited for it.';
 
 comment on view monitor.activity_request_rates is 'How many rows of activity_request settled of late, and how many failed.';
@@ -6341,7 +6653,11 @@ comment on view monitor.activity_request_states is 'How many rows of activity_re
 
 comment on view monitor.activity_request_stuck is 'Open rows of activity_request that have been in their state for too long.';
 
+comment on view monitor.indexes is 'How often the indexes of this project''s tables were used, since statistics were reset.';
+
 comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
+
+comment on view monitor.run_queue_minutes is 'How many moves rows of run_queue took in each minute of the last hour, and what ended.';
 
 comment on view monitor.run_queue_moves is 'How often rows of run_queue took each move of late, and how long they had waited for it.';
 
@@ -6351,6 +6667,8 @@ comment on view monitor.run_queue_states is 'How many rows of run_queue are in e
 
 comment on view monitor.run_queue_stuck is 'Open rows of run_queue that have been in their state for too long.';
 
+comment on view monitor.run_request_minutes is 'How many moves rows of run_request took in each minute of the last hour, and what ended.';
+
 comment on view monitor.run_request_moves is 'How often rows of run_request took each move of late, and how long they had waited for it.';
 
 comment on view monitor.run_request_rates is 'How many rows of run_request settled of late, and how many failed.';
@@ -6358,6 +6676,10 @@ comment on view monitor.run_request_rates is 'How many rows of run_request settl
 comment on view monitor.run_request_states is 'How many rows of run_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
 
 comment on view monitor.run_request_stuck is 'Open rows of run_request that have been in their state for too long.';
+
+comment on view monitor.tables is 'How much the tables of this project hold and how they are read, since statistics were reset.';
+
+comment on view monitor.workflow_request_minutes is 'How many moves rows of workflow_request took in each minute of the last hour, and what ended.';
 
 comment on view monitor.workflow_request_moves is 'How often rows of workflow_request took each move of late, and how long they had waited for it.';
 

@@ -131,6 +131,10 @@ drop view monitor.workflow_request_rates;
 
 drop view monitor.workflow_request_moves;
 
+drop view monitor.workflow_request_minutes;
+
+drop view monitor.tables;
+
 drop function private.watch_alerts();
 
 drop view monitor.run_request_stuck;
@@ -141,6 +145,8 @@ drop view monitor.run_request_rates;
 
 drop view monitor.run_request_moves;
 
+drop view monitor.run_request_minutes;
+
 drop view monitor.run_queue_stuck;
 
 drop view monitor.run_queue_states;
@@ -149,6 +155,10 @@ drop view monitor.run_queue_rates;
 
 drop view monitor.run_queue_moves;
 
+drop view monitor.run_queue_minutes;
+
+drop view monitor.indexes;
+
 drop view monitor.activity_request_stuck;
 
 drop view monitor.activity_request_states;
@@ -156,6 +166,8 @@ drop view monitor.activity_request_states;
 drop view monitor.activity_request_rates;
 
 drop view monitor.activity_request_moves;
+
+drop view monitor.activity_request_minutes;
 
 drop function public.workflow_request_may_move(public.workflow_request_state, public.workflow_request_state);
 
@@ -374,6 +386,10 @@ drop function private.activity_request_may_carry(public.activity_request_state, 
 drop function private.activity_request_keep_history(integer);
 
 drop function private.activity_request_follow(integer, uuid[]);
+
+drop function monitor.statements();
+
+drop function monitor.statements_problem();
 
 drop table public.workflow_request_state_history;
 

@@ -40,6 +40,66 @@ revoke all on table private.door_history_default from public, anon, authenticate
 
 create index door_state_history_at_idx on public.door_state_history using brin (at);
 
+create function monitor.statements_problem()
+returns text
+language plpgsql stable set search_path = ''
+as $$
+-- The extension may be in any schema, and its view fails where the server was started without the library.
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if v_schema is null then
+        return 'this database has no extension pg_stat_statements; `create extension pg_stat_statements` makes it,'
+            ' on a server that is started with shared_preload_libraries = ''pg_stat_statements''';
+    end if;
+    execute format('select total_exec_time from %I.pg_stat_statements limit 1', v_schema);
+    return null;
+exception
+    when object_not_in_prerequisite_state then
+        return 'the server was not started with shared_preload_libraries = ''pg_stat_statements''';
+    when undefined_column then
+        return 'the extension is older than the server; `alter extension pg_stat_statements update` renews it';
+    when insufficient_privilege then
+        return format('%s may not read %I.pg_stat_statements', current_user, v_schema);
+end
+$$;
+revoke all on function monitor.statements_problem() from public, anon, authenticated, service_role;
+
+create function monitor.statements()
+returns table (query text, calls bigint, rows bigint, total_ms double precision, mean_ms double precision, max_ms double precision, blocks_hit bigint, blocks_read bigint)
+language plpgsql stable set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if monitor.statements_problem() is not null then
+        return;
+    end if;
+    -- One line for a text, whoever ran it.
+    return query execute format(
+        'select s.query, sum(s.calls)::bigint, sum(s.rows)::bigint, sum(s.total_exec_time),'
+        ' sum(s.total_exec_time) / greatest(sum(s.calls), 1), max(s.max_exec_time),'
+        ' sum(s.shared_blks_hit)::bigint, sum(s.shared_blks_read)::bigint'
+        ' from %I.pg_stat_statements as s'
+        ' join pg_catalog.pg_database as d on d.oid = s.dbid and d.datname = current_database()'
+        ' group by s.query order by 4 desc',
+        v_schema
+    );
+end
+$$;
+revoke all on function monitor.statements() from public, anon, authenticated, service_role;
+
 create function private.door_may_carry(p_state public.door_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -444,6 +504,36 @@ as $$
 $$;
 revoke all on function public.door_may_move(public.door_state, public.door_state) from public, anon, authenticated, service_role;
 
+create view monitor.door_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('closed')) as ended,
+        count(*) filter (where false) as failed
+    from public.door_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.door_minutes from public, anon, authenticated, service_role;
+
 create view monitor.door_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
     values
@@ -660,6 +750,37 @@ end
 $$;
 revoke all on function private.watch_alerts() from public, anon, authenticated, service_role;
 
+create view monitor.indexes with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('monitor', 'alert'),
+        ('public', 'door'),
+        ('public', 'door_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.indexrelid)::oid, s.indexrelid) as whole,
+        s.indexrelid, s.idx_scan
+    from pg_catalog.pg_stat_user_indexes as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    c.relname::text as index_name,
+    coalesce(sum(p.idx_scan), 0)::bigint as scans,
+    coalesce(sum(pg_catalog.pg_relation_size(p.indexrelid)), 0)::bigint as bytes,
+    i.indisunique or i.indisexclusion as keeps_rule,
+    coalesce(sum(p.idx_scan), 0) = 0 and not (i.indisunique or i.indisexclusion) as unused
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as t on t.relnamespace = n.oid and t.relname = m.name
+join pg_catalog.pg_index as i on i.indrelid = t.oid
+join pg_catalog.pg_class as c on c.oid = i.indexrelid
+join part as p on p.whole = c.oid
+group by m.schema, m.name, c.relname, i.indisunique, i.indisexclusion
+order by m.schema, m.name, c.relname;
+revoke all on table monitor.indexes from public, anon, authenticated, service_role;
+
 create view monitor.machines with (security_invoker = true) as
 select
     'door'::text as machine,
@@ -669,6 +790,39 @@ select
 from public.door
 where state in ('open', 'held');
 revoke all on table monitor.machines from public, anon, authenticated, service_role;
+
+create view monitor.tables with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('monitor', 'alert'),
+        ('public', 'door'),
+        ('public', 'door_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.relid)::oid, s.relid) as whole,
+        s.relid, s.n_live_tup, s.n_dead_tup, s.seq_scan, s.seq_tup_read, s.idx_scan
+    from pg_catalog.pg_stat_user_tables as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    sum(p.n_live_tup)::bigint as rows,
+    sum(p.n_dead_tup)::bigint as dead_rows,
+    sum(pg_catalog.pg_total_relation_size(p.relid))::bigint as bytes,
+    coalesce(sum(p.idx_scan), 0)::bigint as index_scans,
+    coalesce(sum(p.seq_scan), 0)::bigint as full_scans,
+    coalesce(sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0), 0)::bigint as rows_per_full_scan,
+    coalesce(
+        sum(p.seq_scan) >= 20 and sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0) >= 10000, false
+    ) as lacks_index
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = m.name
+join part as p on p.whole = c.oid
+group by m.schema, m.name
+order by m.schema, m.name;
+revoke all on table monitor.tables from public, anon, authenticated, service_role;
 
 create view public.door_status with (security_invoker = true) as
 select
@@ -702,6 +856,10 @@ grant execute on routine private.uuid_v7() to service_role;
 grant execute on routine public.door_may_move(public.door_state, public.door_state) to authenticated;
 
 grant execute on routine public.door_may_move(public.door_state, public.door_state) to service_role;
+
+grant select on table monitor.indexes to service_role;
+
+grant select on table monitor.tables to service_role;
 
 comment on column monitor.alert.alert is 'The alert''s name.';
 
@@ -755,6 +913,10 @@ comment on type public.door_state is 'The states of door, in order.';
 
 comment on routine monitor.door_story(uuid) is 'All about one row of door: where it is, what may follow, what it hangs on. Null for none.';
 
+comment on routine monitor.statements() is 'The statements of this database with their cost in milliseconds and blocks, the dearest first. No rows without pg_stat_statements.';
+
+comment on routine monitor.statements_problem() is 'Says why there are no statements to see, and what to do; null where pg_stat_statements works.';
+
 comment on routine private.door_check() is 'Lists rows of door that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.door_guard_insert() is 'Refuses births outside an initial state of rows of door.';
@@ -791,6 +953,8 @@ comment on table public.door is 'A door.';
 
 comment on table public.door_state_history is 'Every move of every row of door, in order; written by its guard.';
 
+comment on view monitor.door_minutes is 'How many moves rows of door took in each minute of the last hour, and what ended.';
+
 comment on view monitor.door_moves is 'How often rows of door took each move of late, and how long they had waited for it.';
 
 comment on view monitor.door_rates is 'How many rows of door settled of late, and how many failed.';
@@ -799,6 +963,10 @@ comment on view monitor.door_states is 'How many rows of door are in each state,
 
 comment on view monitor.door_stuck is 'Open rows of door that have been in their state for too long.';
 
+comment on view monitor.indexes is 'How often the indexes of this project''s tables were used, since statistics were reset.';
+
 comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
+
+comment on view monitor.tables is 'How much the tables of this project hold and how they are read, since statistics were reset.';
 
 comment on view public.door_status is 'Where each row of door is, state and substate in one name.';

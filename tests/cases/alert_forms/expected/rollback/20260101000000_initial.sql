@@ -9,7 +9,11 @@ drop trigger "00_door_guard_insert" on public.door;
 
 drop view public.door_status;
 
+drop view monitor.tables;
+
 drop view monitor.machines;
+
+drop view monitor.indexes;
 
 drop function private.watch_alerts();
 
@@ -20,6 +24,8 @@ drop view monitor.door_states;
 drop view monitor.door_rates;
 
 drop view monitor.door_moves;
+
+drop view monitor.door_minutes;
 
 drop function public.door_may_move(public.door_state, public.door_state);
 
@@ -46,6 +52,10 @@ drop function private.door_refuse(uuid, public.door_state, public.door_state, te
 drop function private.door_may_write(public.door_state, text, integer, public.door_state, text, integer, boolean);
 
 drop function private.door_may_carry(public.door_state, text);
+
+drop function monitor.statements();
+
+drop function monitor.statements_problem();
 
 drop table public.door_state_history;
 

@@ -43,6 +43,66 @@ revoke all on table private.lamp_history_default from public, anon, authenticate
 
 create index lamp_state_history_at_idx on public.lamp_state_history using brin (at);
 
+create function monitor.statements_problem()
+returns text
+language plpgsql stable set search_path = ''
+as $$
+-- The extension may be in any schema, and its view fails where the server was started without the library.
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if v_schema is null then
+        return 'this database has no extension pg_stat_statements; `create extension pg_stat_statements` makes it,'
+            ' on a server that is started with shared_preload_libraries = ''pg_stat_statements''';
+    end if;
+    execute format('select total_exec_time from %I.pg_stat_statements limit 1', v_schema);
+    return null;
+exception
+    when object_not_in_prerequisite_state then
+        return 'the server was not started with shared_preload_libraries = ''pg_stat_statements''';
+    when undefined_column then
+        return 'the extension is older than the server; `alter extension pg_stat_statements update` renews it';
+    when insufficient_privilege then
+        return format('%s may not read %I.pg_stat_statements', current_user, v_schema);
+end
+$$;
+revoke all on function monitor.statements_problem() from public, anon, authenticated, service_role;
+
+create function monitor.statements()
+returns table (query text, calls bigint, rows bigint, total_ms double precision, mean_ms double precision, max_ms double precision, blocks_hit bigint, blocks_read bigint)
+language plpgsql stable set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_schema text := (
+        select n.nspname
+        from pg_catalog.pg_extension as e
+        join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+    );
+begin
+    if monitor.statements_problem() is not null then
+        return;
+    end if;
+    -- One line for a text, whoever ran it.
+    return query execute format(
+        'select s.query, sum(s.calls)::bigint, sum(s.rows)::bigint, sum(s.total_exec_time),'
+        ' sum(s.total_exec_time) / greatest(sum(s.calls), 1), max(s.max_exec_time),'
+        ' sum(s.shared_blks_hit)::bigint, sum(s.shared_blks_read)::bigint'
+        ' from %I.pg_stat_statements as s'
+        ' join pg_catalog.pg_database as d on d.oid = s.dbid and d.datname = current_database()'
+        ' group by s.query order by 4 desc',
+        v_schema
+    );
+end
+$$;
+revoke all on function monitor.statements() from public, anon, authenticated, service_role;
+
 create function private.lamp_may_carry(p_state public.lamp_state, p_substate text)
 returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -426,6 +486,66 @@ end
 $$;
 revoke all on function public.switch(uuid) from public, anon, authenticated, service_role;
 
+create view monitor.indexes with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('public', 'lamp'),
+        ('public', 'lamp_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.indexrelid)::oid, s.indexrelid) as whole,
+        s.indexrelid, s.idx_scan
+    from pg_catalog.pg_stat_user_indexes as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    c.relname::text as index_name,
+    coalesce(sum(p.idx_scan), 0)::bigint as scans,
+    coalesce(sum(pg_catalog.pg_relation_size(p.indexrelid)), 0)::bigint as bytes,
+    i.indisunique or i.indisexclusion as keeps_rule,
+    coalesce(sum(p.idx_scan), 0) = 0 and not (i.indisunique or i.indisexclusion) as unused
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as t on t.relnamespace = n.oid and t.relname = m.name
+join pg_catalog.pg_index as i on i.indrelid = t.oid
+join pg_catalog.pg_class as c on c.oid = i.indexrelid
+join part as p on p.whole = c.oid
+group by m.schema, m.name, c.relname, i.indisunique, i.indisexclusion
+order by m.schema, m.name, c.relname;
+revoke all on table monitor.indexes from public, anon, authenticated, service_role;
+
+create view monitor.lamp_minutes with (security_invoker = true) as
+with binned as (
+    select
+        date_bin('1 minute', h.at, (select private.now())) as minute,
+        count(*) as moves,
+        count(*) filter (where h.to_state in ('broken')) as ended,
+        count(*) filter (where false) as failed
+    from public.lamp_state_history as h
+    where h.at > (select private.now()) - interval '1 hour' and h.from_state is distinct from h.to_state
+    group by 1
+),
+counted as (
+    select
+        greatest(extract(epoch from (select private.now()) - minute)::integer / 60 - 1, 0) as minutes_ago,
+        sum(moves)::bigint as moves,
+        sum(ended)::bigint as ended,
+        sum(failed)::bigint as failed
+    from binned
+    group by 1
+)
+select
+    m.minutes_ago,
+    coalesce(c.moves, 0) as moves,
+    coalesce(c.ended, 0) as ended,
+    coalesce(c.failed, 0) as failed
+from generate_series(0, 59) as m (minutes_ago)
+left join counted as c on c.minutes_ago = m.minutes_ago
+order by m.minutes_ago desc;
+revoke all on table monitor.lamp_minutes from public, anon, authenticated, service_role;
+
 create view monitor.lamp_moves with (security_invoker = true) as
 with edge (from_state, to_state) as (
     values
@@ -566,6 +686,38 @@ from public.lamp
 where state in ('dark', 'lit');
 revoke all on table monitor.machines from public, anon, authenticated, service_role;
 
+create view monitor.tables with (security_invoker = true) as
+with managed (schema, name) as (
+    values
+        ('public', 'lamp'),
+        ('public', 'lamp_state_history')
+),
+part as (
+    select
+        coalesce(pg_catalog.pg_partition_root(s.relid)::oid, s.relid) as whole,
+        s.relid, s.n_live_tup, s.n_dead_tup, s.seq_scan, s.seq_tup_read, s.idx_scan
+    from pg_catalog.pg_stat_user_tables as s
+)
+select
+    m.schema,
+    m.name as table_name,
+    sum(p.n_live_tup)::bigint as rows,
+    sum(p.n_dead_tup)::bigint as dead_rows,
+    sum(pg_catalog.pg_total_relation_size(p.relid))::bigint as bytes,
+    coalesce(sum(p.idx_scan), 0)::bigint as index_scans,
+    coalesce(sum(p.seq_scan), 0)::bigint as full_scans,
+    coalesce(sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0), 0)::bigint as rows_per_full_scan,
+    coalesce(
+        sum(p.seq_scan) >= 20 and sum(p.seq_tup_read) / nullif(sum(p.seq_scan), 0) >= 10000, false
+    ) as lacks_index
+from managed as m
+join pg_catalog.pg_namespace as n on n.nspname = m.schema
+join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = m.name
+join part as p on p.whole = c.oid
+group by m.schema, m.name
+order by m.schema, m.name;
+revoke all on table monitor.tables from public, anon, authenticated, service_role;
+
 create view public.lamp_status with (security_invoker = true) as
 select
     id, state, state_substate, state_since, attempt,
@@ -607,6 +759,10 @@ grant select on table public.lamp to service_role;
 
 grant select on table public.lamp_state_history to service_role;
 
+grant select on table monitor.indexes to service_role;
+
+grant select on table monitor.lamp_minutes to service_role;
+
 grant select on table monitor.lamp_moves to service_role;
 
 grant select on table monitor.lamp_rates to service_role;
@@ -616,6 +772,8 @@ grant select on table monitor.lamp_states to service_role;
 grant select on table monitor.lamp_stuck to service_role;
 
 grant select on table monitor.machines to service_role;
+
+grant select on table monitor.tables to service_role;
 
 grant select on table public.lamp_status to service_role;
 
@@ -657,6 +815,10 @@ comment on routine hidden.load() is 'The watts of all lamps that are lit.';
 
 comment on routine monitor.lamp_story(uuid) is 'All about one row of lamp: where it is, what may follow, what it hangs on. Null for none.';
 
+comment on routine monitor.statements() is 'The statements of this database with their cost in milliseconds and blocks, the dearest first. No rows without pg_stat_statements.';
+
+comment on routine monitor.statements_problem() is 'Says why there are no statements to see, and what to do; null where pg_stat_statements works.';
+
 comment on routine private.lamp_check() is 'Lists rows of lamp that the guards forbid: restored ones, or written past triggers.';
 
 comment on routine private.lamp_guard_insert() is 'Refuses births outside an initial state of rows of lamp.';
@@ -689,6 +851,10 @@ comment on table public.lamp is 'A lamp.';
 
 comment on table public.lamp_state_history is 'Every move of every row of lamp, in order; written by its guard.';
 
+comment on view monitor.indexes is 'How often the indexes of this project''s tables were used, since statistics were reset.';
+
+comment on view monitor.lamp_minutes is 'How many moves rows of lamp took in each minute of the last hour, and what ended.';
+
 comment on view monitor.lamp_moves is 'How often rows of lamp took each move of late, and how long they had waited for it.';
 
 comment on view monitor.lamp_rates is 'How many rows of lamp settled of late, and how many failed.';
@@ -698,5 +864,7 @@ comment on view monitor.lamp_states is 'How many rows of lamp are in each state,
 comment on view monitor.lamp_stuck is 'Open rows of lamp that have been in their state for too long.';
 
 comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
+
+comment on view monitor.tables is 'How much the tables of this project hold and how they are read, since statistics were reset.';
 
 comment on view public.lamp_status is 'Where each row of lamp is, state and substate in one name.';

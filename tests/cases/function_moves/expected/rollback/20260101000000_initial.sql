@@ -7,6 +7,8 @@ drop trigger "00_lamp_guard_insert" on public.lamp;
 
 drop view public.lamp_status;
 
+drop view monitor.tables;
+
 drop view monitor.machines;
 
 drop view monitor.lamp_stuck;
@@ -16,6 +18,10 @@ drop view monitor.lamp_states;
 drop view monitor.lamp_rates;
 
 drop view monitor.lamp_moves;
+
+drop view monitor.lamp_minutes;
+
+drop view monitor.indexes;
 
 drop function public.switch(uuid);
 
@@ -42,6 +48,10 @@ drop function private.lamp_refuse(uuid, public.lamp_state, public.lamp_state, te
 drop function private.lamp_may_write(public.lamp_state, text, integer, public.lamp_state, text, integer, boolean);
 
 drop function private.lamp_may_carry(public.lamp_state, text);
+
+drop function monitor.statements();
+
+drop function monitor.statements_problem();
 
 drop table public.lamp_state_history;
 

@@ -9,6 +9,8 @@ drop trigger "00_parcel_guard_insert" on public.parcel;
 
 drop view public.parcel_status;
 
+drop view monitor.tables;
+
 drop view monitor.machines;
 
 drop view monitor.parcel_stuck;
@@ -18,6 +20,10 @@ drop view monitor.parcel_states;
 drop view monitor.parcel_rates;
 
 drop view monitor.parcel_moves;
+
+drop view monitor.parcel_minutes;
+
+drop view monitor.indexes;
 
 drop function public.parcel_may_move(public.parcel_state, public.parcel_state);
 
@@ -44,6 +50,10 @@ drop function private.parcel_may_write(public.parcel_state, text, integer, publi
 drop function private.parcel_may_carry(public.parcel_state, text);
 
 drop function private.now();
+
+drop function monitor.statements();
+
+drop function monitor.statements_problem();
 
 drop table public.parcel_state_history;
 

@@ -15,6 +15,8 @@ drop view public.pane_status;
 
 drop view public.door_status;
 
+drop view monitor.tables;
+
 drop view monitor.machines;
 
 drop view monitor.pane_stuck;
@@ -25,6 +27,10 @@ drop view monitor.pane_rates;
 
 drop view monitor.pane_moves;
 
+drop view monitor.pane_minutes;
+
+drop view monitor.indexes;
+
 drop view monitor.door_stuck;
 
 drop view monitor.door_states;
@@ -32,6 +38,8 @@ drop view monitor.door_states;
 drop view monitor.door_rates;
 
 drop view monitor.door_moves;
+
+drop view monitor.door_minutes;
 
 drop function public.pane_may_move(public.casement_state, public.casement_state);
 
@@ -74,6 +82,10 @@ drop function private.door_refuse(uuid, public.door_state, public.door_state, te
 drop function private.door_may_write(public.door_state, text, integer, public.door_state, text, integer, boolean);
 
 drop function private.door_may_carry(public.door_state, text);
+
+drop function monitor.statements();
+
+drop function monitor.statements_problem();
 
 drop table public.door_state_history;
 
