@@ -37,6 +37,12 @@ class Row:
     under: dict[tuple[str, str], str]
     attempt: int = 0
     substate: str = ""
+    moves: int = 0
+
+    def move(self, state: str, substate: str = "") -> None:
+        """Take a step or a recovery."""
+        self.attempt += (self.state, state) in self.course.lifecycle.recoveries
+        self.state, self.substate, self.moves = state, substate, self.moves + 1
 
     @property
     def place(self) -> Place:
@@ -45,7 +51,8 @@ class Row:
         return self.state, spent or self.state in self.course.settled
 
     def __str__(self) -> str:
-        return f"{self.state}/{self.substate}" if self.substate else self.state
+        place = f"{self.state}/{self.substate}" if self.substate else self.state
+        return f"{place} in {self.moves}"
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,7 @@ class Family:
             edge, life = (row.state, state), row.course.lifecycle
             if edge not in (*life.steps, *life.recoveries):
                 raise CannotBe
-            row.attempt += edge in life.recoveries
-            row.state, row.substate = state, ""
+            row.move(state)
         for name in moves:
             self._moved(name)
 
@@ -167,8 +173,7 @@ class Family:
         substates = {to: substate for to, _, substate in (one.partition("/") for one in reversed(targets))}
         for source, target in pairwise(way):
             if row.state == source:
-                row.attempt += (source, target) in row.course.lifecycle.recoveries
-                row.state, row.substate = target, substates[target] if target == way[-1] else ""
+                row.move(target, substates[target] if target == way[-1] else "")
                 self._moved(child)
 
     def _follow_parents(self, parents: Iterable[str]) -> None:
@@ -192,6 +197,8 @@ class Family:
 
     def broken(self, name: str, sync: Sync) -> list[str]:
         """Return the invariants that do not hold of a row and its children of a sync."""
+        if name not in self.rows:
+            return []
         row, bag, child = self.rows[name], self.bag(name, sync), self.facts.courses[sync.child]
         return [
             one.name

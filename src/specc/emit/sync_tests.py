@@ -15,7 +15,7 @@ from specc.analysis.machines import Course, Place
 from specc.analysis.syncs import meant
 from specc.emit.family import REFUSED, CannotBe, Facts, Family, Refused
 from specc.emit.sample import FRESH, Row, Samples, identifier
-from specc.ir.behaviour import Invariant, Sync, SyncUp
+from specc.ir.behaviour import History, Invariant, Sync, SyncUp
 from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.conditions import constant, decide
@@ -26,6 +26,7 @@ Step = tuple[str, str, str]
 Script = tuple[Step, ...]
 
 PARENT, OTHER, ONE, TWO, BOTH = "parent", "other", "child 1", "child 2", "children"
+_COUNTED = (PARENT, "counted", "")
 _MOST_UNREAD = 3
 """So many conditions in SQL that cannot be read are tried both ways; more are taken not to hold."""
 
@@ -160,12 +161,12 @@ class _Plays:
             if plain is None:
                 continue
             before, expected = plain
-            if (key := (before, script[-1])) not in seen:
+            if (key := (before, script[-1], _COUNTED in script)) not in seen:
                 seen.add(key)
                 yield _test(0, script, expected, f"{before}: {_said(script[-1])}")
             for at, variant in enumerate(self.variants[1:], 1):
                 other = self._outcomes(script, variant)
-                if other is None or other[1] == expected or (at, *other[:1], script[-1]) in seen:
+                if other is None or other[1] == expected or (at, other[0], script[-1]) in seen:
                     continue
                 seen.add((at, other[0], script[-1]))
                 what = " and ".join(f"{name} {value}" for name, value in variant.items())
@@ -190,7 +191,7 @@ class _Plays:
             self._add_samples(family, self.sync.child)
             self._add_samples(family, self.sync.machine)
             for step in script:
-                before, is_last = _situation(family), step is script[-1]
+                before, is_last = _told(family), step is script[-1]
                 self._take(family, step)
         except CannotBe:
             return None
@@ -219,15 +220,20 @@ class _Plays:
         who, what, to = step
         is_parent = who in (PARENT, OTHER)
         machine = self.sync.machine if is_parent else self.sync.child
+        both = (ONE, TWO) if who == BOTH else (who,)
         if what == "born":
             own = {} if is_parent else {(self.sync.machine, self.sync.child): PARENT}
-            family.born(who, machine, self._add_samples(family, machine) | own)
+            for one in both:
+                family.born(one, machine, self._add_samples(family, machine) | own)
         elif what == "under":
             family.point(who, self.sync, to)
+        elif what == "counted":
+            return
         elif what == "gone":
-            family.gone(who)
+            for one in both:
+                family.gone(one)
         elif what == "step":
-            family.steps(dict.fromkeys((ONE, TWO) if who == BOTH else (who,), to))
+            family.steps(dict.fromkeys(both, to))
         else:
             way = self.ways[machine][to]
             if family.rows[who].state != way[0]:
@@ -284,7 +290,10 @@ class _Plays:
             yield *begin, *there, (last[0], "born", "")
             return
         whole: Script = (*begin, (last[0], "born", ""), *there)
-        yield *whole, (last[0], "nearly", last[1]), (last[0], "step", way[-1])
+        nearly: Script = (*whole, (last[0], "nearly", last[1]))
+        yield *nearly, _COUNTED, (last[0], "step", way[-1])
+        if not others:
+            yield *nearly, (last[0], "step", way[-1])
         if others:
             left: Script = (*whole, (last[0], "walk", last[1]))
             yield *left, (ONE, "gone", "")
@@ -292,9 +301,30 @@ class _Plays:
                 yield *left, (ONE, "under", "")
             if self.has_other:
                 yield (OTHER, "born", ""), *left, (ONE, "under", OTHER)
-            if bag[0] == self._kinds[0]:
-                nearly = tuple((name, "nearly", last[1]) for name in names)
-                yield *begin, (last[0], "born", ""), (PARENT, "walk", place), *nearly, (BOTH, "step", way[-1])
+            yield from self._both_last(place, bag)
+
+    def _both_last(self, place: str, bag: tuple[str, ...]) -> Iterator[Script]:
+        """Yield scripts in which one statement moves, deletes or inserts two children."""
+        begin: Script = ((PARENT, "born", ""), (PARENT, "walk", place))
+        if bag[0] == self._kinds[0]:
+            way = self.ways[self.child.name][bag[1]]
+            yield (
+                *begin,
+                (ONE, "born", ""),
+                (TWO, "born", ""),
+                (ONE, "nearly", bag[1]),
+                (TWO, "nearly", bag[1]),
+                (BOTH, "step", way[-1]),
+            )
+            yield (
+                *begin,
+                (ONE, "born", ""),
+                (TWO, "born", ""),
+                (ONE, "walk", bag[1]),
+                (TWO, "walk", bag[1]),
+                (BOTH, "gone", ""),
+            )
+            yield *begin, (BOTH, "born", "")
 
     def _parent_last(self, place: str, bag: tuple[str, ...]) -> Iterator[Script]:
         """Yield scripts in which the parent takes the last step, its children being there before."""
@@ -304,12 +334,16 @@ class _Plays:
         walks: Script = tuple((name, "walk", to) for name, to in zip(names, bag, strict=True))
         if len(way) > 1:
             last = (PARENT, "step", way[-1])
-            yield *begin, *walks, (PARENT, "nearly", place), last
-            yield *begin, (PARENT, "nearly", place), *walks, last
+            yield *begin, *walks, (PARENT, "nearly", place), _COUNTED, last
+            if len(bag) == 1:
+                yield *begin, *walks, (PARENT, "nearly", place), last
+            yield *begin, (PARENT, "nearly", place), *walks, _COUNTED, last
 
     def _arrivals(self, place: str) -> Iterator[Script]:
         """Yield scripts in which a child is born under a parent in a place, or comes to it."""
-        yield (PARENT, "born", ""), (PARENT, "walk", place), (ONE, "born", "")
+        there: Script = ((PARENT, "born", ""), (PARENT, "walk", place))
+        yield *there, (ONE, "born", "")
+        yield (PARENT, "born", ""), (ONE, "born", ""), *there[1:], (ONE, "gone", ""), (PARENT, "gone", "")
         if self.is_optional:
             for kind in self._kinds:
                 away: Script = ((PARENT, "born", ""), (ONE, "born", ""), (ONE, "under", ""))
@@ -331,9 +365,12 @@ class _Plays:
         text = str(
             render(
                 "play_family",
-                rows=[(name, place, ids[name]) for name, place in places.items()],
+                rows=[(name, place, self._history(name), ids[name]) for name, place in places.items()],
                 born=[(name, place, self._given(name)) for name, place in places.items()],
                 parents=[(name, ids[name]) for name in (PARENT, OTHER)],
+                born_both=self._given_both(),
+                both=BOTH,
+                parent_name=PARENT,
                 parent_names=(PARENT, OTHER),
                 parent=above,
                 parent_id=ids[PARENT],
@@ -351,11 +388,19 @@ class _Plays:
                     (machine, name, way) for machine, ways in self.ways.items() for name, way in ways.items()
                 ],
                 invariants=[(one.name, self._holds(one)) for one in self.facts.invariants(self.sync)],
+                change=fit(f"{self.parent.name}_{self.child.name}_change"),
+                count=fit(f"{self.parent.name}_{self.child.name}_count"),
                 follow=fit(f"{self.parent.name}_follow"),
-                recount=fit(f"{self.parent.name}_{self.child.name}_recount"),
+                settled=f"({_in_places(self.child, (one for one in self.child.places if one[1]), 'r')})",
+                other_id=ids[OTHER],
             )
         ).strip()
         return (text if is_first else text.replace("create function", "create or replace function")) + ";"
+
+    def _history(self, name: str) -> tuple[str, str]:
+        machine = self.parent if name in (PARENT, OTHER) else self.child
+        one = self.facts.ir.of_machine(History, machine.name)[0]
+        return one.schema, one.table
 
     def _given(self, name: str) -> dict[str, str]:
         row = dict(self.rows[name])
@@ -369,6 +414,10 @@ class _Plays:
                 row[column] = f"case p_variant{''.join(cases)} else {plain} end"
         return {"names": idents(tuple(row)), "given": ", ".join(row.values())}
 
+    def _given_both(self) -> dict[str, str]:
+        one, two = self._given(ONE), self._given(TWO)
+        return {"names": one["names"], "given": f"({one['given']}), ({two['given']})"}
+
     def _holds(self, one: Invariant) -> str:
         """Return the SQL condition on a row `p` that an invariant holds."""
         rows = f"select from {qualified(self.child.schema, self.child.table)} as r where r.{ident(self.sync.column)} = p.id"
@@ -381,8 +430,12 @@ class _Plays:
 
 def _are(course: Course, words: Iterable[str], row: str) -> str:
     """Return the SQL condition that a row is where words mean."""
+    return _in_places(course, meant(course, words), row)
+
+
+def _in_places(course: Course, places: Iterable[Place], row: str) -> str:
     parts = []
-    for state, over in sorted({place for word in words for place in meant(course, (word,))}):
+    for state, over in sorted(places):
         part = f"{row}.state = {lit(state)}"
         if state in course.recoverable:
             part += f" and {row}.attempt {'>=' if over else '<'} {course.attempts}"
@@ -401,6 +454,14 @@ def _enum(course: Course) -> str:
 def _situation(family: Family) -> str:
     return ", ".join(
         f"{name} {family.rows[name]}" for name in (PARENT, OTHER, ONE, TWO) if name in family.rows
+    )
+
+
+def _told(family: Family) -> str:
+    """Return where everybody is, with the attempts they have spent."""
+    rows = ((name, family.rows[name]) for name in (PARENT, OTHER, ONE, TWO) if name in family.rows)
+    return ", ".join(
+        f"{name} {row.state}{f' after {row.attempt}' if row.attempt else ''}" for name, row in rows
     )
 
 
