@@ -246,14 +246,14 @@ class _Plays:
     def _scripts(self) -> Iterator[Script]:
         """Yield scripts, some of which end before they begin."""
         sources = list(dict.fromkeys(up.source for up in self.facts.ups(self.sync)))
+        for place in self.ways[self.parent.name]:
+            yield from self._arrivals(place)
         for bag in self._bags():
             for source in sources:
                 yield from self._child_last(source, bag)
             for place, way in self.ways[self.parent.name].items():
                 if len(bag) == 1 or way[-1] in sources or way[-1] in self.facts.downs(self.sync):
                     yield from self._parent_last(place, bag)
-        for place in self.ways[self.parent.name]:
-            yield from self._arrivals(place)
 
     def _bags(self) -> Iterator[tuple[str, ...]]:
         """Yield the places of one child, and of one child beside one that differs from others in what is asked."""
