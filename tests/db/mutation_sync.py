@@ -242,7 +242,7 @@ class _Child:
 
     def _telling(self) -> Iterator[Mutant]:
         """Yield functions that do not let the parent follow at once."""
-        for place in ("if (v_to_state in (", "a.to_state is null or (a.to_state in ("):
+        for place in ("if ((v_to_state in (", " or (a.to_state in ("):
             if place not in self.text:
                 continue
             states = self.text.partition(place)[2].partition(")")[0]
