@@ -17,6 +17,10 @@ from specc.pg.names import lit, qualified
 
 RULE = re.compile(r"(?=^    if \('\w+' = any \(v_states\)\) then$)", re.MULTILINE)
 TIMED = re.compile(r"(?=^    v_ids := v_ids \|\| array\($)", re.MULTILINE)
+HOP = re.compile(
+    r"                update (\S+) as r\n"
+    r"                set state = '(\w+)', state_substate = ('\w+'|null),.*\n.* and r.state = '(\w+)'"
+)
 WORDS = re.compile(r"'\w+'(?:, '\w+')*")
 
 
@@ -76,6 +80,13 @@ def _triggers(ir: Ir, function: str, files: tuple[str, ...]) -> Iterator[Mutant]
             yield Mutant("sync trigger", f"drop {one.name} on {one.table}", ddl.drop(one), files)
             order = f"alter table {qualified(one.schema, one.table)} disable trigger {one.name}"
             yield Mutant("sync trigger", order, order, files)
+
+
+def _waiting(edit: _Edits) -> Iterator[Mutant]:
+    """Yield functions that wait for a child more: a rule that waits for none is asked after each move."""
+    for old in re.findall(r"                            when '\w+' then .", edit.text):
+        more = "2 + " if old.endswith("0") else "1 + "
+        yield edit.one(f"waits too long ({old[:-1].strip()})", old, f"{old[:-1]}{more}{old[-1]}")
 
 
 class _Resolver:
@@ -151,9 +162,7 @@ class _Resolver:
             gone = f"delete from private.{change} as c\n        where c.parent_id = any (v_parents)\n        returning c.*"
             kept = f"select c.* from private.{change} as c where c.parent_id = any (v_parents)"
             yield one(f"counts twice ({at})", gone, kept)
-        for at in range(len(re.findall(r"                            when '\w+' then ", text))):
-            old = re.findall(r"                            when '\w+' then ", text)[at]
-            yield self.follow.one(f"waits too long ({old.strip()})", old, f"{old}1 + ")
+        yield from _waiting(self.follow)
 
     def _downs(self) -> Iterator[Mutant]:
         text = self.moved.text
@@ -163,12 +172,7 @@ class _Resolver:
                 fewer = ", ".join(one for one in states if one != state) or "null"
                 what = f"nothing follows {state} ({match.start()})"
                 yield self.moved.one(what, match[0], match[0].replace(match[1], fewer))
-        hops = list(
-            re.finditer(
-                r"                update (\S+) as r\n                set state = '(\w+)', state_substate = ('\w+'|null),.*\n.* and r.state = '(\w+)'",
-                text,
-            )
-        )
+        hops = list(HOP.finditer(text))
         assert hops or not self.ir.of_machine(SyncDown, self.parent)
         children = {f"{one.schema}.{one.table}": one.name for one in self.ir.all(Machine)}
         for at, hop in enumerate(hops):
@@ -253,8 +257,7 @@ class _Child:
             yield self.edit.one(
                 "does not call for many", "    if (v_parents is not null) then", "    if (false) then"
             )
-        for old in re.findall(r"                            when '\w+' then ", self.text):
-            yield self.edit.one(f"waits too long ({old.strip()})", old, f"{old}1 + ")
+        yield from _waiting(self.edit)
 
     def _births(self) -> Iterator[Mutant]:
         yield self.edit.one("refuses nobody", "if (v_arrived <> '{}') then", "if (false) then")
