@@ -80,10 +80,10 @@ def _claims(entry: Entry, parent: BoundMachine, found: tuple[BoundSync, ...]) ->
 
 
 def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
-    """Return the moves that not only this machine's own rules take."""
+    """Return the moves that not only this machine's own rules take; recoveries happen by themselves."""
     driven = drivers(project)
-    steps = parent.lifecycle.steps
-    return frozenset(edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,))
+    moves = (*parent.lifecycle.steps, *parent.recoveries)
+    return frozenset(edge for edge in moves if driven.get((parent.name, *edge)) != (SYNC,))
 
 
 def _above(parent: BoundMachine, project: Project) -> frozenset[Edge]:
