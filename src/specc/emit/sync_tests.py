@@ -178,7 +178,9 @@ class _Plays:
             for guess in product((False, True), repeat=len(self.unread))
         ]
         told = [one for one in found if one is not None]
-        return (told[0][0], tuple(dict.fromkeys(one[1] for one in told))) if told else None
+        if len(told) < len(found):
+            return None
+        return told[0][0], tuple(dict.fromkeys(one[1] for one in told))
 
     def _outcome(self, script: Script, truths: frozenset[str]) -> tuple[str, str] | None:
         family = Family(self.facts, truths)
