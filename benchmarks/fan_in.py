@@ -123,7 +123,7 @@ def main() -> None:
     with serve(settings={"shared_buffers": "256MB", "fsync": "on", "synchronous_commit": "on"}) as server:
         server.create("bench")
         with psycopg.connect(server.dsn("bench"), autocommit=True) as connection:
-            build(connection)
+            build(connection, "single")
         sys.stdout.write(f"{'units per transaction':24}{'without':>10}{'with':>10}{'ratio':>8}\n")
         for batch in (1, 10):
             pairs = []

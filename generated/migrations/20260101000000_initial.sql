@@ -477,6 +477,29 @@ end
 $$;
 revoke all on function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
+create function private.activity_request_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_done integer;
+begin
+    return query
+    select
+        'counts of its run_queue were wrong', m.parent_id,
+        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
+    from private.activity_request_run_queue_recount() as m;
+
+    -- What others hold is left for the next tick.
+    for v_turn in 1 .. 1000 loop
+        v_done := private.activity_request_follow(1000);
+        exit when v_done < 1000;
+    end loop;
+end
+$$;
+revoke all on function private.activity_request_mend() from public, anon, authenticated, service_role;
+
 create function private.activity_request_refuse(p_id uuid, p_old public.activity_request_state, p_new public.activity_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -934,6 +957,29 @@ begin
 end
 $$;
 revoke all on function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
+create function private.run_request_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_done integer;
+begin
+    return query
+    select
+        'counts of its run_queue were wrong', m.parent_id,
+        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
+    from private.run_request_run_queue_recount() as m;
+
+    -- What others hold is left for the next tick.
+    for v_turn in 1 .. 1000 loop
+        v_done := private.run_request_follow(1000);
+        exit when v_done < 1000;
+    end loop;
+end
+$$;
+revoke all on function private.run_request_mend() from public, anon, authenticated, service_role;
 
 create function private.run_request_refuse(p_id uuid, p_old public.run_request_state, p_new public.run_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
@@ -2484,6 +2530,18 @@ as $$
     select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
     from public.activity_request as r
     where exists (select from (select h.to_state, h.to_substate from public.activity_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+    union all
+    select 'invariant no_open_unit', r.id, concat(r.state, ', its run_queue: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.run_queue as c where c.activity_request_id = r.id))
+    from public.activity_request as r
+    where (r.state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) and not (not exists (select from public.run_queue as c where c.activity_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'))))
+    union all
+    select 'settled with an open run_queue', r.id, concat(r.state, ', its run_queue: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.run_queue as c where c.activity_request_id = r.id))
+    from public.activity_request as r
+    where (r.state in ('invalid', 'timedout', 'failed', 'done')) and exists (select from public.run_queue as c where c.activity_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')))
+    union all
+    select 'counts of its run_queue are wrong', r.id, concat('counted ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.activity_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)) as k), 'none'), ', found ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.activity_request_id = r.id group by 1, 2)) as k), 'none'))
+    from public.activity_request as r
+    where exists (((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.activity_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0) except (select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.activity_request_id = r.id group by 1, 2)) union all ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.activity_request_id = r.id group by 1, 2) except (select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.activity_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.activity_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)))
 $$;
 revoke all on function private.activity_request_check() from public, anon, authenticated, service_role;
 
@@ -2691,7 +2749,7 @@ begin
             group by 1, 2, 3
             returning c.parent_id, c.to_state, c.to_settled
         )
-        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
         into v_arrived, v_parents
         from appended as a;
 
@@ -2731,7 +2789,7 @@ begin
             insert into private.activity_request_run_queue_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
-            if (v_to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) then
+            if ((v_to_state in ('invalid', 'in_progress', 'timedout')) and (v_from_state in ('new', 'waiting', 'ready'))) then
                 if ((
                     select (
                     select
@@ -2788,11 +2846,11 @@ begin
                     and exists (select from public.activity_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')))
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready')))
         into v_arrived, v_parents
         from appended as a;
     end if;
@@ -3055,6 +3113,18 @@ as $$
     select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
     from public.run_request as r
     where exists (select from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+    union all
+    select 'invariant no_open_unit', r.id, concat(r.state, ', its run_queue: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.run_queue as c where c.run_request_id = r.id))
+    from public.run_request as r
+    where (r.state in ('invalid', 'done', 'delivered') or r.state = 'timedout' and r.attempt >= 3 or r.state = 'failed' and r.attempt >= 3) and not (not exists (select from public.run_queue as c where c.run_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'))))
+    union all
+    select 'settled with an open run_queue', r.id, concat(r.state, ', its run_queue: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.run_queue as c where c.run_request_id = r.id))
+    from public.run_request as r
+    where (r.state in ('invalid') or r.state = 'timedout' and r.attempt >= 3 or r.state = 'failed' and r.attempt >= 3) and exists (select from public.run_queue as c where c.run_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')))
+    union all
+    select 'counts of its run_queue are wrong', r.id, concat('counted ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.run_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)) as k), 'none'), ', found ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.run_request_id = r.id group by 1, 2)) as k), 'none'))
+    from public.run_request as r
+    where exists (((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.run_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0) except (select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.run_request_id = r.id group by 1, 2)) union all ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.run_queue as c where c.run_request_id = r.id group by 1, 2) except (select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.run_request_run_queue_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.run_request_run_queue_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)))
 $$;
 revoke all on function private.run_request_check() from public, anon, authenticated, service_role;
 
@@ -3488,7 +3558,7 @@ begin
             group by 1, 2, 3
             returning c.parent_id, c.to_state, c.to_settled
         )
-        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
         into v_arrived, v_parents
         from appended as a;
 
@@ -3528,7 +3598,7 @@ begin
             insert into private.workflow_request_activity_request_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
-            if (v_to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) then
+            if ((v_to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (v_from_state in ('new', 'waiting', 'ready', 'in_progress'))) then
                 if ((
                     select (
                     select
@@ -3586,11 +3656,11 @@ begin
                     and exists (select from public.workflow_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')))
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'ready', 'in_progress')))
         into v_arrived, v_parents
         from appended as a;
     end if;
@@ -3975,6 +4045,22 @@ as $$
     select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
     from public.workflow_request as r
     where exists (select from (select h.to_state, h.to_substate from public.workflow_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told where (told.to_state, told.to_substate) is distinct from (r.state, r.state_substate))
+    union all
+    select 'invariant no_open_activity', r.id, concat(r.state, ', its activity_request: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.activity_request as c where c.workflow_request_id = r.id))
+    from public.workflow_request as r
+    where (r.state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) and not (not exists (select from public.activity_request as c where c.workflow_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'))))
+    union all
+    select 'invariant begun', r.id, concat(r.state, ', its activity_request: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.activity_request as c where c.workflow_request_id = r.id))
+    from public.workflow_request as r
+    where (r.state in ('in_progress')) and not (exists (select from public.activity_request as c where c.workflow_request_id = r.id and (c.state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))))
+    union all
+    select 'settled with an open activity_request', r.id, concat(r.state, ', its activity_request: ', (select string_agg(distinct c.state::text, ', ' order by c.state::text) from public.activity_request as c where c.workflow_request_id = r.id))
+    from public.workflow_request as r
+    where (r.state in ('invalid', 'timedout', 'failed')) and exists (select from public.activity_request as c where c.workflow_request_id = r.id and (c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')))
+    union all
+    select 'counts of its activity_request are wrong', r.id, concat('counted ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.workflow_request_activity_request_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)) as k), 'none'), ', found ', coalesce((select string_agg(concat(k.number, ' ', k.state), ', ' order by k.state) from ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.activity_request as c where c.workflow_request_id = r.id group by 1, 2)) as k), 'none'))
+    from public.workflow_request as r
+    where exists (((select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.workflow_request_activity_request_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0) except (select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.activity_request as c where c.workflow_request_id = r.id group by 1, 2)) union all ((select c.state::text as state, not c.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled, count(*) as number from public.activity_request as c where c.workflow_request_id = r.id group by 1, 2) except (select k.state::text as state, k.settled, sum(k.number)::bigint as number from (select c.state, c.settled, c.children as number from private.workflow_request_activity_request_count as c where c.parent_id = r.id union all select c.to_state, c.to_settled, c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.to_state is not null union all select c.from_state, c.from_settled, -c.children from private.workflow_request_activity_request_change as c where c.parent_id = r.id and c.from_state is not null) as k group by 1, 2 having sum(k.number) <> 0)))
 $$;
 revoke all on function private.workflow_request_check() from public, anon, authenticated, service_role;
 
@@ -3997,6 +4083,29 @@ begin
 end
 $$;
 revoke all on function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
+
+create function private.workflow_request_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_done integer;
+begin
+    return query
+    select
+        'counts of its activity_request were wrong', m.parent_id,
+        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
+    from private.workflow_request_activity_request_recount() as m;
+
+    -- What others hold is left for the next tick.
+    for v_turn in 1 .. 1000 loop
+        v_done := private.workflow_request_follow(1000);
+        exit when v_done < 1000;
+    end loop;
+end
+$$;
+revoke all on function private.workflow_request_mend() from public, anon, authenticated, service_role;
 
 create function private.workflow_request_moved()
 returns trigger
@@ -4199,7 +4308,7 @@ begin
             insert into private.run_request_run_queue_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
-            if (v_to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) then
+            if ((v_to_state in ('invalid', 'timedout', 'failed', 'done')) and (v_from_state in ('new', 'waiting', 'in_progress'))) then
                 if ((
                     select (
                     select
@@ -4256,11 +4365,11 @@ begin
                     and exists (select from public.run_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')))
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'in_progress')))
         into v_arrived, v_parents
         from appended as a;
     end if;
@@ -5515,6 +5624,8 @@ grant execute on routine private.activity_request_check() to service_role;
 
 grant execute on routine private.activity_request_keep_history(integer) to service_role;
 
+grant execute on routine private.activity_request_mend() to service_role;
+
 grant execute on routine private.admin_tenants() to authenticated;
 
 grant execute on routine private.member_tenants() to authenticated;
@@ -5535,6 +5646,8 @@ grant execute on routine private.run_request_check() to service_role;
 
 grant execute on routine private.run_request_keep_history(integer) to service_role;
 
+grant execute on routine private.run_request_mend() to service_role;
+
 grant execute on routine private.run_request_recover(integer) to service_role;
 
 grant execute on routine private.run_request_time_out(integer) to service_role;
@@ -5550,6 +5663,8 @@ grant execute on routine private.uuid_v7() to service_role;
 grant execute on routine private.workflow_request_check() to service_role;
 
 grant execute on routine private.workflow_request_keep_history(integer) to service_role;
+
+grant execute on routine private.workflow_request_mend() to service_role;
 
 grant execute on routine public.activity_request_may_move(public.activity_request_state, public.activity_request_state) to authenticated;
 
@@ -6475,6 +6590,8 @@ comment on routine private.activity_request_may_carry(public.activity_request_st
 
 comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
 
+comment on routine private.activity_request_mend() is 'Counts the children of all rows of activity_request anew, lets the rows follow what was found, and lists what it mended.';
+
 comment on routine private.activity_request_moved() is 'Lets children follow rows of activity_request.';
 
 comment on routine private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer) is 'Raises PT409 and says why a row of activity_request was refused.';
@@ -6521,6 +6638,8 @@ comment on routine private.run_request_may_carry(public.run_request_state, text)
 
 comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
+comment on routine private.run_request_mend() is 'Counts the children of all rows of run_request anew, lets the rows follow what was found, and lists what it mended.';
+
 comment on routine private.run_request_moved() is 'Lets children follow rows of run_request.';
 
 comment on routine private.run_request_recover(integer) is 'Moves up to so many rows of run_request that may try again back to work; returns how many.';
@@ -6554,6 +6673,8 @@ comment on routine private.workflow_request_keep_history(integer) is 'Drops the 
 comment on routine private.workflow_request_may_carry(public.workflow_request_state, text) is 'Whether a row of workflow_request may carry a substate in a state.';
 
 comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
+
+comment on routine private.workflow_request_mend() is 'Counts the children of all rows of workflow_request anew, lets the rows follow what was found, and lists what it mended.';
 
 comment on routine private.workflow_request_moved() is 'Lets children follow rows of workflow_request.';
 

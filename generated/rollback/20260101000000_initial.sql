@@ -183,6 +183,8 @@ drop function private.workflow_request_refuse(uuid, public.workflow_request_stat
 
 drop function private.workflow_request_moved();
 
+drop function private.workflow_request_mend();
+
 drop function private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean);
 
 drop function private.workflow_request_check();
@@ -355,6 +357,8 @@ drop function private.run_request_run_queue_recount();
 
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
+drop function private.run_request_mend();
+
 drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
 
 drop function private.run_request_may_carry(public.run_request_state, text);
@@ -378,6 +382,8 @@ drop function private.now();
 drop function private.activity_request_run_queue_recount();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
+
+drop function private.activity_request_mend();
 
 drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
 

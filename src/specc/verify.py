@@ -155,7 +155,10 @@ def _test(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator
     failures = tuple(line for report in reports for line in _failures(report))
     attacks = sum(report.passed for report in reports if "/access" in report.name)
     moves = sum(report.passed for report in reports if "/machine_" in report.name)
-    seen = f"{attacks:,} attempts at access, {moves:,} moves of machines, as foreseen (by {framework})"
+    follows = sum(report.passed for report in reports if "/sync_" in report.name)
+    what = f"{attacks:,} attempts at access, {moves:,} moves of machines"
+    what += f", {follows:,} of rows that follow others" if follows else ""
+    seen = f"{what}, as foreseen (by {framework})"
     yield Finding("tested", seen, watch.read(), failures)
 
 

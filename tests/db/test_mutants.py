@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pglast
 import psycopg
 import pytest
 from mutation import Mutant, mutants
+from mutation_sync import sync_mutants, time_mutants
 
 from specc.ir import lock
+from specc.ir.behaviour import SyncDown, SyncUp, Timeout
+from specc.ir.model import Ir
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -42,7 +46,12 @@ EQUIVALENT = {
 
 @cache
 def everything() -> tuple[Mutant, ...]:
-    return tuple(mutants(lock.load((GENERATED / "specc.lock").read_text(encoding="utf-8"))))
+    return tuple(chain(mutants(ir()), sync_mutants(ir()), time_mutants(ir())))
+
+
+@cache
+def ir() -> Ir:
+    return lock.load((GENERATED / "specc.lock").read_text(encoding="utf-8"))
 
 
 @cache
@@ -148,6 +157,16 @@ def test_what_is_broken_is_noticed(
     record_property("tally", [f"mutants on PostgreSQL {server.version}", *tally(some, said)])
     survivors = {one.name for one in some if not said[one.name]}
     assert survivors == EQUIVALENT.keys() & {one.name for one in some}
+
+
+def test_every_rule_has_its_mutants() -> None:
+    names = [one.name for one in everything()]
+    dropped = [name for name in names if "_follow: rule " in name and name.endswith("is dropped")]
+    assert len(dropped) == len(ir().all(SyncUp)) >= 6
+    assert sum("_moved: nothing follows" in name for name in names) >= len(ir().all(SyncDown)) >= 10
+    for how in ("is dropped", "is later", "is earlier"):
+        found = [name for name in names if "_time_out: " in name and name.endswith(how)]
+        assert len(found) == len([one for one in ir().all(Timeout) if one.after]) >= 2
 
 
 def test_what_is_whole_passes(flagship: str) -> None:

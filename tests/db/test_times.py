@@ -571,8 +571,8 @@ def failures(connection: Connection, statements: tuple[str, ...], change: str = 
 
 
 def test_the_generated_tests_pass(jobs: Connection, tests_of_time: tuple[str, ...]) -> None:
-    # Two each for four deadlines, three each for two recoveries, and the plan.
-    assert sum(one.startswith("select is(") for one in tests_of_time) == 4 * 2 + 2 * 3
+    # Two each for four deadlines, four each for two recoveries.
+    assert sum(one.startswith("select is(") for one in tests_of_time) == 4 * 2 + 2 * 4
     assert failures(jobs, tests_of_time) == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -93,6 +93,27 @@ class Lifecycle:
         """Return how many recoveries a way takes."""
         return sum(move in self.recoveries for move in pairwise(way))
 
+    def worn(self, attempts: int) -> dict[str, tuple[str, ...]]:
+        """Return for each state that recovers the ways there with all attempts spent but one, and with all."""
+        worn, ways = {}, self.ways()
+        for source, target in self.recoveries:
+            way, back = ways.get(source, ()), self._back(target, source)
+            for spent in (attempts - 1, attempts):
+                more = spent - self.spent(way)
+                if way and back is not None and more >= 0:
+                    worn[f"{source} after {spent}"] = way + (target, *back) * more
+        return worn
+
+    def _back(self, start: str, end: str) -> tuple[str, ...] | None:
+        """Return the shortest way by plain steps, without its start; None if there is none."""
+        ways: dict[str, tuple[str, ...]] = {start: ()}
+        queue = [start]
+        for state in queue:
+            for target in (after for after in self.following[state] if after not in ways):
+                ways[target] = (*ways[state], target)
+                queue.append(target)
+        return ways.get(end)
+
 
 def _following(states: Iterable[str], edges: Iterable[Edge]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {state: [] for state in states}
@@ -158,33 +179,14 @@ def lifecycle_of_facts(ir: Ir, machine: Machine) -> Lifecycle:
 
 
 @dataclass(frozen=True, eq=False)
-class BoundMachine:
-    """A machine with its table and its lifecycle."""
+class Course:
+    """What rows of a machine may live through: its lifecycle, with so many attempts."""
 
-    entry: Entry
     name: str
     schema: str
     table: str
-    lifecycle_name: str
     lifecycle: Lifecycle
     attempts: int
-    writes: str
-    """`single` or `bulk`: how many rows one statement usually moves."""
-
-    @property
-    def enum(self) -> str:
-        """The name of the state type: `<table>_state`, in the table's schema."""
-        return fit(f"{self.table}_state")
-
-    @property
-    def history(self) -> str:
-        """The name of the table of its moves, in the table's schema."""
-        return fit(f"{self.table}_state_history")
-
-    @property
-    def may_move(self) -> str:
-        """The name of the function that says whether a move is legal, in the table's schema."""
-        return fit(f"{self.name}_may_move")
 
     @property
     def recoveries(self) -> tuple[Edge, ...]:
@@ -238,6 +240,42 @@ class BoundMachine:
         return condition
 
 
+def course_of_facts(ir: Ir, machine: Machine) -> Course:
+    """Return a machine's course, put together from its facts.
+
+    Without attempts there is no fact about a recovery: a state that only recoveries lead out of is an end.
+    """
+    life = lifecycle_of_facts(ir, machine)
+    dead = (one for one in life.states if not life.following[one] and not life.recovering[one])
+    life = replace(life, resting=tuple(dict.fromkeys((*life.resting, *dead))))
+    return Course(machine.name, machine.schema, machine.table, life, machine.attempts)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMachine(Course):
+    """A machine with its table and its lifecycle."""
+
+    entry: Entry
+    lifecycle_name: str
+    writes: str
+    """`single` or `bulk`: how many rows one statement usually moves."""
+
+    @property
+    def enum(self) -> str:
+        """The name of the state type: `<table>_state`, in the table's schema."""
+        return fit(f"{self.table}_state")
+
+    @property
+    def history(self) -> str:
+        """The name of the table of its moves, in the table's schema."""
+        return fit(f"{self.table}_state_history")
+
+    @property
+    def may_move(self) -> str:
+        """The name of the function that says whether a move is legal, in the table's schema."""
+        return fit(f"{self.name}_may_move")
+
+
 @lru_cache(maxsize=8)
 def machines(project: Project) -> Mapping[str, BoundMachine]:
     """Return the machines whose table and lifecycle are there, by the full name of the table."""
@@ -260,4 +298,4 @@ def _bound(project: Project) -> Iterator[BoundMachine]:
             continue
         schema, name = project.full_name("table", table.name).split(".", 1)
         life = lifecycle_of(lifecycle)
-        yield BoundMachine(entry, entry.name, schema, name, lifecycle.name, life, spec.attempts, spec.writes)
+        yield BoundMachine(entry.name, schema, name, life, spec.attempts, entry, lifecycle.name, spec.writes)

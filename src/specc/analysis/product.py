@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from specc.analysis.machines import BoundMachine, Edge, Place
+from specc.analysis.machines import BoundMachine, Course, Edge, Place
 from specc.analysis.syncs import BoundSync, Condition, Up, meant
 
 Bag = tuple[tuple[Place, ...], ...]
@@ -214,12 +214,12 @@ class _World:
         return tuple(reversed(steps))
 
 
-def settles(parent: BoundMachine, place: Place) -> bool:
+def settles(parent: Course, place: Place) -> bool:
     """Whether a row that comes to a place settles its children: not while it may still recover."""
     return place[1] or place[0] not in parent.recoverable
 
 
-def condition_test(child: BoundMachine, when: Condition, *, claim: bool = False) -> Test:
+def condition_test(child: Course, when: Condition, *, claim: bool = False) -> Test:
     """Return the test of a condition on the places of children.
 
     A rule without `empty` is for parents that have a child; a claim speaks of those without, too.

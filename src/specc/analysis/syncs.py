@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from specc.analysis.machines import BoundMachine, Place, bound
+from specc.analysis.machines import BoundMachine, Course, Place, bound
 from specc.analysis.tables import tables
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit
@@ -83,7 +83,7 @@ class BoundSync:
         return found
 
 
-def way_down(child: BoundMachine, state: str, targets: Iterable[str]) -> tuple[str, ...]:
+def way_down(child: Course, state: str, targets: Iterable[str]) -> tuple[str, ...]:
     """Return the shortest way of steps from a state to the first target that is reached; () for none."""
     following = child.lifecycle.recovering if state in child.recoverable else child.lifecycle.following
     begun: list[tuple[str, ...]] = [(state, after) for after in following[state]]
@@ -98,7 +98,7 @@ def way_down(child: BoundMachine, state: str, targets: Iterable[str]) -> tuple[s
     return ()
 
 
-def meant(machine: BoundMachine, words: Iterable[str]) -> frozenset[Place]:
+def meant(machine: Course, words: Iterable[str]) -> frozenset[Place]:
     """Return the places that words mean."""
     found = {place for word in words if word in machine.lifecycle.states for place in machine.places_of(word)}
     for word in words:

@@ -47,6 +47,7 @@ class _Matrix:
         self.row = self.samples.fresh(self.place, columns_of_time(ir, machine))
         self.life = lifecycle_of_facts(ir, machine)
         self.ways = self.life.ways()
+        self.worn = self.life.worn(machine.attempts)
         known = {substate for one in states for substate in one.substates}
         self.unknown_substate = next(
             name for name in map(_NO_SUBSTATE.ljust, count(), repeat("_")) if name not in known
@@ -78,27 +79,6 @@ class _Matrix:
         """How many recoveries the way to a state takes."""
         return self.life.spent(self.ways.get(state, ()))
 
-    def _worn(self) -> dict[str, tuple[str, ...]]:
-        """For each state that recovers, the ways there with all attempts spent but one, and with all."""
-        worn = {}
-        for source, target in self.recoveries:
-            way, back = self.ways.get(source, ()), self._back(target, source)
-            for spent in (self.machine.attempts - 1, self.machine.attempts):
-                more = spent - self._spent(source)
-                if way and back is not None and more >= 0:
-                    worn[f"{source} after {spent}"] = way + (target, *back) * more
-        return worn
-
-    def _back(self, start: str, end: str) -> tuple[str, ...] | None:
-        """Return the shortest way by plain steps, without its start; None if there is none."""
-        ways: dict[str, tuple[str, ...]] = {start: ()}
-        queue = [start]
-        for state in queue:
-            for target in (b for a, b in self.steps if a == state and b not in ways):
-                ways[target] = (*ways[state], target)
-                queue.append(target)
-        return ways.get(end)
-
     def _attempt(self) -> str:
         values = dict(self.row)
         return (
@@ -111,7 +91,7 @@ class _Matrix:
                     identifier=values.pop("id"),
                     names="".join(f", {ident(name)}" for name in values),
                     given="".join(f", {value}" for value in values.values()),
-                    ways=tuple((self.ways | self._worn()).items()),
+                    ways=tuple((self.ways | self.worn).items()),
                     recoveries=self.recoveries,
                     **time_values(self.samples.ir, self.machine),
                 )
@@ -172,7 +152,7 @@ from {self._all("f")}, {self._all("t")}"""
         for source, target in self.recoveries:
             for step, what in ((2, "by two"), (-1, "lowered"), (self.machine.attempts + 1, "past the limit")):
                 checks.append((1, _refused(source, target, step, f"{source} to {target}, attempt {what}")))
-        for start, way in self._worn().items():
+        for start, way in self.worn.items():
             target = next(b for a, b in self.recoveries if a == way[-1])
             expected = "PT409" if start.endswith(f" {self.machine.attempts}") else target
             call = f"pg_temp.attempt('update', {lit(start)}, {lit(target)}, 1)"

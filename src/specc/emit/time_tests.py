@@ -59,6 +59,11 @@ def _recovery(ir: Ir, machine: Machine, source: str, target: str, spent: int) ->
         text = f"{wait} milliseconds"
         yield _waits("recover", source, f"{text} -1 microsecond", source, f"{source} backs off")
     yield _waits("recover", source, f"{wait} milliseconds", target, f"{source} to {target} after {wait} ms")
+    last = machine.attempts - 1
+    if last > spent and f"{source} after {last}" in lifecycle_of_facts(ir, machine).worn(machine.attempts):
+        wait = _wait(ir, machine, last)
+        here = f"{source} after {last}"
+        yield _waits("recover", here, f"{wait} milliseconds", target, f"{here} to {target} after {wait} ms")
     worn = f"{source} after {machine.attempts}"
     yield _waits("recover", worn, _FOR_EVER, source, f"{source} with all attempts spent")
 

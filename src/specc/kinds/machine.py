@@ -108,7 +108,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from machine_history.lower(machine, project)
     table = tables(project)[f"{machine.schema}.{machine.table}"]
     yield from machine_times.lower(machine, table)
-    yield from machine_check.lower(machine, table)
+    yield from machine_check.lower(machine, table, project)
     yield from machine_legacy.lower(machine)
     yield from _status(machine, project)
     yield from machine_sync.lower(entry, project)

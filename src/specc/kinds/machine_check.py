@@ -11,13 +11,14 @@ from specc.analysis.machines import BoundMachine
 from specc.analysis.maintenance import Problem
 from specc.analysis.tables import BoundTable
 from specc.ir.database import Comment, Function, Grant
-from specc.kinds import machine_history
+from specc.kinds import machine_history, machine_sync_check
 from specc.lang.kind import Lowered
+from specc.lang.project import Project
 from specc.pg.body import render
 from specc.pg.names import fit, qualified
 
 
-def _of_rows(machine: BoundMachine, _: BoundTable) -> Iterator[Problem]:
+def _of_rows(machine: BoundMachine, _: BoundTable, _project: Project) -> Iterator[Problem]:
     carry = qualified("private", fit(f"{machine.name}_may_carry"))
     yield Problem(
         "substate of another state",
@@ -37,17 +38,18 @@ def _of_rows(machine: BoundMachine, _: BoundTable) -> Iterator[Problem]:
     )
 
 
-SECTIONS: tuple[Callable[[BoundMachine, BoundTable], Iterator[Problem]], ...] = (
+SECTIONS: tuple[Callable[[BoundMachine, BoundTable, Project], Iterator[Problem]], ...] = (
     _of_rows,
     machine_history.problems,
+    machine_sync_check.problems,
 )
 """What says which problems a machine's rows may have, in the order in which they are reported."""
 
 
-def lower(machine: BoundMachine, table: BoundTable) -> Lowered:
+def lower(machine: BoundMachine, table: BoundTable, project: Project) -> Lowered:
     """Yield the function."""
     name, place = fit(f"{machine.name}_check"), (machine.schema, machine.table)
-    found = tuple(problem for section in SECTIONS for problem in section(machine, table))
+    found = tuple(problem for section in SECTIONS for problem in section(machine, table, project))
     yield Function(
         "private", name, "", "", "table (problem text, id uuid, detail text)", "sql",
         render("check", table=place, problems=found), "stable", security_definer=True,
@@ -55,6 +57,7 @@ def lower(machine: BoundMachine, table: BoundTable) -> Lowered:
         needs=(
             ("table", *place), ("table", machine.schema, machine.history),
             ("function", "private", fit(f"{machine.name}_may_carry"), ""),
+            *machine_sync_check.needs(machine, project),
         ),
     )  # fmt: skip
     text = f"Lists rows of {machine.name} that the guards forbid: restored ones, or written past triggers."

@@ -78,7 +78,7 @@ def tasks(machine: BoundMachine, _: Project) -> Iterator[Task]:
         yield Task(f"{machine.name} keep_history", _keeper(machine))
 
 
-def problems(machine: BoundMachine, table: BoundTable) -> Iterator[Problem]:
+def problems(machine: BoundMachine, table: BoundTable, _: Project) -> Iterator[Problem]:
     """Yield what says that a row is not where its history ends; a row without history was there before it."""
     owner = f"h.{ident(kept_by(table))} = r.{ident(table.tenant_column)} and " if table.tenant else ""
     last = (

@@ -81,13 +81,16 @@ def _claims(entry: Entry, parent: BoundMachine, found: tuple[BoundSync, ...]) ->
 
 
 def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
-    """Return the moves that not only this machine's own rules take: all of them where a role may write `state`."""
+    """Return the moves that not only this machine's own rules take: all of them where a role may write `state`.
+
+    Recoveries happen by themselves.
+    """
     driven = drivers(project)
-    steps = parent.lifecycle.steps
+    moves = (*parent.lifecycle.steps, *parent.recoveries)
     allowed = permissions(project).get(f"{parent.schema}.{parent.table}", ())
     if any(one.command == "update" and "state" in one.columns for one in allowed):
-        return frozenset(steps)
-    return frozenset(edge for edge in steps if driven.get((parent.name, *edge)) != (SYNC,))
+        return frozenset(moves)
+    return frozenset(edge for edge in moves if driven.get((parent.name, *edge)) != (SYNC,))
 
 
 def _above(parent: BoundMachine, project: Project) -> frozenset[Edge]:

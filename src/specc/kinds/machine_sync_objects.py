@@ -7,6 +7,7 @@ the parents. Whoever appends calls it, and parents that somebody else holds are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from specc.analysis.machines import BoundMachine, Place
 from specc.analysis.maintenance import Task
@@ -129,26 +130,45 @@ def _values(sync: BoundSync) -> dict[str, object]:
         "open": sync.child.is_open("r"),
         "refuses": sync.refuses_births,
         "enum": _enum(sync.child)[0],
-        "telling": _in_places(sync.child, _telling(sync), "a.to_state", "a.to_settled"),
-        "telling_one": _in_places(sync.child, _telling(sync), "v_to_state", "v_to_settled"),
+        "arriving": _in_places(sync.child, _arriving(sync), "a.to_state", "a.to_settled"),
+        "telling": _moves(sync, "a."),
+        "telling_one": _moves(sync, "v_"),
         "worth": _worth(sync),
         "most": MOST_PENDING,
         "follows_leaving": bool(sync.ups),
     }
 
 
-def _telling(sync: BoundSync) -> list[Place]:
-    """Return the places in which a child more may let a rule apply.
-
-    Found by trying: a parent with this child alone, or besides one that makes the rest of the rule true.
-    """
-    places = sync.child.places
+def _arriving(sync: BoundSync) -> list[Place]:
+    """Return the places in which a child that comes may let a rule apply: those of a parent with it alone."""
     tests = [condition_test(sync.child, up.when) for up in sync.ups]
-    return [
-        place
-        for place in places
-        if any(test((place,)) or any(test((place, other)) for other in places) for test in tests)
+    return [place for place in sync.child.places if any(test((place,)) for test in tests)]
+
+
+def _telling(sync: BoundSync) -> tuple[set[Place], set[Place]]:
+    """Return from which places and to which a child moves when that may let a rule apply that did not before.
+
+    Found by trying each legal move: of a parent's only child, or besides one that makes the rest of the rule
+    true. More than one other changes nothing, since a rule asks of one child only that it is there.
+    """
+    child = sync.child
+    legal = {*child.lifecycle.steps, *child.recoveries}
+    tests = [condition_test(child, up.when) for up in sync.ups]
+    besides: list[tuple[Place, ...]] = [(), *((place,) for place in child.places)]
+    found = [
+        (old, new)
+        for old, new in product(child.places, child.places)
+        if (old[0], new[0]) in legal
+        and any(test((new, *other)) and not test((old, *other)) for test in tests for other in besides)
     ]
+    return {old for old, _ in found}, {new for _, new in found}
+
+
+def _moves(sync: BoundSync, row: str) -> str:
+    """Return the condition that a move tells; `row` is what stands before the names of its columns."""
+    old, new = _telling(sync)
+    came = _in_places(sync.child, new, f"{row}to_state", f"{row}to_settled")
+    return f"({came}) and ({_in_places(sync.child, old, f'{row}from_state', f'{row}from_settled')})"
 
 
 def _in_places(child: BoundMachine, places: Iterable[Place], state: str, settled: str) -> str:

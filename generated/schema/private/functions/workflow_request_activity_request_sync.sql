@@ -26,7 +26,7 @@ begin
             group by 1, 2, 3
             returning c.parent_id, c.to_state, c.to_settled
         )
-        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
+        select array_agg(distinct a.parent_id), array_agg(distinct a.parent_id) filter (where a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered'))
         into v_arrived, v_parents
         from appended as a;
 
@@ -66,7 +66,7 @@ begin
             insert into private.workflow_request_activity_request_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
-            if (v_to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) then
+            if ((v_to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (v_from_state in ('new', 'waiting', 'ready', 'in_progress'))) then
                 if ((
                     select (
                     select
@@ -124,11 +124,11 @@ begin
                     and exists (select from public.workflow_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.to_state, c.to_settled
+            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or (a.to_state in ('new', 'valid', 'invalid', 'waiting', 'ready', 'in_progress', 'timedout', 'failed', 'done', 'delivered')))
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'ready', 'in_progress')))
         into v_arrived, v_parents
         from appended as a;
     end if;
