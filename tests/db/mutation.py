@@ -95,6 +95,7 @@ def _tables_of_views(ir: Ir) -> dict[tuple[str, str], tuple[str, ...]]:
         (view.schema, view.name): tuple(
             file for need in view.needs if need[0] == "table" for file in _file(ir.by_identity[need])
         )
+        or ("access.sql",)
         for view in ir.all(View)
     }
 

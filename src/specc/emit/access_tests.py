@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from specc.analysis.access import COMMANDS
 from specc.emit.access_world import Subject, World
-from specc.emit.catalogue_tests import catalogue_tests
+from specc.emit.catalogue_tests import catalogue_tests, view_tests
 from specc.emit.sample import FRESH, Place, Row, identifier
 from specc.ir.behaviour import Tenancy
 from specc.ir.database import (
@@ -24,6 +24,7 @@ from specc.ir.database import (
     Grant,
     Schema,
     Table,
+    View,
 )
 from specc.ir.model import Ir
 from specc.pg.names import API_ROLES, MONITOR, ident, lit, qualified
@@ -380,7 +381,7 @@ class _Table:
 
 
 def _functions(ir: Ir) -> str:
-    """Return the tests of who may call each function and name things in each schema."""
+    """Return the tests of who may call each function, name things in each schema, and read views of no table."""
     granted = {
         (one.schema, one.name, one.signature, one.role)
         for one in ir.all(Grant)
@@ -393,6 +394,10 @@ def _functions(ir: Ir) -> str:
             name = f"{qualified(one.schema, one.name)}({one.signature})"
             checks.append(_privilege("function", role, name, "execute", may))
         checks += [_privilege("schema", role, one.name, "usage", role in one.usage) for one in ir.all(Schema)]
+    for view in ir.all(View):
+        if not any(need[0] == "table" for need in view.needs):
+            # It is tried with no table.
+            checks += view_tests(ir, view)
     parts = ["begin", "set local search_path = extensions, public", f"select plan({len(checks)})", *checks]
     parts += ["select * from finish()", "rollback"]
     return HEAD + f"-- Who may call what: {len(checks)} tests.\n\n" + "".join(f"{part};\n" for part in parts)

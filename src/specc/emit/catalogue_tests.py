@@ -27,8 +27,13 @@ def catalogue_tests(ir: Ir, table: Table, views: Iterable[View]) -> list[str]:
     """Return one query for each test of a table and of the views on it."""
     tests = [*_keys(ir, table), *_columns(ir, table), _secured(table), *_rights(table, _allowed(ir, table))]
     for view in views:
-        tests += _rights(view, _shown(ir, view))
+        tests += view_tests(ir, view)
     return tests
+
+
+def view_tests(ir: Ir, view: View) -> list[str]:
+    """Return the tests of who may read a view, and that nobody may do anything else with it."""
+    return list(_rights(view, _shown(ir, view)))
 
 
 def _allowed(ir: Ir, table: Table) -> Rights:
