@@ -331,7 +331,9 @@ def _recoveries(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:
         ):
             first = f"{lit(backoff.first)}::interval"
             yield edit.piece(f"{state} {word}", TIMED, at, _exchange(first, f"({first} {sign} '1 second')"))
-    yield edit.one("spends nothing", "attempt = r.attempt + 1", "attempt = r.attempt")
+    # Said twice: for all rows at once, and for each alone where one cannot move.
+    yield edit.whole("spends nothing", edit.text.replace("attempt = r.attempt + 1", "attempt = r.attempt"))
     for target in dict.fromkeys(re.findall(r"set state = '(\w+)'", edit.text)):
         other = next(one.name for one in ir.of_machine(State, machine.name) if one.name != target)
-        yield edit.one(f"leads to {other}", f"set state = '{target}'", f"set state = '{other}'")
+        wrong = edit.text.replace(f"set state = '{target}'", f"set state = '{other}'")
+        yield edit.whole(f"leads to {other}", wrong)
