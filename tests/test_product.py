@@ -14,7 +14,7 @@ from specc import driver
 from specc.diagnostics.text import render_text
 
 WriteProject = Callable[[str], Path]
-FOLDER = Path(__file__).parent / "errors" / "product"
+FOLDER = Path(__file__).parent / "products"
 
 
 @dataclass(frozen=True)
