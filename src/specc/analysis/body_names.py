@@ -15,7 +15,6 @@ from specc.analysis.machines import machines
 from specc.analysis.routines import routines
 from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
-from specc.pg.names import fit
 from specc.pg.parsing import SqlError, parse
 from specc.pg.pieces import Piece
 from specc.pg.tree import Fields, nodes
@@ -37,7 +36,7 @@ class Missing:
 def relations(project: Project) -> frozenset[str]:
     """Return the full names of all tables and views of a project."""
     bound = machines(project).values()
-    views = {f"{one.schema}.{fit(f'{one.name}_status')}" for one in bound}
+    views = {f"{one.schema}.{one.status}" for one in bound}
     histories = {f"{one.schema}.{one.history}" for one in bound}
     return frozenset(views | histories | set(project.entries.get("table", {})))
 

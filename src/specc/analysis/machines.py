@@ -271,6 +271,16 @@ class BoundMachine(Course):
         return fit(f"{self.table}_state_history")
 
     @property
+    def status(self) -> str:
+        """The name of the view with state and substate in one name, in the table's schema."""
+        return fit(f"{self.name}_status")
+
+    @property
+    def may_carry(self) -> str:
+        """The name of the function in `private` that says whether a state has a substate."""
+        return fit(f"{self.name}_may_carry")
+
+    @property
     def may_move(self) -> str:
         """The name of the function that says whether a move is legal, in the table's schema."""
         return fit(f"{self.name}_may_move")

@@ -15,12 +15,11 @@ from specc.analysis.machines import Lifecycle, lifecycle_of_facts
 from specc.ir.behaviour import Legacy, LegacyBack, LegacyValue, Machine
 from specc.ir.database import Comment, Function
 from specc.ir.model import Ir
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.ddl import create, statements
 from specc.pg.names import fit, qualified
 
-_PINNED = (("search_path", "''"),)
-_WHOLE = (*_PINNED, ("row_security", "off"))
+_WHOLE = (*PINNED, ("row_security", "off"))
 """For what must see every row, or fail."""
 
 
@@ -109,7 +108,7 @@ class _Conversion:
 
     def _make(
         self, form: str, arguments: str, returns: str, template: str, *,
-        settings: tuple[tuple[str, str], ...] = _PINNED, **more: str | bool,
+        settings: tuple[tuple[str, str], ...] = PINNED, **more: str | bool,
     ) -> Function:  # fmt: skip
         signature = ", ".join(
             one.split(" ", 1)[1].split(" default ")[0] for one in arguments.split(", ") if one
@@ -214,7 +213,7 @@ class _Conversion:
         values = {**self.values, "routines": [*reversed(dropped), own]}
         function = Function(
             "private", self.routine(form), "", "", "", "plpgsql", render("legacy_forget", **values),
-            procedure=True, settings=_PINNED,
+            procedure=True, settings=PINNED,
         )  # fmt: skip
         return function, f"Drops what converts rows of {self.name}, itself included; the old column stays."
 

@@ -20,7 +20,7 @@ from specc.kinds.table_rules import in_full
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.conditions import satisfying
 from specc.pg.names import fit, ident
 from specc.pg.parsing import tidy
@@ -90,7 +90,7 @@ def _helper(role: BoundRole, project: Project) -> Lowered:
     name = role.helper()
     yield Function(
         "private", name, "", "", "setof uuid", "sql", body, volatility="stable", security_definer=True,
-        settings=(("search_path", "''"),), needs=(("table", membership.schema, membership.name),),
+        settings=PINNED, needs=(("table", membership.schema, membership.name),),
     )  # fmt: skip
     yield Comment(f"function private {name}", f"The tenants in which the signed-in user is {role.name}.")
     # Policies call it as the user, who needs EXECUTE but not USAGE on the schema.

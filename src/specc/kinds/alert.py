@@ -21,7 +21,7 @@ from specc.kinds.machine_watch import NO_TIME, no_time
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Ref, SpecModel
 from specc.lang.project import Entry, Path, Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import MONITOR, fit, lit, qualified
 
 CHANNEL = "specc_alert"
@@ -154,7 +154,7 @@ def _watch(found: list[tuple[Entry, BoundMachine]]) -> Lowered:
         needs += [("table", machine.schema, machine.table), ("view", MONITOR, fit(f"{machine.name}_stuck"))]
     yield Function(
         "private", "watch_alerts", "", "", "integer", "plpgsql", body,
-        settings=(("search_path", "''"),), needs=tuple(dict.fromkeys(needs)),
+        settings=PINNED, needs=tuple(dict.fromkeys(needs)),
     )  # fmt: skip
     text = (
         "Evaluates all alerts, fires and resolves them; returns how many did. One runs, others leave at once."

@@ -16,7 +16,7 @@ from specc.kinds.alert import TABLE as ALERT
 from specc.kinds.machine_sync_objects import change_of, count_of
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import MONITOR, OPERATOR, lit
 
 FEW_SCANS = 20
@@ -24,7 +24,6 @@ FEW_SCANS = 20
 MANY_ROWS = 10_000
 """Rows that a scan reads on average before an index would have been the better way."""
 
-_PINNED = (("search_path", "''"),)
 _COLUMNS = (
     "query text, calls bigint, rows bigint, total_ms double precision, mean_ms double precision,"
     " max_ms double precision, blocks_hit bigint, blocks_read bigint"
@@ -49,13 +48,13 @@ def _statements() -> Lowered:
     """Yield the functions on statements; the owner's alone, since a statement's text may hold anything."""
     problem = (MONITOR, "statements_problem")
     yield Function(
-        *problem, "", "", "text", "plpgsql", render("statements_problem"), "stable", settings=_PINNED
+        *problem, "", "", "text", "plpgsql", render("statements_problem"), "stable", settings=PINNED
     )
     text = "Says why there are no statements to see, and what to do; null where pg_stat_statements works."
     yield Comment(f"function {MONITOR} statements_problem", text)
     yield Function(
         MONITOR, "statements", "", "", f"table ({_COLUMNS})", "plpgsql",
-        render("statements", problem=problem), "stable", settings=_PINNED,
+        render("statements", problem=problem), "stable", settings=PINNED,
         needs=(("function", *problem, ""),),
     )  # fmt: skip
     text = (

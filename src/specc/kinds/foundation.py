@@ -9,10 +9,8 @@ from specc.kinds import cost_watch, tick
 from specc.kinds.machine_watch import overview
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import API_ROLES, MONITOR, OPERATOR
-
-_PINNED = (("search_path", "''"),)
 
 
 def lower(project: Project) -> Lowered:
@@ -32,10 +30,10 @@ def lower(project: Project) -> Lowered:
         yield Comment(f"schema {MONITOR}", "Views for operators; never served by the API.")
     # PL/pgSQL: with a search_path of its own a SQL function is never inlined and costs twice as much.
     yield Function(
-        "private", "now", "", "", "timestamptz", "plpgsql", render("now"), "stable", settings=_PINNED
+        "private", "now", "", "", "timestamptz", "plpgsql", render("now"), "stable", settings=PINNED
     )
     yield Comment("function private now", "The clock of all rules; tests set it with `set specc.now`.")
-    yield Function("private", "uuid_v7", "", "", "uuid", "sql", render("uuid_v7"), settings=_PINNED)
+    yield Function("private", "uuid_v7", "", "", "uuid", "sql", render("uuid_v7"), settings=PINNED)
     yield Comment("function private uuid_v7", "A new id, ordered by time (RFC 9562, version 7).")
     # Column defaults are evaluated as the role that inserts; it needs EXECUTE, not USAGE on the schema.
     for role in API_ROLES:

@@ -33,7 +33,7 @@ from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
-from specc.pg.names import fit, qualified
+from specc.pg.names import qualified
 
 StateName = Annotated[str, Ref("state", within="machine")]
 
@@ -120,7 +120,7 @@ def _status(machine: BoundMachine, project: Project) -> Lowered:
     table = tables(project)[f"{machine.schema}.{machine.table}"]
     owner = [table.tenant_column] if table.tenant and not table.is_root else []
     columns = ["id", *owner, "state", "state_substate", "state_since", "attempt"]
-    name = fit(f"{machine.name}_status")
+    name = machine.status
     query = (
         f"select\n    {', '.join(columns)},\n    concat_ws('_', state, state_substate) as status\n"
         f"from {qualified(machine.schema, machine.table)}"

@@ -14,12 +14,12 @@ from specc.ir.database import Comment, Function, Grant
 from specc.kinds import machine_history, machine_sync_check
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import fit, qualified
 
 
 def _of_rows(machine: BoundMachine, _: BoundTable, _project: Project) -> Iterator[Problem]:
-    carry = qualified("private", fit(f"{machine.name}_may_carry"))
+    carry = qualified("private", machine.may_carry)
     yield Problem(
         "substate of another state",
         f"not {carry}(r.state, r.state_substate)",
@@ -53,10 +53,10 @@ def lower(machine: BoundMachine, table: BoundTable, project: Project) -> Lowered
     yield Function(
         "private", name, "", "", "table (problem text, id uuid, detail text)", "sql",
         render("check", table=place, problems=found), "stable", security_definer=True,
-        settings=(("search_path", "''"),),
+        settings=PINNED,
         needs=(
             ("table", *place), ("table", machine.schema, machine.history),
-            ("function", "private", fit(f"{machine.name}_may_carry"), ""),
+            ("function", "private", machine.may_carry, ""),
             *machine_sync_check.needs(machine, project),
         ),
     )  # fmt: skip

@@ -10,10 +10,8 @@ from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
 from specc.kinds import machine_history
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import API_ROLES, fit, lit, qualified
-
-_PINNED = (("search_path", "''"),)
 
 
 def lower(machine: BoundMachine, project: Project) -> Lowered:
@@ -55,7 +53,7 @@ def _functions(machine: BoundMachine) -> Lowered:
     pair = f"{enum}, {enum}"
     yield Function(
         schema, machine.may_move, pair, f"p_from {enum}, p_to {enum}", "boolean", "sql",
-        render("may_move", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+        render("may_move", **values), "immutable", parallel="safe", settings=PINNED, needs=needs,
     )  # fmt: skip
     text = f"Whether a row of {machine.name} may move from one state to another by a plain transition."
     yield Comment(f"function {schema} {machine.may_move} {pair}", text)
@@ -64,7 +62,7 @@ def _functions(machine: BoundMachine) -> Lowered:
     carry = f"{enum}, text"
     yield Function(
         "private", str(values["may_carry"]), carry, f"p_state {enum}, p_substate text", "boolean", "sql",
-        render("may_carry", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+        render("may_carry", **values), "immutable", parallel="safe", settings=PINNED, needs=needs,
     )  # fmt: skip
     text = f"Whether a row of {machine.name} may carry a substate in a state."
     yield Comment(f"function private {values['may_carry']} {carry}", text)
@@ -72,14 +70,14 @@ def _functions(machine: BoundMachine) -> Lowered:
     signature = f"uuid, {enum}, {enum}, text, integer, integer"
     yield Function(
         "private", str(values["refuse"]), signature, refused, "void",
-        "plpgsql", render("refuse", **values), settings=_PINNED, needs=needs,
+        "plpgsql", render("refuse", **values), settings=PINNED, needs=needs,
     )  # fmt: skip
     text = f"Raises PT409 and says why a row of {machine.name} was refused."
     yield Comment(f"function private {values['refuse']} {signature}", text)
     if machine.writes == "bulk":
         yield Function(
             "private", str(values["refused"]), signature, refused, enum,
-            "plpgsql", render("refused", **values), settings=_PINNED, needs=needs,
+            "plpgsql", render("refused", **values), settings=PINNED, needs=needs,
         )  # fmt: skip
         yield Comment(f"function private {values['refused']} {signature}", text)
     written = (
@@ -89,7 +87,7 @@ def _functions(machine: BoundMachine) -> Lowered:
     signature = f"{enum}, text, integer, {enum}, text, integer, boolean"
     yield Function(
         "private", str(values["may_write"]), signature, written, "boolean",
-        "plpgsql", render("may_write", **values), "immutable", parallel="safe", settings=_PINNED, needs=needs,
+        "plpgsql", render("may_write", **values), "immutable", parallel="safe", settings=PINNED, needs=needs,
     )  # fmt: skip
     text = f"Whether one UPDATE may change state, substate and attempt of a row of {machine.name} so."
     yield Comment(f"function private {values['may_write']} {signature}", text)
@@ -114,7 +112,7 @@ def _values(machine: BoundMachine) -> dict[str, object]:
         "mask": "{" + ",".join(rows) + "}",
         "may_move": (machine.schema, machine.may_move),
         "may_move_name": f"{machine.schema}.{machine.may_move}",
-        "may_carry": fit(f"{machine.name}_may_carry"),
+        "may_carry": machine.may_carry,
         "may_write": fit(f"{machine.name}_may_write"),
         "refuse": fit(f"{machine.name}_refuse"),
         "refused": fit(f"{machine.name}_refused"),
@@ -130,7 +128,7 @@ def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
     """
     owner = {
         "history": (machine.schema, machine.history),
-        "owner": machine_history.kept_by(table),
+        "owner": machine_history.kept_by(machine, table),
         "owner_of_row": table.tenant_column,
     }
     values = _values(machine) | owner
@@ -145,7 +143,7 @@ def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
         body = render(f"guard_{event}_bulk" if is_bulk else f"guard_{event}", **values)
         yield Function(
             "private", name, "", "", "trigger", "plpgsql", body,
-            security_definer=True, settings=_PINNED, needs=needs,
+            security_definer=True, settings=PINNED, needs=needs,
         )  # fmt: skip
         yield Comment(f"function private {name}", f"Refuses {refused} of rows of {machine.name}.")
         trigger = Trigger(

@@ -19,7 +19,7 @@ from specc.kinds.access import reading
 from specc.lang.kind import Lowered
 from specc.lang.markers import Short, SpecModel
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import MAX_BYTES, fit, ident, qualified, sequence_of
 
 ACTOR = (
@@ -47,7 +47,7 @@ def lower(machine: BoundMachine, project: Project) -> Lowered:
     """Yield the table of a machine's moves, its one partition, and who may read it."""
     schema, name = machine.schema, machine.history
     table = tables(project)[f"{schema}.{machine.table}"]
-    kept = BoundTable(table.entry, schema, name, table.tenant, {})
+    kept = _kept(machine, table)
     owner = kept.tenant_column
     kept_for = machine.entry.spec.history
     yield History(machine.name, schema, name, owner, kept_for.keep)
@@ -80,7 +80,9 @@ def tasks(machine: BoundMachine, _: Project) -> Iterator[Task]:
 
 def problems(machine: BoundMachine, table: BoundTable, _: Project) -> Iterator[Problem]:
     """Yield what says that a row is not where its history ends; a row without history was there before it."""
-    owner = f"h.{ident(kept_by(table))} = r.{ident(table.tenant_column)} and " if table.tenant else ""
+    owner = (
+        f"h.{ident(kept_by(machine, table))} = r.{ident(table.tenant_column)} and " if table.tenant else ""
+    )
     last = (
         f"select h.to_state, h.to_substate from {qualified(machine.schema, machine.history)} as h"
         f" where {owner}h.row_id = r.id order by h.seq desc limit 1"
@@ -93,9 +95,14 @@ def problems(machine: BoundMachine, table: BoundTable, _: Project) -> Iterator[P
     )
 
 
-def kept_by(table: BoundTable) -> str:
+def _kept(machine: BoundMachine, table: BoundTable) -> BoundTable:
+    """Return the history of a table as a table of the same tenants."""
+    return BoundTable(table.entry, machine.schema, machine.history, table.tenant, {})
+
+
+def kept_by(machine: BoundMachine, table: BoundTable) -> str:
     """Return the column of a history that says whose its rows are; "" for a shared table's."""
-    return fit(f"{table.tenant.split('.', 1)[1]}_id") if table.tenant else ""
+    return _kept(machine, table).tenant_column
 
 
 def _keeper(machine: BoundMachine) -> str:
@@ -116,7 +123,7 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
     )
     yield Function(
         "private", name, "integer", "p_limit integer", "integer", "plpgsql", body, security_definer=True,
-        strict=True, settings=(("search_path", "''"), ("timezone", "'UTC'"), ("lock_timeout", "'500ms'")), needs=(("table", *history),),
+        strict=True, settings=(*PINNED, ("timezone", "'UTC'"), ("lock_timeout", "'500ms'")), needs=(("table", *history),),
     )  # fmt: skip
     text = f"Drops the moves of rows of {machine.name} from more than {spec.keep} ago; returns how many it deleted singly."
     yield Comment(f"function private {name} integer", text)

@@ -63,7 +63,7 @@ def page(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
 
 
 def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
-    full, view = f"{machine.schema}.{machine.table}", fit(f"{machine.name}_status")
+    full, view = f"{machine.schema}.{machine.table}", machine.status
     yield (Text("Table: "), Link(project.short_name(full), page=table_path(machine.schema, machine.table)))
     yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
     yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))

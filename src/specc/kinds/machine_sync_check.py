@@ -17,7 +17,7 @@ from specc.ir.fact import Identity
 from specc.kinds.machine_sync_objects import change_of, count_of, follow_of
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import fit, ident, lit, qualified
 
 
@@ -140,7 +140,7 @@ def lower(found: tuple[BoundSync, ...]) -> Lowered:
     yield Function(
         "private", name, "", "", "table (problem text, id uuid, detail text)", "plpgsql",
         render("sync_mend", recounts=recounts, follow=follow_of(parent)), security_definer=True,
-        settings=(("search_path", "''"),),
+        settings=PINNED,
     )  # fmt: skip
     text = (
         f"Counts the children of all rows of {parent.name} anew, lets the rows follow what was found, and lists "

@@ -19,12 +19,10 @@ from specc.ir.fact import Identity
 from specc.kinds.table_rules import in_full
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.names import fit, ident, lit, qualified, sequence_of
 
-_PINNED = (("search_path", "''"),)
-
-_GENERIC = (*_PINNED, ("plan_cache_mode", "force_generic_plan"), ("enable_bitmapscan", "off"))
+_GENERIC = (*PINNED, ("plan_cache_mode", "force_generic_plan"), ("enable_bitmapscan", "off"))
 """For the resolver: planning its statements costs more than running them, and only a plain index scan marks the
 entries of changes that are gone, so that the next one passes them by.
 """
@@ -212,7 +210,7 @@ def _recount(sync: BoundSync) -> Lowered:
     columns = f"parent_id uuid, state {enum}, settled boolean, counted bigint, found bigint"
     yield Function(
         "private", name, "", "", f"table ({columns})", "plpgsql", render("sync_recount", **_values(sync)),
-        settings=_PINNED, needs=needs,
+        settings=PINNED, needs=needs,
     )  # fmt: skip
     text = (
         f"Compares the counted {sync.child.name} of each row of {sync.parent.name} with the truth, "
@@ -330,7 +328,7 @@ def _parent_triggers(syncs: tuple[BoundSync, ...]) -> Lowered:
     needs = (("table", parent.schema, parent.table), ("enum", parent.schema, parent.enum))
     yield Function(
         "private", name, "", "", "trigger", "plpgsql", body,
-        security_definer=True, settings=_PINNED, needs=needs,
+        security_definer=True, settings=PINNED, needs=needs,
     )  # fmt: skip
     yield Comment(f"function private {name}", f"Lets children follow rows of {parent.name}.")
     for event, rows in (("update", ("old_rows", "new_rows")), ("delete", ("old_rows", ""))):

@@ -20,7 +20,7 @@ from specc.ir.database import Column, Comment, Function, Grant, Index
 from specc.lang.kind import Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.interval import milliseconds
 from specc.pg.names import fit, lit
 
@@ -28,7 +28,7 @@ TimedName = Annotated[str, Ref("state/substate", within="machine")]
 
 # What a LIMIT that is a parameter lets through is unknown, so that plans made for its value differ: one
 # plan for all, made for any value, stays with the index.
-_PINNED = (("search_path", "''"), ("plan_cache_mode", "force_generic_plan"))
+_ONE_PLAN = (*PINNED, ("plan_cache_mode", "force_generic_plan"))
 
 
 class TimeoutSpec(SpecModel):
@@ -142,7 +142,7 @@ def _function(machine: BoundMachine, verb: str, text: str, **values: object) -> 
     needs = (("enum", machine.schema, machine.enum), ("table", *place))
     yield Function(
         "private", name, "integer", "p_limit integer", "integer", "plpgsql", body,
-        security_definer=True, strict=True, settings=_PINNED, needs=needs,
+        security_definer=True, strict=True, settings=_ONE_PLAN, needs=needs,
     )  # fmt: skip
     yield Comment(f"function private {name} integer", text)
     yield Grant("function", "private", name, "integer", "execute", "service_role")

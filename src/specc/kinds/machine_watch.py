@@ -18,7 +18,7 @@ from specc.ir.fact import Identity
 from specc.kinds.machine_story import values as story_values
 from specc.lang.kind import Lowered, Rule
 from specc.lang.project import Entry, Path, Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 from specc.pg.interval import milliseconds
 from specc.pg.names import MONITOR, OPERATOR, fit, lit, qualified
 
@@ -55,11 +55,9 @@ MINUTES = 60
 
 
 def lower(machine: BoundMachine, project: Project) -> Lowered:
-    """Yield the index of open rows, the views of a machine, and the function that tells a row's story."""
-    where, enum = machine.is_open(), (("enum", machine.schema, machine.enum),)
-    if where != "false":
-        name = fit(f"{machine.table}_open_idx")
-        yield Index(machine.schema, machine.table, name, ("state", "state_since"), where=where, needs=enum)
+    """Yield the views of a machine, which the index of its open rows serves, and the function that tells a row's
+    story.
+    """
     for name, about, query, needs in _views(machine, project):
         yield from _view(name, query, needs, about, _allowed(machine, project))
     yield from _moves_views(machine, project)
@@ -324,7 +322,7 @@ def _story(machine: BoundMachine, project: Project) -> Lowered:
     body = render("machine_story", **story_values(machine, project))
     yield Function(
         MONITOR, name, "uuid", "p_id uuid", "jsonb", "plpgsql", body, "stable",
-        security_definer=True, settings=(("search_path", "''"),), needs=(_place(machine),),
+        security_definer=True, settings=PINNED, needs=(_place(machine),),
     )  # fmt: skip
     text = (
         f"All about one row of {machine.name}: where it is, what may follow, what it hangs on. Null for none."

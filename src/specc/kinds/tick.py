@@ -14,7 +14,7 @@ from specc.ir.database import Comment, Function, Grant
 from specc.kinds import alert, machine_history, machine_sync_objects, machine_times
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
-from specc.pg.body import render
+from specc.pg.body import PINNED, render
 
 SECTIONS: tuple[Callable[[BoundMachine, Project], Iterator[Task]], ...] = (
     machine_times.tasks,
@@ -43,7 +43,7 @@ def lower(project: Project) -> Lowered:
     yield Function(
         "private", "tick", "", "", "table (task text, rows bigint, problem text)", "plpgsql",
         render("tick", tasks=found, batch=BATCH, turns=TURNS),
-        security_definer=True, settings=(("search_path", "''"),),
+        security_definer=True, settings=PINNED,
     )  # fmt: skip
     text = "Does what is due, task by task: how many rows each moved, and what stopped it. Many may call it at once."
     yield Comment("function private tick", text)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
+PINNED = (("search_path", "''"),)
+"""What every function that we make is set to: names in its body mean what they meant when it was made."""
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
