@@ -49,30 +49,14 @@ def backwards(life: Lifecycle, values: Mapping[str, Target], back: Mapping[Targe
     return {place: word for place, word in found.items() if word}
 
 
-def distances(life: Lifecycle, end: str) -> dict[str, int]:
-    """Return for each state that plain transitions lead from to `end` how many it takes."""
-    sources: dict[str, list[str]] = {}
-    for source, following in life.steps:
-        sources.setdefault(following, []).append(source)
-    found = {end: 0}
-    queue = [end]
-    for state in queue:
-        for source in sources.get(state, ()):
-            if source not in found:
-                found[source] = found[state] + 1
-                queue.append(source)
-    return found
-
-
 def hops(life: Lifecycle, ends: Iterable[Target]) -> Iterator[tuple[Target, str, Target]]:
     """Yield for each end and each state that leads there the next place of the shortest way by plain transitions.
 
     A state is left without a substate; a row that is in the state already takes on, or loses, the substate.
     """
     for end in ends:
-        far = distances(life, end[0])
         for state in life.states:
-            nearer = [one for one in life.following[state] if far.get(one, len(far)) == far.get(state, 0) - 1]
-            if nearer:
-                yield end, state, (nearer[0], end[1] if nearer[0] == end[0] else "")
+            way = life.shortest[state].get(end[0], ())
+            if len(way) > 1:
+                yield end, state, (way[1], end[1] if way[1] == end[0] else "")
         yield end, end[0], end

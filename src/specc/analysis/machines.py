@@ -97,22 +97,28 @@ class Lifecycle:
         """Return for each state that recovers the ways there with all attempts spent but one, and with all."""
         worn, ways = {}, self.ways()
         for source, target in self.recoveries:
-            way, back = ways.get(source, ()), self._back(target, source)
+            way, back = ways.get(source, ()), self.shortest[target].get(source)
             for spent in (attempts - 1, attempts):
                 more = spent - self.spent(way)
                 if way and back is not None and more >= 0:
-                    worn[f"{source} after {spent}"] = way + (target, *back) * more
+                    worn[f"{source} after {spent}"] = way + back * more
         return worn
 
-    def _back(self, start: str, end: str) -> tuple[str, ...] | None:
-        """Return the shortest way by plain steps, without its start; None if there is none."""
-        ways: dict[str, tuple[str, ...]] = {start: ()}
+    @cached_property
+    def shortest(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """For each state the shortest ways by steps alone to itself and to all that steps lead to, both ends
+        included; of two as short the one whose first moves are declared first.
+        """
+        return {state: self._shortest(state) for state in self.states}
+
+    def _shortest(self, start: str) -> dict[str, tuple[str, ...]]:
+        ways: dict[str, tuple[str, ...]] = {start: (start,)}
         queue = [start]
         for state in queue:
             for target in (after for after in self.following[state] if after not in ways):
                 ways[target] = (*ways[state], target)
                 queue.append(target)
-        return ways.get(end)
+        return ways
 
 
 def _following(states: Iterable[str], edges: Iterable[Edge]) -> dict[str, tuple[str, ...]]:

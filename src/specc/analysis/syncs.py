@@ -85,16 +85,13 @@ class BoundSync:
 
 def way_down(child: Course, state: str, targets: Iterable[str]) -> tuple[str, ...]:
     """Return the shortest way of steps from a state to the first target that is reached; () for none."""
-    following = child.lifecycle.recovering if state in child.recoverable else child.lifecycle.following
-    begun: list[tuple[str, ...]] = [(state, after) for after in following[state]]
+    life = child.lifecycle
+    begun = (life.recovering if state in child.recoverable else life.following)[state]
     for target in targets:
-        queue, seen = list(begun), {state}
-        for way in queue:
-            if way[-1] == target.partition("/")[0]:
-                return way
-            if way[-1] not in seen:
-                seen.add(way[-1])
-                queue += [(*way, after) for after in child.lifecycle.following[way[-1]]]
+        end = target.partition("/")[0]
+        found = [(state, *life.shortest[after][end]) for after in begun if end in life.shortest[after]]
+        if found:
+            return min(found, key=len)
     return ()
 
 

@@ -230,8 +230,8 @@ class Index(Fact):
 class Function(Fact):
     """A function; `signature` is the list of input types, as in `regprocedure`.
 
-    `arguments` and `returns` are SQL text; `body` is the text between the dollar quotes. Every function
-    has an empty `search_path` unless `search_path` says another.
+    `arguments` and `returns` are SQL text; `body` is the text between the dollar quotes;
+    `settings` hold while it runs, an empty `search_path` among them.
     """
 
     KIND: ClassVar[str] = "function"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from specc.analysis.legacy import Target, backwards, distances, places, target, words, written
+from specc.analysis.legacy import Target, backwards, places, target, words, written
 from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Label
@@ -158,7 +158,7 @@ def _reached(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     named += [(spec.otherwise, entry.at("legacy", "otherwise"))] if spec.otherwise != REJECT else []
     for text, span in named:
         state = target(text)[0]
-        if born not in distances(machine.lifecycle, state):
+        if state not in machine.lifecycle.shortest[born]:
             yield NO_WAY.at(span, f"no transitions lead from `{born}` to `{state}`")
 
 
