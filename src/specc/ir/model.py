@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
+from types import MappingProxyType
 from typing import TypeVar
 
 from specc.diagnostics import Span
@@ -119,19 +120,24 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
     return Ir(ordered, origins), tuple(clashes)
 
 
-def walk(facts: Iterable[Fact], inside: Mapping[Identity, Identity]) -> Iterator[Fact]:
+def walk(
+    facts: Iterable[Fact],
+    inside: Mapping[Identity, Identity],
+    more: Mapping[Identity, Collection[Identity]] = MappingProxyType({}),
+) -> Iterator[Fact]:
     """Yield facts so that each comes after what it requires, by rank and identity where that is free.
 
     `inside` says which facts are made together with another one (a column with its table): they are not
-    yielded, and what requires them or what they require counts for the other. Facts whose requirements
-    form a circle come last, in the order of their identities.
+    yielded, and what requires them or what they require counts for the other. `more` are requirements that
+    facts have besides their own. Facts whose requirements form a circle come last, in the order of their
+    identities.
     """
     every = {fact.identity: fact for fact in facts}
     aliases = _function_aliases(every.values())
     known = {identity: fact for identity, fact in every.items() if identity not in inside}
     required: dict[Identity, set[Identity]] = {identity: set() for identity in known}
     for identity, fact in every.items():
-        needs = {aliases.get(need, need) for need in fact.requires}
+        needs = {aliases.get(need, need) for need in (*fact.requires, *more.get(identity, ()))}
         required[inside.get(identity, identity)] |= {inside.get(need, need) for need in needs}
     waiting: dict[Identity, int] = {}
     followers: dict[Identity, list[Identity]] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import (
+    DATABASE,
     Check,
     Column,
     Comment,
@@ -32,7 +32,7 @@ def plan_initial(ir: Ir) -> tuple[Step, ...]:
 
 
 def _steps(ir: Ir) -> Iterator[Step]:
-    database = [fact for fact in ir.facts if not isinstance(fact, BEHAVIOUR)]
+    database = [fact for fact in ir.facts if isinstance(fact, DATABASE)]
     inside = {
         fact.identity: ("table", fact.schema, fact.table) for fact in database if isinstance(fact, _INLINE)
     }

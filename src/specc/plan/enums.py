@@ -1,0 +1,164 @@
+"""How an enum gets other labels: renamed in place, added in a file of their own, or the type made anew.
+
+PostgreSQL adds a label anywhere and renames one, both without a look at any row. It takes none away and changes no
+order: then the type is made anew and every column of it rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from specc.ir.behaviour import Machine
+from specc.ir.database import Column, Enum, Function
+from specc.ir.fact import Identity
+from specc.ir.intent import Renamed
+from specc.ir.model import Ir
+from specc.ir.step import Step
+from specc.pg.ddl import create
+from specc.pg.mentions import mentions
+from specc.pg.names import fit, ident, lit, qualified
+from specc.record import record
+
+
+@record
+class Rebuild:
+    """An enum that is made anew, with the columns of it and the functions that have it in their signature."""
+
+    old: Enum
+    new: Enum
+    columns: tuple[Column, ...]
+    functions: tuple[Function, ...]
+    readers: tuple[Function, ...]
+    """Those that only mention it: open connections hold what they made of them, so they are told to look again."""
+
+
+def added(old: Enum, new: Enum, renames: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the labels to add in order, each with its place (`after 'x'`); none where the type is made anew."""
+    before = [renames.get(label, label) for label in old.labels]
+    if not _keeps(before, new.labels):
+        return []
+    found: list[tuple[str, str]] = []
+    called = {now: was for was, now in renames.items()}
+    for at, label in enumerate(new.labels):
+        if label not in before:
+            # What stands before it is there by now; its label may be renamed only later.
+            place = (
+                f"after {lit(called.get(new.labels[at - 1], new.labels[at - 1]))}"
+                if at
+                else f"before {lit(old.labels[0])}"
+            )
+            found.append((label, place))
+    return found
+
+
+def _keeps(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether all labels stay, in their order."""
+    return [label for label in after if label in before] == list(before)
+
+
+def renames_of(new: Ir, schema: str, name: str, labels: Sequence[str]) -> dict[str, str]:
+    """Return the labels of an enum that have other names now: states of the machines whose rows have it."""
+    found: dict[str, str] = {}
+    for machine in new.all(Machine):
+        column = new.by_identity.get(("column", machine.schema, machine.table, "state"))
+        if not isinstance(column, Column) or column.type != qualified(schema, name):
+            continue
+        for one in new.all(Renamed):
+            if one.identity_now[:2] == ("state", machine.name) and one.was in labels:
+                found[one.was] = one.identity_now[2]
+    return found
+
+
+def extended(
+    base: Ir, new: Ir, names: dict[Identity, Identity]
+) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
+    """Return the enums of the base that get more labels: as they are, as they will be, and the statements.
+
+    `names` are the identities that enums of the base have in `new`.
+    """
+    found = []
+    for old in base.all(Enum):
+        after = new.by_identity.get(names.get(old.identity, old.identity))
+        if not isinstance(after, Enum):
+            continue
+        renames = renames_of(new, after.schema, after.name, old.labels)
+        more = added(old, after, renames)
+        if more:
+            called = {now: was for was, now in renames.items()}
+            later = replace(old, labels=tuple(called.get(label, label) for label in after.labels))
+            what = qualified(old.schema, old.name)
+            texts = tuple(
+                f"alter type {what} add value if not exists {lit(label)} {place}" for label, place in more
+            )
+            found.append((old, later, texts))
+    return tuple(found)
+
+
+def rebuilds(base: Ir, new: Ir) -> Iterator[Rebuild]:
+    """Yield the enums that are made anew."""
+    for after in new.all(Enum):
+        old = base.by_identity.get(after.identity)
+        if not isinstance(old, Enum):
+            continue
+        renames = renames_of(new, after.schema, after.name, old.labels)
+        if not _keeps([renames.get(label, label) for label in old.labels], after.labels):
+            yield _rebuild(base, old, after)
+
+
+def _rebuild(base: Ir, old: Enum, new: Enum) -> Rebuild:
+    word = qualified(old.schema, old.name)
+    columns = tuple(one for one in base.all(Column) if one.type in (word, f"{word}[]"))
+    signed = tuple(one for one in base.all(Function) if _in_signature(one, word))
+    readers = tuple(
+        one for one in base.all(Function) if one not in signed and mentions(str(one.body), old.name)
+    )
+    return Rebuild(old, new, columns, signed, readers)
+
+
+def _in_signature(function: Function, word: str) -> bool:
+    types = (*function.signature.split(", "), function.returns.removeprefix("setof "))
+    return any(one.removesuffix("[]") == word for one in types) or word in function.returns
+
+
+def steps(base: Ir, new: Ir, fact: Enum, kept: frozenset[Identity]) -> Iterator[Step]:
+    """Yield what gives an enum of the base its labels; columns that are not among `kept` are gone by then."""
+    old = base.by_identity[fact.identity]
+    assert isinstance(old, Enum)
+    what = qualified(fact.schema, fact.name)
+    renames = renames_of(new, fact.schema, fact.name, old.labels)
+    for was, now in renames.items():
+        up, down = (
+            f"alter type {what} rename value {lit(a)} to {lit(b)}" for a, b in ((was, now), (now, was))
+        )
+        yield Step(fact, up, down)
+    for one in rebuilds(base, new):
+        if one.new == fact:
+            columns = tuple(column for column in one.columns if column.identity in kept)
+            before = replace(old, labels=tuple(renames.get(label, label) for label in old.labels))
+            later = [_now(new, column) for column in columns]
+            yield Step(fact, _anew(before, fact, later), _anew(fact, before, columns))
+
+
+def _now(new: Ir, column: Column) -> Column:
+    """Return a column with the default it is to have."""
+    later = new.by_identity.get(column.identity)
+    return replace(column, default=later.default) if isinstance(later, Column) else column
+
+
+def _anew(old: Enum, new: Enum, columns: Sequence[Column]) -> str:
+    """Return the statements that make a type anew with other labels, and give it to its columns."""
+    what, aside = qualified(new.schema, new.name), fit(f"{new.name}__before")
+    tables: dict[tuple[str, str], list[str]] = {}
+    for one in columns:
+        column = f"alter column {ident(one.name)}"
+        actions = tables.setdefault((one.schema, one.table), [])
+        many = "[]" if one.type.endswith("[]") else ""
+        actions += [f"{column} drop default"] if one.default else []
+        actions.append(f"{column} type {what}{many} using {ident(one.name)}::text{many}::{what}{many}")
+        actions += [f"{column} set default {one.default}"] if one.default else []
+    texts = [f"alter type {what} rename to {ident(aside)}", create(new)]
+    texts += [
+        f"alter table {qualified(*table)}\n    " + ",\n    ".join(each) for table, each in tables.items()
+    ]
+    return ";\n".join([*texts, f"drop type {qualified(old.schema, aside)}"])

@@ -1,0 +1,260 @@
+"""The plan from one database to another: facts of both in, ordered steps out, each with its way back.
+
+First objects are renamed, then what goes and what is in the way is dropped, dependents first; then what changes and
+what is new is made, in the order of the new facts' dependencies; at last go the types that columns have left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from specc.ir.database import (
+    DATABASE,
+    Check,
+    Column,
+    Comment,
+    Enum,
+    Grant,
+    Index,
+    Partition,
+    PrimaryKey,
+    Row,
+    Table,
+    Unique,
+)
+from specc.ir.fact import Fact, Identity
+from specc.ir.intent import Conversion
+from specc.ir.model import Ir, walk
+from specc.ir.step import Step
+from specc.pg.alter import alter, recomputed, retyped
+from specc.pg.ddl import create, drop
+from specc.pg.names import ident, qualified
+from specc.plan import enums
+from specc.plan.disturbed import disturbed
+from specc.plan.initial import table_text
+from specc.plan.renames import rename_base, renamed_enums
+from specc.record import record
+
+_INLINE = (Column, PrimaryKey, Unique, Check)
+"""What CREATE TABLE makes together with a table."""
+_WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Row, Partition)
+"""What goes when its table or other object goes."""
+
+
+@record
+class Part:
+    """What goes into one file: steps that share a transaction, and the statements of their way back."""
+
+    steps: tuple[Step, ...]
+    back: tuple[str, ...]
+
+
+def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
+    """Return the way from `base` to `new` in parts, none where they are the same database."""
+    parts = []
+    labelled = _with_labels(base, new)
+    if labelled is not base:
+        # A label may be used only after the transaction that added it. None can be taken away but with the type.
+        adding = tuple(
+            Step(later, text, "")
+            for _, later, texts in enums.extended(base, new, renamed_enums(base, new))
+            for text in texts
+        )
+        parts.append(Part(adding, tuple(step.up for step in _steps(labelled, base) if step.up)))
+    rest = tuple(_steps(labelled, new))
+    if rest:
+        parts.append(Part(rest, tuple(step.down for step in reversed(rest) if step.down)))
+    return tuple(parts)
+
+
+def _with_labels(base: Ir, new: Ir) -> Ir:
+    """Return the base once its enums have the labels that are added."""
+    later = {old.identity: more for old, more, _ in enums.extended(base, new, renamed_enums(base, new))}
+    if not later:
+        return base
+    return replace(base, facts=tuple(later.get(one.identity, one) for one in base.facts))
+
+
+def _steps(base: Ir, new: Ir) -> Iterator[Step]:
+    base, renames = rename_base(base, new)
+    yield from renames
+    yield from _Evolution(base, new).steps()
+
+
+@dataclass(frozen=True)
+class _Evolution:
+    """Two sets of facts, the base's under its new names."""
+
+    base: Ir
+    new: Ir
+
+    @cached_property
+    def before(self) -> dict[Identity, Fact]:
+        """The objects of the base."""
+        return {one.identity: one for one in self.base.facts if isinstance(one, DATABASE)}
+
+    @cached_property
+    def after(self) -> dict[Identity, Fact]:
+        """The objects there are to be."""
+        return {one.identity: one for one in self.new.facts if isinstance(one, DATABASE)}
+
+    @cached_property
+    def rebuilt(self) -> tuple[enums.Rebuild, ...]:
+        """The enums that are made anew, since labels go or change their order."""
+        return tuple(enums.rebuilds(self.base, self.new))
+
+    @cached_property
+    def changed(self) -> dict[Identity, tuple[Fact, Fact]]:
+        """The facts that stay and are not the same."""
+        both = self.before.keys() & self.after.keys()
+        return {
+            one: (self.before[one], self.after[one]) for one in both if self.before[one] != self.after[one]
+        }
+
+    @cached_property
+    def texts(self) -> dict[Identity, tuple[str, str]]:
+        """The statements for facts that change in place, and the way back."""
+        found: dict[Identity, tuple[str, str]] = {}
+        for identity, (old, new) in self.changed.items():
+            if isinstance(new, Enum):
+                continue
+            up, down = alter(old, new, self._using(old, new)), alter(new, old, self._using(new, old))
+            if up is not None and down is not None:
+                found[identity] = up, down
+        for one in (reader for each in self.rebuilt for reader in each.readers):
+            if one.identity in self.after and one.identity not in found:
+                text = alter(one, one) or ""
+                found[one.identity] = text, text
+        return found
+
+    def _using(self, old: Fact, new: Fact) -> str:
+        said = self.new.by_identity.get(("conversion", *new.identity[1:]))
+        if not isinstance(said, Conversion):
+            return ""
+        return said.up if new is self.after.get(new.identity) else said.down
+
+    @cached_property
+    def gone(self) -> frozenset[Identity]:
+        """What is dropped: for good, or to be made anew."""
+        removed = self.before.keys() - self.after.keys()
+        anew = {one for one in self.changed if one not in self.texts and one[0] != "enum"}
+        columns = {one for one, (old, new) in self.changed.items() if _is_retyped(old, new)}
+        columns |= {column.identity for one in self.rebuilt for column in one.columns}
+        functions = {one.identity for each in self.rebuilt for one in each.functions}
+        functions |= {
+            ("comment", f"enum {one.new.schema} {one.new.name}") for one in self.rebuilt
+        } & self.before.keys()
+        remade = {one for one, (old, new) in self.changed.items() if _is_recomputed(old, new)}
+        return disturbed(self.base, removed | anew | functions | remade, columns | remade) - remade
+
+    @cached_property
+    def made(self) -> list[Identity]:
+        """What is created: new, or anew."""
+        return [one for one in self.after if one not in self.before or one in self.gone]
+
+    # The steps
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps in order."""
+        late = {one for one in self.gone if one[0] == "enum"}
+        yield from self._detached()
+        yield from self._drops(self.gone - late)
+        yield from self._makes()
+        yield from self._drops(late)
+
+    def _detached(self) -> Iterator[Step]:
+        """Take defaults from columns whose functions go; they come back, or others, when the columns are changed."""
+        functions = {(*one[:3], "") for one in self.gone if one[0] == "function"}
+        for one in self._columns_that_stay():
+            if one.default and any((*need[:3], "") in functions for need in one.needs):
+                column = f"alter table {qualified(one.schema, one.table)} alter column {ident(one.name)}"
+                yield Step(one, f"{column} drop default", f"{column} set default {one.default}")
+
+    def _columns_that_stay(self) -> Iterator[Column]:
+        for one in self.base.all(Column):
+            if one.identity not in self.gone and ("table", one.schema, one.table) not in self.gone:
+                yield one
+
+    def _drops(self, gone: Iterable[Identity]) -> Iterator[Step]:
+        facts = [self.before[one] for one in gone]
+        inside = {one.identity: _table_of(one) for one in facts if self._goes_inside(one)}
+        for fact in reversed(list(_walk(facts, inside))):
+            if isinstance(fact, Table):
+                yield Step(fact, drop(fact), table_text(self.base, fact))
+            else:
+                goes = isinstance(fact, _WITH_OWNER) and _owner(fact) in self.gone
+                yield Step(fact, "" if goes else drop(fact), create(fact))
+
+    def _goes_inside(self, fact: Fact) -> bool:
+        return isinstance(fact, _INLINE) and _table_of(fact) in self.gone
+
+    def _makes(self) -> Iterator[Step]:
+        made = set(self.made)
+        facts = [
+            self.after[one] for one in self.after if one in made or one in self.changed or one in self.texts
+        ]
+        inside = {
+            one.identity: _table_of(one)
+            for one in facts
+            if isinstance(one, _INLINE) and _table_of(one) in made
+        }
+        for fact in _walk(facts, inside):
+            yield from self._make(fact, is_made=fact.identity in made)
+
+    def _make(self, fact: Fact, *, is_made: bool) -> Iterator[Step]:
+        if isinstance(fact, Enum) and not is_made:
+            yield from enums.steps(
+                self.base, self.new, fact, frozenset(one.identity for one in self._columns_that_stay())
+            )
+        elif not is_made and fact.identity in self.texts:
+            up, down = self.texts[fact.identity]
+            if up or down:
+                yield Step(fact, up, down)
+        elif not is_made:
+            old = self.before[fact.identity]
+            yield Step(fact, f"{drop(old)};\n{create(fact)}", f"{drop(fact)};\n{create(old)}")
+        elif isinstance(fact, Table):
+            yield Step(fact, table_text(self.new, fact), drop(fact))
+        else:
+            goes = isinstance(fact, _WITH_OWNER) and _owner(fact) in self.made
+            yield Step(fact, create(fact), "" if goes else drop(fact))
+
+
+def _is_retyped(old: Fact, new: Fact) -> bool:
+    return isinstance(old, Column) and isinstance(new, Column) and retyped(old, new)
+
+
+def _is_recomputed(old: Fact, new: Fact) -> bool:
+    """Whether a column is dropped and made anew, on the way there or on the way back."""
+    return (
+        isinstance(old, Column) and isinstance(new, Column) and (recomputed(old, new) or recomputed(new, old))
+    )
+
+
+def _table_of(fact: Fact) -> Identity:
+    return ("table", *fact.identity[1:3])
+
+
+def _owner(fact: Fact) -> Identity:
+    """Return the object that a fact goes with."""
+    return fact.requires[0] if isinstance(fact, Comment | Grant) else _table_of(fact)
+
+
+def _walk(facts: list[Fact], inside: dict[Identity, Identity]) -> Iterator[Fact]:
+    """Yield facts in the order of their dependencies; what needs a table waits for its columns, too."""
+    columns: dict[Identity, list[Column]] = {}
+    for one in facts:
+        if isinstance(one, Column) and one.identity not in inside:
+            columns.setdefault(_table_of(one), []).append(one)
+    more = {
+        fact.identity: {
+            column.identity
+            for need in fact.requires
+            for column in columns.get(need, ())
+            if fact.identity not in column.requires and not isinstance(fact, Column)
+        }
+        for fact in facts
+    }
+    return walk(facts, inside, more)
