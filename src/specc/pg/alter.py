@@ -95,27 +95,28 @@ def retyped(old: Column, new: Column) -> bool:
     return (old.type, old.collation) != (new.type, new.collation)
 
 
-def recomputed(old: Column, new: Column) -> bool:
-    """Whether a column is computed in another way, for which it is made anew."""
-    return bool(new.generated) and old.generated != new.generated
-
-
 def _column(old: Column, new: Column, using: str) -> str | None:
-    if recomputed(old, new):
+    if new.generated and (old.generated != new.generated or retyped(old, new)):
         return None
     actions = list(_actions(old, new, using))
     table = qualified(new.schema, new.table)
     parts = [f"alter table {table}\n    " + ",\n    ".join(actions)] if actions else []
+    for word in _lost(old, new):
+        parts.insert(0, f"alter table {table} alter column {ident(new.name)} drop {word}")
     return ";\n".join([*parts, *_counter(old, new)])
+
+
+def _lost(old: Column, new: Column) -> Iterator[str]:
+    """Yield what a column may not have any more when its type changes, in a statement of its own."""
+    if old.generated and not new.generated:
+        yield "expression"
+    if old.identity_form and not new.identity_form:
+        yield "identity"
 
 
 def _actions(old: Column, new: Column, using: str) -> Iterator[str]:
     column = f"alter column {ident(new.name)}"
     is_retyped = retyped(old, new)
-    if old.generated and not new.generated:
-        yield f"{column} drop expression"
-    if old.identity_form and not new.identity_form:
-        yield f"{column} drop identity"
     if old.default and (is_retyped or not new.default):
         yield f"{column} drop default"
     if is_retyped:
@@ -129,10 +130,20 @@ def _actions(old: Column, new: Column, using: str) -> Iterator[str]:
         yield f"{column} set generated {new.identity_form}"
 
 
+_KINDRED = (
+    frozenset(["smallint", "integer", "bigint", "int2", "int4", "int8", "int", "numeric", "decimal", "real", "float4", "float8", "double precision"]),
+    frozenset(["timestamptz", "timestamp", "date", "timestamp with time zone", "timestamp without time zone"]),
+    frozenset(["json", "jsonb"]),
+    frozenset(["text", "varchar", "character varying", "char", "character", "citext"]),
+)  # fmt: skip
+"""Types between which PostgreSQL has casts of its own (`pg_cast`); between others the way is by text."""
+
+
 def cast(old: Column, new: Column) -> str:
-    """Return the values of a column in its new type where nothing else is said: by way of text unless both are PostgreSQL's."""
-    own = "." in old.type or "." in new.type
-    return f"{ident(new.name)}::{'text::' if own else ''}{new.type}"
+    """Return the values of a column in its new type, where nothing else is said."""
+    before, after = (one.type.split("(", 1)[0].strip().lower() for one in (old, new))
+    direct = before == after or any(before in each and after in each for each in _KINDRED)
+    return f"{ident(new.name)}::{'' if direct or after == 'text' else 'text::'}{new.type}"
 
 
 def _counter(old: Column, new: Column) -> Iterator[str]:

@@ -70,6 +70,8 @@ class _Readers:
             yield from self._pointing(identity)
         elif kind == "enum":
             yield from self._needing(identity, (Comment,))
+        elif kind == "partition":
+            yield from self._needing(("table", *names), (Comment,))
 
     def _needing(self, identity: Identity, kinds: tuple[type[Fact], ...]) -> Iterator[Fact]:
         return (one for one in self.needing.get(identity, ()) if isinstance(one, kinds))
@@ -91,9 +93,7 @@ class _Readers:
     def _of_column(self, identity: Identity, *, is_retyped: bool) -> Iterator[Fact]:
         _, schema, table, column = identity
         for one in self.needing.get(("table", schema, table), ()):
-            if isinstance(one, View) and mentions(one.query, column):
-                yield one
-            elif (
+            if (isinstance(one, View) and mentions(one.query, column)) or (
                 isinstance(one, Policy) and (one.schema, one.table) != (schema, table) and _named(one, column)
             ):
                 yield one

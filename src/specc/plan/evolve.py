@@ -6,9 +6,10 @@ what is new is made, in the order of the new facts' dependencies; at last go the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeGuard
 
 from specc.ir.database import (
     DATABASE,
@@ -16,11 +17,11 @@ from specc.ir.database import (
     Column,
     Comment,
     Enum,
+    ForeignKey,
     Grant,
     Index,
     Partition,
     PrimaryKey,
-    Row,
     Table,
     Unique,
 )
@@ -28,8 +29,9 @@ from specc.ir.fact import Fact, Identity
 from specc.ir.intent import Conversion
 from specc.ir.model import Ir, walk
 from specc.ir.step import Step
-from specc.pg.alter import alter, recomputed, retyped
+from specc.pg.alter import alter, retyped
 from specc.pg.ddl import create, drop
+from specc.pg.mentions import mentions
 from specc.pg.names import ident, qualified
 from specc.plan import enums
 from specc.plan.disturbed import disturbed
@@ -39,8 +41,8 @@ from specc.record import record
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 """What CREATE TABLE makes together with a table."""
-_WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Row, Partition)
-"""What goes when its table or other object goes."""
+_WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Partition)
+"""What goes when its table or other object goes; rows go before, since others may be what they point at."""
 
 
 @record
@@ -118,16 +120,30 @@ class _Evolution:
         """The statements for facts that change in place, and the way back."""
         found: dict[Identity, tuple[str, str]] = {}
         for identity, (old, new) in self.changed.items():
-            if isinstance(new, Enum):
-                continue
-            up, down = alter(old, new, self._using(old, new)), alter(new, old, self._using(new, old))
-            if up is not None and down is not None:
-                found[identity] = up, down
+            if not isinstance(new, Enum) and (texts := self._altered(old, new)):
+                found[identity] = texts
         for one in (reader for each in self.rebuilt for reader in each.readers):
             if one.identity in self.after and one.identity not in found:
                 text = alter(one, one) or ""
                 found[one.identity] = text, text
         return found
+
+    def _text(self, fact: Fact) -> tuple[str, str]:
+        """Return the statements for a fact that changes in place, also for a column that was loosened before."""
+        old = self.before[fact.identity]
+        is_bare = fact.identity in self.loosened and isinstance(old, Column) and not old.generated
+        texts = self._altered(replace(old, default=""), fact) if is_bare else None
+        return texts or self.texts[fact.identity]
+
+    def _altered(self, old: Fact, new: Fact) -> tuple[str, str] | None:
+        """Return the statements that alter a fact and those that alter it back; None if it is made anew."""
+        if _is_computed(old) and not _is_computed(new):
+            # It lost its expression before.
+            old = replace(old, generated="")
+        up, down = alter(old, new, self._using(old, new)), alter(new, old, self._using(new, old))
+        if _is_computed(new) and not _is_computed(old):
+            up = f"{drop(old)};\n{create(new)}"
+        return None if up is None or down is None else (up, down)
 
     def _using(self, old: Fact, new: Fact) -> str:
         said = self.new.by_identity.get(("conversion", *new.identity[1:]))
@@ -146,8 +162,9 @@ class _Evolution:
         functions |= {
             ("comment", f"enum {one.new.schema} {one.new.name}") for one in self.rebuilt
         } & self.before.keys()
-        remade = {one for one, (old, new) in self.changed.items() if _is_recomputed(old, new)}
-        return disturbed(self.base, removed | anew | functions | remade, columns | remade) - remade
+        computed = {one for one, (old, new) in self.changed.items() if _is_recomputed(old, new)}
+        gone = removed | anew | functions
+        return disturbed(self.base, gone | computed, columns | computed) - (computed - gone)
 
     @cached_property
     def made(self) -> list[Identity]:
@@ -158,19 +175,28 @@ class _Evolution:
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in order."""
-        late = {one for one in self.gone if one[0] == "enum"}
-        yield from self._detached()
-        yield from self._drops(self.gone - late)
+        late = {one for one in self.gone if one[0] in ("schema", "enum")}
+        yield from self._drops((self.gone - late) | self.loosened.keys())
         yield from self._makes()
         yield from self._drops(late)
 
-    def _detached(self) -> Iterator[Step]:
-        """Take defaults from columns whose functions go; they come back, or others, when the columns are changed."""
+    @cached_property
+    def loosened(self) -> dict[Identity, Step]:
+        """Columns that lose what stands in the way: an expression they no longer have, a default whose function goes.
+
+        They come by another default when they are changed.
+        """
         functions = {(*one[:3], "") for one in self.gone if one[0] == "function"}
+        found: dict[Identity, Step] = {}
         for one in self._columns_that_stay():
-            if one.default and any((*need[:3], "") in functions for need in one.needs):
-                column = f"alter table {qualified(one.schema, one.table)} alter column {ident(one.name)}"
-                yield Step(one, f"{column} drop default", f"{column} set default {one.default}")
+            column = f"alter table {qualified(one.schema, one.table)} alter column {ident(one.name)}"
+            if one.generated and not _is_computed(self.after[one.identity]):
+                found[one.identity] = Step(one, f"{column} drop expression", f"{drop(one)};\n{create(one)}")
+            elif one.default and any((*need[:3], "") in functions for need in one.needs):
+                found[one.identity] = Step(
+                    one, f"{column} drop default", f"{column} set default {one.default}"
+                )
+        return found
 
     def _columns_that_stay(self) -> Iterator[Column]:
         for one in self.base.all(Column):
@@ -181,17 +207,19 @@ class _Evolution:
         facts = [self.before[one] for one in gone]
         inside = {one.identity: _table_of(one) for one in facts if self._goes_inside(one)}
         for fact in reversed(list(_walk(facts, inside))):
-            if isinstance(fact, Table):
+            if fact.identity in self.loosened:
+                yield self.loosened[fact.identity]
+            elif isinstance(fact, Table):
                 yield Step(fact, drop(fact), table_text(self.base, fact))
             else:
-                goes = isinstance(fact, _WITH_OWNER) and _owner(fact) in self.gone
-                yield Step(fact, "" if goes else drop(fact), create(fact))
+                yield Step(fact, "" if _goes(fact, self.gone) else drop(fact), create(fact))
 
     def _goes_inside(self, fact: Fact) -> bool:
         return isinstance(fact, _INLINE) and _table_of(fact) in self.gone
 
     def _makes(self) -> Iterator[Step]:
         made = set(self.made)
+        touched = {*self.changed, *self.texts, *self.loosened}
         facts = [
             self.after[one] for one in self.after if one in made or one in self.changed or one in self.texts
         ]
@@ -201,15 +229,16 @@ class _Evolution:
             if isinstance(one, _INLINE) and _table_of(one) in made
         }
         for fact in _walk(facts, inside):
-            yield from self._make(fact, is_made=fact.identity in made)
+            yield from self._make(fact, made)
 
-    def _make(self, fact: Fact, *, is_made: bool) -> Iterator[Step]:
+    def _make(self, fact: Fact, made: set[Identity]) -> Iterator[Step]:
+        is_made = fact.identity in made
         if isinstance(fact, Enum) and not is_made:
             yield from enums.steps(
                 self.base, self.new, fact, frozenset(one.identity for one in self._columns_that_stay())
             )
-        elif not is_made and fact.identity in self.texts:
-            up, down = self.texts[fact.identity]
+        elif not is_made and (fact.identity in self.texts or fact.identity in self.loosened):
+            up, down = self._text(fact)
             if up or down:
                 yield Step(fact, up, down)
         elif not is_made:
@@ -218,43 +247,61 @@ class _Evolution:
         elif isinstance(fact, Table):
             yield Step(fact, table_text(self.new, fact), drop(fact))
         else:
-            goes = isinstance(fact, _WITH_OWNER) and _owner(fact) in self.made
-            yield Step(fact, create(fact), "" if goes else drop(fact))
+            yield Step(fact, create(fact), "" if _goes(fact, made) else drop(fact))
 
 
 def _is_retyped(old: Fact, new: Fact) -> bool:
     return isinstance(old, Column) and isinstance(new, Column) and retyped(old, new)
 
 
+def _is_computed(fact: Fact) -> TypeGuard[Column]:
+    return isinstance(fact, Column) and bool(fact.generated)
+
+
 def _is_recomputed(old: Fact, new: Fact) -> bool:
     """Whether a column is dropped and made anew, on the way there or on the way back."""
-    return (
-        isinstance(old, Column) and isinstance(new, Column) and (recomputed(old, new) or recomputed(new, old))
-    )
+    if not isinstance(old, Column) or not isinstance(new, Column):
+        return False
+    return old.generated != new.generated
 
 
 def _table_of(fact: Fact) -> Identity:
     return ("table", *fact.identity[1:3])
 
 
-def _owner(fact: Fact) -> Identity:
-    """Return the object that a fact goes with."""
-    return fact.requires[0] if isinstance(fact, Comment | Grant) else _table_of(fact)
+def _goes(fact: Fact, gone: Collection[Identity]) -> bool:
+    """Whether a fact goes by itself with what is dropped; the schema `public` stays whatever happens."""
+    if not isinstance(fact, _WITH_OWNER):
+        return False
+    owner = fact.requires[0] if isinstance(fact, Comment | Grant) else _table_of(fact)
+    return owner in gone and owner != ("schema", "public")
 
 
 def _walk(facts: list[Fact], inside: dict[Identity, Identity]) -> Iterator[Fact]:
-    """Yield facts in the order of their dependencies; what needs a table waits for its columns, too."""
+    """Yield facts in the order of their dependencies, those among them that facts do not say."""
     columns: dict[Identity, list[Column]] = {}
+    keys: dict[Identity, list[Identity]] = {}
     for one in facts:
         if isinstance(one, Column) and one.identity not in inside:
             columns.setdefault(_table_of(one), []).append(one)
-    more = {
-        fact.identity: {
-            column.identity
-            for need in fact.requires
-            for column in columns.get(need, ())
-            if fact.identity not in column.requires and not isinstance(fact, Column)
-        }
-        for fact in facts
-    }
+        elif isinstance(one, PrimaryKey | Unique):
+            keys.setdefault(_table_of(one), []).append(one.identity)
+    more = {fact.identity: {*_columns_before(fact, columns), *_keys_before(fact, keys)} for fact in facts}
     return walk(facts, inside, more)
+
+
+def _columns_before(fact: Fact, columns: dict[Identity, list[Column]]) -> Iterator[Identity]:
+    """Yield the columns of existing tables that a fact waits for."""
+    if isinstance(fact, Column):
+        mine = columns.get(_table_of(fact), ()) if fact.generated else ()
+        yield from (one.identity for one in mine if one != fact and mentions(fact.generated, one.name))
+        return
+    tables = [*fact.requires, *([_table_of(fact)] if hasattr(fact, "table") else [])]
+    for need in tables:
+        yield from (one.identity for one in columns.get(need, ()) if fact.identity not in one.requires)
+
+
+def _keys_before(fact: Fact, keys: dict[Identity, list[Identity]]) -> Iterator[Identity]:
+    """Yield the keys that a reference may point at."""
+    if isinstance(fact, ForeignKey):
+        yield from keys.get(("table", fact.target_schema, fact.target_table), ())

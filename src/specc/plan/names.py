@@ -29,7 +29,6 @@ from specc.ir.database import (
 )
 from specc.ir.fact import Fact, Identity
 from specc.pg.mentions import renamed
-from specc.pg.names import ident, qualified
 
 _OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
 
