@@ -1,4 +1,4 @@
-"""A step of a plan: the statements that make one fact true, and those that undo them."""
+"""Plans: steps, each the statements that make one fact true and those that undo them, in parts that are files."""
 
 from __future__ import annotations
 
@@ -13,3 +13,15 @@ class Step:
     fact: Fact
     up: str
     down: str
+
+
+@record
+class Part:
+    """What goes into one file, which is one transaction: steps in order, and the statements of their way back.
+
+    `name` tells it from other parts of a plan, "" for the main one.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    back: tuple[str, ...]

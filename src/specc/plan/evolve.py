@@ -28,7 +28,7 @@ from specc.ir.database import (
 from specc.ir.fact import Fact, Identity
 from specc.ir.intent import Conversion
 from specc.ir.model import Ir, walk
-from specc.ir.step import Step
+from specc.ir.step import Part, Step
 from specc.pg.alter import alter, retyped
 from specc.pg.ddl import create, drop
 from specc.pg.mentions import mentions
@@ -37,20 +37,11 @@ from specc.plan import enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
 from specc.plan.renames import rename_base, renamed_enums
-from specc.record import record
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 """What CREATE TABLE makes together with a table."""
 _WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Partition)
 """What goes when its table or other object goes; rows go before, since others may be what they point at."""
-
-
-@record
-class Part:
-    """What goes into one file: steps that share a transaction, and the statements of their way back."""
-
-    steps: tuple[Step, ...]
-    back: tuple[str, ...]
 
 
 def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
@@ -64,10 +55,10 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
             for _, later, texts in enums.extended(base, new, renamed_enums(base, new))
             for text in texts
         )
-        parts.append(Part(adding, tuple(step.up for step in _steps(labelled, base) if step.up)))
+        parts.append(Part("labels", adding, tuple(step.up for step in _steps(labelled, base) if step.up)))
     rest = tuple(_steps(labelled, new))
     if rest:
-        parts.append(Part(rest, tuple(step.down for step in reversed(rest) if step.down)))
+        parts.append(Part("", rest, tuple(step.down for step in reversed(rest) if step.down)))
     return tuple(parts)
 
 
@@ -131,21 +122,21 @@ class _Evolution:
     def _text(self, fact: Fact) -> tuple[str, str]:
         """Return the statements for a fact that changes in place, also for a column that was loosened before."""
         old = self.before[fact.identity]
-        is_bare = fact.identity in self.loosened and isinstance(old, Column) and not old.generated
-        texts = self._altered(replace(old, default=""), fact) if is_bare else None
-        return texts or self.texts[fact.identity]
+        if fact.identity in self.loosened and isinstance(old, Column) and not old.generated:
+            return self._altered(replace(old, default=""), fact) or ("", "")
+        return self.texts[fact.identity]
 
     def _altered(self, old: Fact, new: Fact) -> tuple[str, str] | None:
         """Return the statements that alter a fact and those that alter it back; None if it is made anew."""
         if _is_computed(old) and not _is_computed(new):
             # It lost its expression before.
             old = replace(old, generated="")
-        up, down = alter(old, new, self._using(old, new)), alter(new, old, self._using(new, old))
+        up, down = alter(old, new, self._using(new)), alter(new, old, self._using(old))
         if _is_computed(new) and not _is_computed(old):
             up = f"{drop(old)};\n{create(new)}"
         return None if up is None or down is None else (up, down)
 
-    def _using(self, old: Fact, new: Fact) -> str:
+    def _using(self, new: Fact) -> str:
         said = self.new.by_identity.get(("conversion", *new.identity[1:]))
         if not isinstance(said, Conversion):
             return ""
@@ -220,9 +211,7 @@ class _Evolution:
     def _makes(self) -> Iterator[Step]:
         made = set(self.made)
         touched = {*self.changed, *self.texts, *self.loosened}
-        facts = [
-            self.after[one] for one in self.after if one in made or one in self.changed or one in self.texts
-        ]
+        facts = [self.after[one] for one in self.after if one in made or one in touched]
         inside = {
             one.identity: _table_of(one)
             for one in facts

@@ -87,23 +87,11 @@ def _note(fact: Table | Enum | Partition, name: str, names: Names) -> None:
 
 
 def _called(name: str, words: dict[str, str]) -> Iterator[str]:
-    """Yield what an object called after others may be called now: each whole word of its name replaced."""
-    parts = name.split("_")
-    found = [name]
+    """Yield what an object called after others may be called now: whole words of its name replaced."""
+    found = [f"_{name}_"]
     for was, now in words.items():
-        size = was.count("_") + 1
-        for begin in range(len(parts) - size + 1):
-            if "_".join(parts[begin : begin + size]) == was:
-                found.append("_".join([*parts[:begin], now, *parts[begin + size :]]))
-        found += [other for one in found[1:] for other in _called_once(one, words) if other not in found]
-    yield from found[1:]
-
-
-def _called_once(name: str, words: dict[str, str]) -> Iterator[str]:
-    for was, now in words.items():
-        for before, after in ((f"{was}_", f"{now}_"), (f"_{was}_", f"_{now}_")):
-            if before in name:
-                yield name.replace(before, after, 1)
+        found += [one.replace(f"_{was}_", f"_{now}_", count) for one in found for count in (1, 2)]
+    yield from (one[1:-1] for one in dict.fromkeys(found[1:]) if one != found[0])
 
 
 def _under(ir: Ir, names: Names) -> Ir:
