@@ -31,6 +31,8 @@ class Lifecycle:
     recoveries: tuple[Edge, ...]
     is_complete: bool = True
     """Whether every state that a move names is declared; what follows from the other moves is else a guess."""
+    retired: tuple[str, ...] = ()
+    """States that are no more; the enum keeps their labels, since history tells of them."""
 
     @cached_property
     def following(self) -> dict[str, tuple[str, ...]]:
@@ -166,6 +168,7 @@ def lifecycle_of(entry: Entry) -> Lifecycle:
             if source in spec.states and target in spec.states
         ),
         is_complete=named <= spec.states.keys(),
+        retired=tuple(name for name in spec.retired if "/" not in name),
     )
 
 
@@ -290,6 +293,14 @@ class BoundMachine(Course):
     def may_move(self) -> str:
         """The name of the function that says whether a move is legal, in the table's schema."""
         return fit(f"{self.name}_may_move")
+
+
+def guard_of(machine: str, event: str) -> str:
+    """Return the name of the trigger that guards a machine's rows on `insert` or `update`.
+
+    It sorts before others' names, so that no AFTER trigger acts on a row about to be refused.
+    """
+    return fit(f"00_{fit(f'{machine}_guard_{event}')}")
 
 
 @lru_cache(maxsize=8)

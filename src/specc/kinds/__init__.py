@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specc.kinds import access, alert, function, lifecycle, machine, object_type, table
+from specc.kinds import access, alert, function, lifecycle, machine, object_type, removals, table
 from specc.lang.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -13,4 +13,5 @@ KINDS: tuple[Kind, ...] = (
     function.KIND,
     object_type.KIND,
     alert.KIND,
+    removals.KIND,
 )

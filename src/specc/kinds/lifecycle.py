@@ -12,6 +12,7 @@ from pydantic import Field
 
 from specc.analysis.machines import lifecycle_of
 from specc.diagnostics import Code, Diagnostic, Label
+from specc.kinds import intent
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -36,6 +37,7 @@ class StateSpec(SpecModel):
         description="`initial`: rows are inserted in it. `settled`: the work is over, though a step may follow. "
         "`terminal`: nothing follows it.",
     )
+    renamed_from: str = Field("", description="The name it had when it was last released.")
     waits_for: Literal["outside"] | None = Field(
         None,
         description="`outside`: something that may never answer ends it, so each machine has a timeout for it.",
@@ -62,6 +64,15 @@ class LifecycleSpec(SpecModel):
     ] = Field(
         default_factory=dict,
         description="Moves that are legal only together with `attempt` raised by one, within the machine's attempts.",
+    )
+    retired: dict[str, intent.RetiredSpec] = Field(
+        default_factory=dict,
+        description="States, and substates as `state/substate`, that are no more, and where rows go that are there. "
+        "They stay in this list, and in the enum, as long as history tells of them.",
+    )
+    split: dict[Annotated[str, Ref("state", within="lifecycle")], list[intent.CaseSpec]] = Field(
+        default_factory=dict,
+        description="States that some rows leave, once, when the change is released: those for which a condition holds.",
     )
 
 
@@ -204,6 +215,7 @@ KIND = Kind(
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
         Rule((WAITS_AFTER_END,), _waits),
+        *intent.LIFECYCLE_RULES,
     ),
     pages_from="specc.kinds.lifecycle_page",
 )

@@ -18,6 +18,7 @@ from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
 from specc.kinds import (
+    intent,
     machine_check,
     machine_guard,
     machine_history,
@@ -61,6 +62,7 @@ class MachineSpec(SpecModel):
 
     about: str = Field("", description="What the life of a row of this table is.")
     follows: Annotated[str, Ref("lifecycle")] = Field(description="The lifecycle.")
+    renamed_from: str = Field("", description="The name it had when it was last released.")
     rows_of: Annotated[str, Ref("table")] = Field(
         "", description="The table; the machine's own name by default."
     )
@@ -106,6 +108,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine, project)
     yield from machine_history.lower(machine, project)
+    yield from intent.of_machine(machine, project.get("lifecycle", entry.spec.follows))
     table = tables(project)[f"{machine.schema}.{machine.table}"]
     yield from machine_times.lower(machine, table)
     yield from machine_check.lower(machine, table, project)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeGuard
 
+from specc.ir.behaviour import Machine
 from specc.ir.database import (
     DATABASE,
     Check,
@@ -22,20 +23,22 @@ from specc.ir.database import (
     Index,
     Partition,
     PrimaryKey,
+    Row,
     Table,
     Unique,
 )
 from specc.ir.fact import Fact, Identity
-from specc.ir.intent import Conversion
+from specc.ir.intent import Conversion, Retired
 from specc.ir.model import Ir, walk
 from specc.ir.step import Part, Step
 from specc.pg.alter import alter, retyped
 from specc.pg.ddl import create, drop
 from specc.pg.mentions import mentions
 from specc.pg.names import ident, qualified
-from specc.plan import enums
+from specc.plan import data, enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
+from specc.plan.moves import moves
 from specc.plan.renames import rename_base, renamed_enums
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
@@ -166,10 +169,49 @@ class _Evolution:
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in order."""
-        late = {one for one in self.gone if one[0] in ("schema", "enum")}
+        late = {
+            one
+            for one in self.gone
+            if one[0] in ("schema", "enum") or one in self.read or one in self.pointed
+        }
+        yield from data.laid_aside(self.base, self.new)
         yield from self._drops((self.gone - late) | self.loosened.keys())
         yield from self._makes()
+        yield from moves(self.base, self.new)
+        yield from (data.completed(one) for one in self.filled)
         yield from self._drops(late)
+
+    @cached_property
+    def filled(self) -> tuple[Column, ...]:
+        """New columns that may hold nulls until their rows have got values."""
+        made = (one for one in self.new.all(Column) if one.identity not in self.before)
+        return tuple(
+            one
+            for one in made
+            if _table_of(one) in self.before and data.is_filled_later(one, self.base, self.new)
+        )
+
+    @cached_property
+    def pointed(self) -> frozenset[Identity]:
+        """Reference rows at which others point that stay, until these point elsewhere."""
+        staying = (one for one in self.base.all(Row) if one.identity in self.after)
+        return frozenset(need for one in staying for need in one.needs if need[0] == "row")
+
+    @cached_property
+    def read(self) -> frozenset[Identity]:
+        """Columns that go, but are read before: other columns get their values from them, or rows are told apart."""
+        columns = [one for one in self.base.all(Column) if one.identity not in self.after]
+        texts = [(one.schema, one.table, one.up) for one in self.new.all(Conversion)]
+        places = {one.name: (one.schema, one.table) for one in self.new.all(Machine)}
+        texts += [(*places[one.machine], one.where) for one in self.new.all(Retired) if one.where]
+        return frozenset(
+            one.identity
+            for one in columns
+            if any(
+                (one.schema, one.table) == (schema, table) and mentions(text, one.name)
+                for schema, table, text in texts
+            )
+        )
 
     @cached_property
     def loosened(self) -> dict[Identity, Step]:
@@ -203,7 +245,10 @@ class _Evolution:
             elif isinstance(fact, Table):
                 yield Step(fact, drop(fact), table_text(self.base, fact))
             else:
-                yield Step(fact, "" if _goes(fact, self.gone) else drop(fact), create(fact))
+                # What is laid aside comes back into a column that may hold nulls until then.
+                is_kept = isinstance(fact, Column) and data.is_kept(fact, self.new)
+                again = create(_nullable(fact) if is_kept else fact)
+                yield Step(fact, "" if _goes(fact, self.gone) else drop(fact), again)
 
     def _goes_inside(self, fact: Fact) -> bool:
         return isinstance(fact, _INLINE) and _table_of(fact) in self.gone
@@ -230,17 +275,20 @@ class _Evolution:
             up, down = self._text(fact)
             if up or down:
                 yield Step(fact, up, down)
-        elif not is_made:
-            old = self.before[fact.identity]
-            yield Step(fact, f"{drop(old)};\n{create(fact)}", f"{drop(fact)};\n{create(old)}")
         elif isinstance(fact, Table):
             yield Step(fact, table_text(self.new, fact), drop(fact))
-        else:
+        elif isinstance(fact, Column):
+            yield data.added(fact, self.base, self.new)
+        elif is_made:
             yield Step(fact, create(fact), "" if _goes(fact, made) else drop(fact))
 
 
 def _is_retyped(old: Fact, new: Fact) -> bool:
     return isinstance(old, Column) and isinstance(new, Column) and retyped(old, new)
+
+
+def _nullable(fact: Fact) -> Fact:
+    return replace(fact, not_null=False) if isinstance(fact, Column) else fact
 
 
 def _is_computed(fact: Fact) -> TypeGuard[Column]:

@@ -1,0 +1,95 @@
+"""Rows across a change: what new columns get in rows that are there, and what is laid aside before it is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from specc.ir.database import Column, Row, Table
+from specc.ir.intent import Conversion, Removed
+from specc.ir.model import Ir
+from specc.ir.step import Step
+from specc.pg.ddl import EVERYONE, create, drop
+from specc.pg.names import fit, ident, idents, qualified
+
+
+def is_filled_later(column: Column, base: Ir, new: Ir) -> bool:
+    """Whether a new column of an existing table may be null until its rows have their values."""
+    if not column.not_null or column.generated or column.identity_form:
+        return False
+    is_said = conversion(column, new) is not None
+    return is_said or (not column.default and bool(base.of_table(Row, column.schema, column.table)))
+
+
+def conversion(column: Column, new: Ir) -> Conversion | None:
+    """Return what the specs say of the values of a column, if anything."""
+    said = new.by_identity.get(("conversion", *column.identity[1:]))
+    return said if isinstance(said, Conversion) and said.up else None
+
+
+def added(column: Column, base: Ir, new: Ir) -> Step:
+    """Return the step that adds a column to a table, with what its rows get in it."""
+    said = conversion(column, new)
+    if said is None and not is_filled_later(column, base, new):
+        return Step(column, create(column), drop(column))
+    table, name = qualified(column.schema, column.table), ident(column.name)
+    texts = [create(replace(column, not_null=False, default="" if said else column.default))]
+    if said is not None:
+        texts.append(f"update {table} set {name} = {said.up}")
+        if column.default:
+            texts.append(f"alter table {table} alter column {name} set default {column.default}")
+    return Step(column, ";\n".join(texts), drop(column))
+
+
+def completed(column: Column) -> Step:
+    """Return the step that lets a column hold no nulls any more."""
+    action = f"alter table {qualified(column.schema, column.table)} alter column {ident(column.name)}"
+    return Step(column, f"{action} set not null", f"{action} drop not null")
+
+
+def laid_aside(base: Ir, new: Ir) -> Iterator[Step]:
+    """Yield the steps that lay aside what is given up but kept, and bring it back."""
+    for one in new.all(Removed):
+        fact = base.by_identity.get(one.identity_before)
+        if not one.keep or one.identity_before in new.by_identity:
+            continue
+        if isinstance(fact, Column):
+            yield _column_aside(fact)
+        elif isinstance(fact, Table):
+            yield _table_aside(base, fact)
+
+
+def is_kept(column: Column, new: Ir) -> bool:
+    """Whether what a dropped column held is laid aside."""
+    said = new.by_identity.get(("removed", " ".join(column.identity)))
+    return isinstance(said, Removed) and said.keep
+
+
+def _aside(*names: str) -> str:
+    return qualified("private", fit("_".join(("kept", *names))))
+
+
+def _column_aside(fact: Column) -> Step:
+    table, name, aside = qualified(fact.schema, fact.table), ident(fact.name), _aside(fact.table, fact.name)
+    back = [f"update {table} as r set {name} = k.{name} from {aside} as k where k.id = r.id"]
+    if fact.not_null:
+        back.append(f"alter table {table} alter column {name} set not null")
+    up = [f"create table {aside} as select id, {name} from {table}", *_closed(aside)]
+    return Step(fact, ";\n".join(up), ";\n".join([*back, f"drop table {aside}"]))
+
+
+def _table_aside(base: Ir, fact: Table) -> Step:
+    table, aside = qualified(fact.schema, fact.name), _aside(fact.name)
+    columns = idents(
+        tuple(one.name for one in base.of_table(Column, fact.schema, fact.name) if not one.generated)
+    )
+    back = (
+        f"insert into {table} ({columns}) overriding system value select {columns} from {aside} "
+        f"on conflict do nothing"
+    )
+    up = [f"create table {aside} as table {table}", *_closed(aside)]
+    return Step(fact, ";\n".join(up), f"{back};\ndrop table {aside}")
+
+
+def _closed(table: str) -> tuple[str, ...]:
+    return f"alter table {table} enable row level security", f"revoke all on table {table} from {EVERYONE}"
