@@ -59,6 +59,24 @@ def laid_aside(base: Ir, new: Ir) -> Iterator[Step]:
             yield _table_aside(base, fact)
 
 
+def restored(column: Column, base: Ir, new: Ir) -> str:
+    """Return the statements that bring a dropped column back, with what reference rows had in it."""
+    table, name = qualified(column.schema, column.table), ident(column.name)
+    rows = [one for one in base.of_table(Row, column.schema, column.table) if one.identity in new.by_identity]
+    values = [
+        (dict(one.values)["id"], dict(one.values)[column.name])
+        for one in rows
+        if column.name in dict(one.values)
+    ]
+    if not values and not is_kept(column, new):
+        return create(column)
+    texts = [create(replace(column, not_null=False))]
+    texts += [f"update {table} set {name} = {value} where id = {row}" for row, value in values]
+    if column.not_null and not is_kept(column, new):
+        texts.append(f"alter table {table} alter column {name} set not null")
+    return ";\n".join(texts)
+
+
 def is_kept(column: Column, new: Ir) -> bool:
     """Whether what a dropped column held is laid aside."""
     said = new.by_identity.get(("removed", " ".join(column.identity)))

@@ -6,7 +6,7 @@ what is new is made, in the order of the new facts' dependencies; at last go the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeGuard
@@ -134,6 +134,11 @@ class _Evolution:
         if _is_computed(old) and not _is_computed(new):
             # It lost its expression before.
             old = replace(old, generated="")
+        if isinstance(old, Row) and isinstance(new, Row):
+            # Columns that are not there yet, or no more, get their values where they are added.
+            return alter(_in_columns(old, self.after), new) or "", alter(
+                _in_columns(new, self.before), _in_columns(old, self.after)
+            ) or ""
         up, down = alter(old, new, self._using(new)), alter(new, old, self._using(old))
         if _is_computed(new) and not _is_computed(old):
             up = f"{drop(old)};\n{create(new)}"
@@ -246,8 +251,7 @@ class _Evolution:
                 yield Step(fact, drop(fact), table_text(self.base, fact))
             else:
                 # What is laid aside comes back into a column that may hold nulls until then.
-                is_kept = isinstance(fact, Column) and data.is_kept(fact, self.new)
-                again = create(_nullable(fact) if is_kept else fact)
+                again = data.restored(fact, self.base, self.new) if isinstance(fact, Column) else create(fact)
                 yield Step(fact, "" if _goes(fact, self.gone) else drop(fact), again)
 
     def _goes_inside(self, fact: Fact) -> bool:
@@ -287,8 +291,10 @@ def _is_retyped(old: Fact, new: Fact) -> bool:
     return isinstance(old, Column) and isinstance(new, Column) and retyped(old, new)
 
 
-def _nullable(fact: Fact) -> Fact:
-    return replace(fact, not_null=False) if isinstance(fact, Column) else fact
+def _in_columns(row: Row, facts: Mapping[Identity, Fact]) -> Row:
+    """Return a reference row without the columns that are not among some facts."""
+    there = (one for one in row.values if ("column", row.schema, row.table, one[0]) in facts)
+    return replace(row, values=tuple(there))
 
 
 def _is_computed(fact: Fact) -> TypeGuard[Column]:
