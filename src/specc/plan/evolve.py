@@ -174,11 +174,8 @@ class _Evolution:
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in order."""
-        late = {
-            one
-            for one in self.gone
-            if one[0] in ("schema", "enum") or one in self.read or one in self.pointed
-        }
+        late = {one for one in self.gone if one[0] in ("schema", "enum")} | self.read
+        late |= {one for one in self.pointed if _table_of(self.before[one]) not in self.gone}
         yield from data.laid_aside(self.base, self.new)
         yield from self._drops((self.gone - late) | self.loosened.keys())
         yield from self._makes()
@@ -200,7 +197,7 @@ class _Evolution:
     def pointed(self) -> frozenset[Identity]:
         """Reference rows at which others point that stay, until these point elsewhere."""
         staying = (one for one in self.base.all(Row) if one.identity in self.after)
-        return frozenset(need for one in staying for need in one.needs if need[0] == "row")
+        return frozenset(need for one in staying for need in one.needs if need[0] == "row") & self.gone
 
     @cached_property
     def read(self) -> frozenset[Identity]:
@@ -252,7 +249,10 @@ class _Evolution:
             else:
                 # What is laid aside comes back into a column that may hold nulls until then.
                 again = data.restored(fact, self.base, self.new) if isinstance(fact, Column) else create(fact)
-                yield Step(fact, "" if _goes(fact, self.gone) else drop(fact), again)
+                goes = _goes(fact, self.gone) or (
+                    fact.identity in self.pointed and _table_of(fact) in self.gone
+                )
+                yield Step(fact, "" if goes else drop(fact), again)
 
     def _goes_inside(self, fact: Fact) -> bool:
         return isinstance(fact, _INLINE) and _table_of(fact) in self.gone

@@ -17,8 +17,8 @@ from specc.ir.step import Step
 from specc.pg.alter import rename
 from specc.plan.names import Names, under
 
-_KEYED = (PrimaryKey, Unique, Check, ForeignKey, Index)
-"""What is dear to make anew and bears a name within its table."""
+_KEYED = (Partition, PrimaryKey, Unique, Check, ForeignKey, Index)
+"""What is dear to make anew, or holds rows, and is told by what it is as well as by its name."""
 
 
 def rename_base(base: Ir, new: Ir) -> tuple[Ir, tuple[Step, ...]]:
