@@ -135,10 +135,9 @@ class _Evolution:
             # It lost its expression before.
             old = replace(old, generated="")
         if isinstance(old, Row) and isinstance(new, Row):
-            # Columns that are not there yet, or no more, get their values where they are added.
-            return alter(_in_columns(old, self.after), new) or "", alter(
-                _in_columns(new, self.before), _in_columns(old, self.after)
-            ) or ""
+            # Columns that are no more get their values where they are added again.
+            old = _in_columns(old, self.after)
+            return alter(old, new) or "", alter(new, old) or ""
         up, down = alter(old, new, self._using(new)), alter(new, old, self._using(old))
         if _is_computed(new) and not _is_computed(old):
             up = f"{drop(old)};\n{create(new)}"

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from specc.ir.behaviour import History, Machine
 from specc.ir.database import (
     Check,
     Column,
-    Comment,
     ForeignKey,
     Function,
     Grant,
@@ -22,14 +22,13 @@ from specc.ir.database import (
     Policy,
     PrimaryKey,
     Row,
-    Table,
     Trigger,
     Unique,
-    View,
 )
 from specc.ir.fact import Fact, Identity
 from specc.pg.mentions import renamed
 
+_SAID_OF_TABLE = ("access_rule", "tenancy", "example")
 _OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
 
 
@@ -59,6 +58,8 @@ class Names:
             if kind == "column":
                 return kind, schema, table, self.column(schema, table, names[2])
             return self._other((kind, schema, table, names[2]))
+        if kind in _SAID_OF_TABLE:
+            return kind, names[0], self.table(names[0], names[1]), *names[2:]
         if kind in ("table", "view", "partition"):
             return self._other((kind, names[0], self.table(names[0], names[1])))
         if kind == "enum":
@@ -107,7 +108,9 @@ def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(fact, Grant) and fact.object_kind == "table":
         place = (fact.schema, named["name"])
         return found | {"columns": tuple(names.column(*place, one) for one in fact.columns)}
-    if isinstance(fact, Comment | Table | View) or not hasattr(fact, "table"):
+    if isinstance(fact, Machine | History):
+        return found | {"table": names.table(fact.schema, fact.table)}
+    if fact.KIND not in _OF_TABLE:
         return found
     return found | _of_table(fact, names, (fact.schema, named["table"]))
 
