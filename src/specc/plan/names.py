@@ -75,7 +75,9 @@ class Names:
         return identity
 
     def _other(self, identity: Identity) -> Identity:
-        return (*identity[:-1], self.others.get(identity, identity[-1]))
+        # What is said of a partition is said of a table.
+        as_partition = ("partition", *identity[1:]) if identity[0] == "table" else identity
+        return (*identity[:-1], self.others.get(as_partition, self.others.get(identity, identity[-1])))
 
     def types(self, text: str) -> str:
         """Return a text with the types in it that have other names."""
