@@ -166,10 +166,31 @@ def _counter(old: Column, new: Column) -> Iterator[str]:
             yield f"alter sequence {sequence} {new.identity_options}"
 
 
+_INDEXES = """do $$
+declare
+    v_index record;
+begin
+    for v_index in
+        select c.oid::regclass as place, {now} || substr(c.relname, length({was}) + 1) as name
+        from pg_catalog.pg_index as i
+        join pg_catalog.pg_class as c on c.oid = i.indexrelid
+        where i.indrelid = {table}::regclass and starts_with(c.relname, {was} || '_')
+    loop
+        execute format('alter index %s rename to %I', v_index.place, v_index.name);
+    end loop;
+end
+$$"""
+"""PostgreSQL names the indexes of a partition itself, after the partition."""
+
+
 def rename(old: Fact, new: Fact) -> str:
     """Return the statement that gives an object another name; both are of one class and, if any, one table."""
     match old, new:
-        case (Table() | Partition(), Table() | Partition()):
+        case Partition(), Partition():
+            table = qualified(new.schema, new.name)
+            text = f"alter table {qualified(old.schema, old.name)} rename to {ident(new.name)}"
+            return f"{text};\n{_INDEXES.format(was=lit(old.name), table=lit(table), now=lit(new.name))}"
+        case Table(), Table():
             return f"alter table {qualified(old.schema, old.name)} rename to {ident(new.name)}"
         case View(), View():
             return f"alter view {qualified(old.schema, old.name)} rename to {ident(new.name)}"

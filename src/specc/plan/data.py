@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from specc.ir.database import Column, Row, Table
+from specc.ir.behaviour import History, Machine
+from specc.ir.database import Column, Enum, Row, Table
 from specc.ir.intent import Conversion, Removed
 from specc.ir.model import Ir
 from specc.ir.step import Step
@@ -56,23 +57,29 @@ def laid_aside(base: Ir, new: Ir) -> Iterator[Step]:
         if isinstance(fact, Column):
             yield _column_aside(fact)
         elif isinstance(fact, Table):
-            yield _table_aside(base, fact)
+            yield from (_table_aside(base, each) for each in (fact, *_histories(base, fact)))
 
 
-def restored(column: Column, base: Ir, new: Ir) -> str:
-    """Return the statements that bring a dropped column back, with what reference rows had in it."""
-    table, name = qualified(column.schema, column.table), ident(column.name)
-    rows = [one for one in base.of_table(Row, column.schema, column.table) if one.identity in new.by_identity]
-    values = [
-        (dict(one.values)["id"], dict(one.values)[column.name])
-        for one in rows
-        if column.name in dict(one.values)
-    ]
-    if not values and not is_kept(column, new):
+def _histories(base: Ir, table: Table) -> Iterator[Table]:
+    """Yield the tables of moves of a table's rows."""
+    for machine in base.all(Machine):
+        for one in base.of_machine(History, machine.name):
+            history = base.by_identity.get(("table", one.schema, one.table))
+            if (machine.schema, machine.table) == (table.schema, table.name) and isinstance(history, Table):
+                yield history
+
+
+def restored(column: Column, values: Sequence[tuple[str, str]], *, is_kept: bool) -> str:
+    """Return the statements that bring a dropped column back; `values` are those of rows by their ids.
+
+    What is laid aside comes back later, into a column that may hold nulls until then.
+    """
+    if not values and not is_kept:
         return create(column)
+    table, name = qualified(column.schema, column.table), ident(column.name)
     texts = [create(replace(column, not_null=False))]
     texts += [f"update {table} set {name} = {value} where id = {row}" for row, value in values]
-    if column.not_null and not is_kept(column, new):
+    if column.not_null and not is_kept:
         texts.append(f"alter table {table} alter column {name} set not null")
     return ";\n".join(texts)
 
@@ -98,15 +105,20 @@ def _column_aside(fact: Column) -> Step:
 
 def _table_aside(base: Ir, fact: Table) -> Step:
     table, aside = qualified(fact.schema, fact.name), _aside(fact.name)
-    columns = idents(
-        tuple(one.name for one in base.of_table(Column, fact.schema, fact.name) if not one.generated)
+    columns = [one for one in base.of_table(Column, fact.schema, fact.name) if not one.generated]
+    names = idents(tuple(one.name for one in columns))
+    # Enums may go, too: their labels are kept as text.
+    enums = {qualified(one.schema, one.name) for one in base.all(Enum)}
+    read = ", ".join(
+        f"{ident(one.name)}::text as {ident(one.name)}" if one.type in enums else ident(one.name)
+        for one in columns
     )
-    back = (
-        f"insert into {table} ({columns}) overriding system value select {columns} from {aside} "
-        f"on conflict do nothing"
+    again = ", ".join(
+        f"{ident(one.name)}::{one.type}" if one.type in enums else ident(one.name) for one in columns
     )
-    up = [f"create table {aside} as table {table}", *_closed(aside)]
-    return Step(fact, ";\n".join(up), f"{back};\ndrop table {aside}")
+    back = f"insert into {table} ({names}) overriding system value select {again} from {aside} on conflict do nothing"
+    up = [f"create table {aside} as select {read} from {table}", *_closed(aside)]
+    return Step(fact, ";\n".join(up), ";\n".join([*back, f"drop table {aside}"]))
 
 
 def _closed(table: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from specc.plan import data, enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
 from specc.plan.moves import moves
-from specc.plan.renames import rename_base, renamed_enums
+from specc.plan.renames import Renaming, rename_base, renamed_enums
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 """What CREATE TABLE makes together with a table."""
@@ -52,13 +52,14 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
     parts = []
     labelled = _with_labels(base, new)
     if labelled is not base:
-        # A label may be used only after the transaction that added it. None can be taken away but with the type.
+        # A label may be used only after the transaction that added it. On the way back it stays: nothing uses it, and
+        # to take it away every table of the type would be rewritten.
         adding = tuple(
             Step(later, text, "")
             for _, later, texts in enums.extended(base, new, renamed_enums(base, new))
             for text in texts
         )
-        parts.append(Part("labels", adding, tuple(step.up for step in _steps(labelled, base) if step.up)))
+        parts.append(Part("labels", adding, ()))
     rest = tuple(_steps(labelled, new))
     if rest:
         parts.append(Part("", rest, tuple(step.down for step in reversed(rest) if step.down)))
@@ -74,15 +75,16 @@ def _with_labels(base: Ir, new: Ir) -> Ir:
 
 
 def _steps(base: Ir, new: Ir) -> Iterator[Step]:
-    base, renames = rename_base(base, new)
-    yield from renames
-    yield from _Evolution(base, new).steps()
+    renaming = rename_base(base, new)
+    yield from _Evolution(base, renaming, renaming.base, new).steps()
 
 
 @dataclass(frozen=True)
 class _Evolution:
-    """Two sets of facts, the base's under its new names."""
+    """Two sets of facts: the base's, as they were and under their new names, and those there are to be."""
 
+    was: Ir
+    renaming: Renaming
     base: Ir
     new: Ir
 
@@ -175,12 +177,13 @@ class _Evolution:
         """Yield the steps in order."""
         late = {one for one in self.gone if one[0] in ("schema", "enum")} | self.read
         late |= {one for one in self.pointed if _table_of(self.before[one]) not in self.gone}
-        yield from data.laid_aside(self.base, self.new)
-        yield from self._drops((self.gone - late) | self.loosened.keys())
+        yield from data.laid_aside(self.was, self.new)
+        yield from self._drops((self.gone - late) | self.loosened, self.was, self.renaming.was)
+        yield from (one for one in self.renaming.steps if one.fact.identity not in self.gone)
         yield from self._makes()
         yield from moves(self.base, self.new)
         yield from (data.completed(one) for one in self.filled)
-        yield from self._drops(late)
+        yield from self._drops(late, self.base, self.before)
 
     @cached_property
     def filled(self) -> tuple[Column, ...]:
@@ -215,43 +218,64 @@ class _Evolution:
         )
 
     @cached_property
-    def loosened(self) -> dict[Identity, Step]:
+    def loosened(self) -> frozenset[Identity]:
         """Columns that lose what stands in the way: an expression they no longer have, a default whose function goes.
 
         They come by another default when they are changed.
         """
         functions = {(*one[:3], "") for one in self.gone if one[0] == "function"}
-        found: dict[Identity, Step] = {}
-        for one in self._columns_that_stay():
-            column = f"alter table {qualified(one.schema, one.table)} alter column {ident(one.name)}"
-            if one.generated and not _is_computed(self.after[one.identity]):
-                found[one.identity] = Step(one, f"{column} drop expression", f"{drop(one)};\n{create(one)}")
-            elif one.default and any((*need[:3], "") in functions for need in one.needs):
-                found[one.identity] = Step(
-                    one, f"{column} drop default", f"{column} set default {one.default}"
-                )
-        return found
+        return frozenset(
+            one.identity
+            for one in self._columns_that_stay()
+            if (one.generated and not _is_computed(self.after[one.identity]))
+            or (one.default and any((*need[:3], "") in functions for need in one.needs))
+        )
+
+    def _loosened(self, fact: Fact) -> Step:
+        assert isinstance(fact, Column)
+        column = f"alter table {qualified(fact.schema, fact.table)} alter column {ident(fact.name)}"
+        if fact.generated:
+            return Step(fact, f"{column} drop expression", f"{drop(fact)};\n{create(fact)}")
+        return Step(fact, f"{column} drop default", f"{column} set default {fact.default}")
 
     def _columns_that_stay(self) -> Iterator[Column]:
         for one in self.base.all(Column):
             if one.identity not in self.gone and ("table", one.schema, one.table) not in self.gone:
                 yield one
 
-    def _drops(self, gone: Iterable[Identity]) -> Iterator[Step]:
-        facts = [self.before[one] for one in gone]
-        inside = {one.identity: _table_of(one) for one in facts if self._goes_inside(one)}
-        for fact in reversed(list(_walk(facts, inside))):
-            if fact.identity in self.loosened:
-                yield self.loosened[fact.identity]
+    def _drops(self, gone: Iterable[Identity], base: Ir, facts: Mapping[Identity, Fact]) -> Iterator[Step]:
+        """Yield the drops of facts, given as they are called at that time."""
+        chosen = {one: facts[one] for one in gone}
+        now = {fact.identity: identity for identity, fact in chosen.items()}
+        inside = {
+            one.identity: _table_of(one) for at, one in chosen.items() if self._goes_inside(self.before[at])
+        }
+        for fact in reversed(list(_walk(list(chosen.values()), inside))):
+            identity = now[fact.identity]
+            if identity in self.loosened:
+                yield self._loosened(fact)
             elif isinstance(fact, Table):
-                yield Step(fact, drop(fact), table_text(self.base, fact))
+                yield Step(fact, drop(fact), table_text(base, fact))
             else:
-                # What is laid aside comes back into a column that may hold nulls until then.
-                again = data.restored(fact, self.base, self.new) if isinstance(fact, Column) else create(fact)
-                goes = _goes(fact, self.gone) or (
-                    fact.identity in self.pointed and _table_of(fact) in self.gone
-                )
-                yield Step(fact, "" if goes else drop(fact), again)
+                again = self._again(fact, identity) if isinstance(fact, Column) else create(fact)
+                yield Step(fact, "" if self._goes(identity) else drop(fact), again)
+
+    def _goes(self, identity: Identity) -> bool:
+        """Whether a fact goes by itself with what it belongs to."""
+        fact = self.before[identity]
+        return _goes(fact, self.gone) or (identity in self.pointed and _table_of(fact) in self.gone)
+
+    def _again(self, column: Column, identity: Identity) -> str:
+        """Return the statements that bring a dropped column back, with what reference rows had in it."""
+        rows = (
+            one
+            for one in self.base.all(Row)
+            if one.identity in self.after and _table_of(one) == ("table", *identity[1:3])
+        )
+        values = [(dict(one.values)["id"], dict(one.values).get(identity[-1], "")) for one in rows]
+        return data.restored(
+            column, [one for one in values if one[1]], is_kept=data.is_kept(column, self.new)
+        )
 
     def _goes_inside(self, fact: Fact) -> bool:
         return isinstance(fact, _INLINE) and _table_of(fact) in self.gone

@@ -6,7 +6,7 @@ called after a table (`run_state`, `run_state_history`, `run_pkey`) follows it; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Partition, PrimaryKey, Table, Unique
@@ -16,65 +16,85 @@ from specc.ir.model import Ir, gather
 from specc.ir.step import Step
 from specc.pg.alter import rename
 from specc.plan.names import Names, under
+from specc.record import record
 
 _KEYED = (Partition, PrimaryKey, Unique, Check, ForeignKey, Index)
 """What is dear to make anew, or holds rows, and is told by what it is as well as by its name."""
 
 
-def rename_base(base: Ir, new: Ir) -> tuple[Ir, tuple[Step, ...]]:
-    """Return the base as it is once all is renamed, and the steps that do it."""
-    said = [one for one in new.all(Renamed) if _counts(one, base)]
-    names = Names()
-    _tables(base, new, said, names)
-    steps = list(_steps(base, names, (Table, Enum, Partition)))
-    base = _under(base, names)
-    columns = Names(columns={_place(one): _last(one) for one in said if one.identity_now[0] == "column"})
-    steps += _steps(base, columns, (Column,))
-    base = _under(base, columns)
-    keys = Names(others=dict(_keys(base, new)))
-    steps += _steps(base, keys, _KEYED)
-    return _under(base, keys), tuple(steps)
+@record
+class Renaming:
+    """A base under new names, the steps that rename, and each of its facts as it was, by its identity now."""
+
+    base: Ir
+    steps: tuple[Step, ...]
+    was: Mapping[Identity, Fact]
+
+
+def rename_base(base: Ir, new: Ir) -> Renaming:
+    """Return the base as it is once all is renamed."""
+    steps: list[Step] = []
+    was = base.by_identity
+    for find, kinds in ((_tables, (Table, Enum, Partition)), (_columns, (Column,)), (_keys, _KEYED)):
+        names = find(base, new)
+        if names == Names():
+            continue
+        moved = [(fact, fact if fact.KIND == "schema" else under(fact, names)) for fact in base.facts]
+        steps += [
+            Step(now, rename(before, now), rename(now, before))
+            for before, now in moved
+            if isinstance(now, kinds) and before.identity != now.identity
+        ]
+        was = {now.identity: was[before.identity] for before, now in moved}
+        base = gather((now, base.origins.get(before.identity, _NOWHERE)) for before, now in moved)[0]
+    return Renaming(base, tuple(steps), was)
+
+
+_NOWHERE: Any = (None, "")
 
 
 def renamed_enums(base: Ir, new: Ir) -> dict[Identity, Identity]:
     """Return the enums that have another name, by their identities before."""
-    names = Names()
-    _tables(base, new, [one for one in new.all(Renamed) if _counts(one, base)], names)
+    names = _tables(base, new)
     return {("enum", schema, was): ("enum", schema, now) for (schema, was), now in names.enums.items()}
 
 
-def _counts(one: Renamed, base: Ir) -> bool:
-    """Whether the base still has what was renamed."""
-    return one.identity_before in base.by_identity and one.identity_now not in base.by_identity
+def _said(base: Ir, new: Ir) -> list[Renamed]:
+    """Return what has another name by the specs, as far as the base still has it under the one before."""
+    return [
+        one
+        for one in new.all(Renamed)
+        if one.identity_before in base.by_identity and one.identity_now not in base.by_identity
+    ]
 
 
-def _last(one: Renamed) -> str:
-    return one.identity_now[-1]
+def _columns(base: Ir, new: Ir) -> Names:
+    names = Names()
+    for one in _said(base, new):
+        if one.identity_now[0] == "column":
+            _, schema, table, now = one.identity_now
+            names.columns[schema, table, one.was] = now
+    return names
 
 
-def _place(one: Renamed) -> tuple[str, str, str]:
-    _, schema, table, _ = one.identity_now
-    return schema, table, one.was
-
-
-def _tables(base: Ir, new: Ir, said: Iterable[Renamed], names: Names) -> None:
-    """Note the tables, enums and partitions that have other names."""
+def _tables(base: Ir, new: Ir) -> Names:
+    """Return the tables, enums and partitions that have other names."""
+    names = Names()
     words: dict[str, str] = {}
-    for one in said:
+    for one in _said(base, new):
         kind, *where = one.identity_now
         if kind == "table":
             names.tables[where[0], one.was] = where[1]
         if kind in ("table", "machine"):
             words[one.was] = where[-1]
-    if not words:
-        return
-    for fact in base.facts:
+    for fact in base.facts if words else ():
         if isinstance(fact, Table | Enum | Partition) and fact.identity not in new.by_identity:
             for name in _called(fact.name, words):
                 identity = (fact.KIND, fact.schema, name)
                 if identity in new.by_identity and identity not in base.by_identity:
                     _note(fact, name, names)
                     break
+    return names
 
 
 def _note(fact: Table | Enum | Partition, name: str, names: Names) -> None:
@@ -94,31 +114,9 @@ def _called(name: str, words: dict[str, str]) -> Iterator[str]:
     yield from (one[1:-1] for one in dict.fromkeys(found[1:]) if one != found[0])
 
 
-def _under(ir: Ir, names: Names) -> Ir:
-    if names == Names():
-        return ir
-    moved = {fact.identity: under(fact, names) for fact in ir.facts if fact.KIND not in _UNNAMED}
-    return gather(
-        (moved.get(fact.identity, fact), ir.origins.get(fact.identity, _NOWHERE)) for fact in ir.facts
-    )[0]
-
-
-_UNNAMED = frozenset(["schema"])
-_NOWHERE: Any = (None, "")
-
-
-def _steps(base: Ir, names: Names, kinds: tuple[type[Fact], ...]) -> Iterator[Step]:
-    if names == Names():
-        return
-    for fact in base.facts:
-        if isinstance(fact, kinds):
-            after = under(fact, names)
-            if after.identity != fact.identity:
-                yield Step(after, rename(fact, after), rename(after, fact))
-
-
-def _keys(base: Ir, new: Ir) -> Iterator[tuple[Identity, str]]:
-    """Yield the constraints and indexes that are only called otherwise, each with its name now."""
+def _keys(base: Ir, new: Ir) -> Names:
+    """Return the constraints, indexes and partitions that are only called otherwise."""
+    names = Names()
     for kind in _KEYED:
         gone = [one for one in base.all(kind) if one.identity not in new.by_identity]
         come: dict[object, list[Fact]] = {}
@@ -128,7 +126,8 @@ def _keys(base: Ir, new: Ir) -> Iterator[tuple[Identity, str]]:
         for one in gone:
             others = come.get(_content(one), [])
             if others:
-                yield one.identity, others.pop(0).identity[-1]
+                names.others[one.identity] = others.pop(0).identity[-1]
+    return names
 
 
 def _content(fact: Any) -> tuple[object, ...]:

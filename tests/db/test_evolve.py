@@ -1,0 +1,158 @@
+"""Changes of specs on real databases: each case of tests/evolve goes up, back and up again, with rows in its tables.
+
+A case is a project before and after, rows, and what they are to be after the way there and the way back, written by
+hand. What the migrated database is, is judged by pg_dump of one that was built from the new specs at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from conftest import GENERATED, OWNER, give_to_owner
+from projects import write_example
+from test_dumps import OURS, VARYING, dump, name_of
+
+from specc import driver
+from specc.ir import lock
+from specc.ir.database import Enum
+from specc.ir.model import Ir
+from specc.ir.step import Part
+from specc.load.files import read_project
+from specc.pg.apply import apply
+from specc.pg.server import Server
+from specc.plan.evolve import plan
+from specc.plan.initial import plan_initial
+from specc.plan.migration import files_of, up_text
+
+pytestmark = pytest.mark.pg
+
+CASES = sorted((Path(__file__).parents[1] / "evolve").glob("*.yaml"))
+STAMPS = ("20270101000000", "20270101000001")
+
+# Names that PostgreSQL chose when an object was made, and keeps.
+CHOSEN = re.compile(r" CONSTRAINT \w+_not_null\d*(?= NOT NULL)")
+
+
+@pytest.fixture(scope="session")
+def bare_template(server: Server) -> str:
+    """The name of a database with bootstrap, and nothing else."""
+    name = "bare_template"
+    server.create(name)
+    give_to_owner(server, name)
+    apply(server.dsn(name), (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
+    return name
+
+
+Databases = Callable[[], str]
+
+
+@pytest.fixture
+def databases(server: Server, bare_template: str, request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """Make databases with nothing but bootstrap; they are dropped afterwards."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"evolve_{abs(hash(request.node.nodeid)) % 10**9}_{len(made)}"
+        server.create(name, template=bare_template)
+        give_to_owner(server, name)
+        made.append(name)
+        return server.dsn(name, OWNER)
+
+    yield make
+    for name in made:
+        server.drop(name)
+
+
+def facts_of(text: str, folder: Path) -> Ir:
+    """Return the facts of a project as a lock holds them."""
+    folder.mkdir()
+    checked = driver.analyse(read_project(write_example(text, folder)))
+    assert checked.ir is not None, [one.message for one in checked.diagnostics]
+    return lock.load(lock.dump(checked.ir))
+
+
+def edited(text: str, edits: Sequence[Sequence[str]]) -> str:
+    """Return a text with pieces of it replaced, each of which is there once."""
+    for old, new in edits:
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def dumped(server: Server, conninfo: str) -> list[str]:
+    """Return the lines of a dump in no order: that of columns is not that of the specs once some were added."""
+    text = CHOSEN.sub(
+        "",
+        VARYING.sub(
+            "", dump(server, name_of(conninfo), "--schema-only", "--exclude-table=private.kept_*", *OURS)
+        ),
+    )
+    lines = (line.rstrip(",") for line in text.split("\n") if line and not line.startswith("--"))
+    return sorted(lines)
+
+
+def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    a, b = Counter(one), Counter(other)
+    return [f"- {line}" for line in (a - b).elements()] + [f"+ {line}" for line in (b - a).elements()]
+
+
+def climb(conninfo: str, parts: Sequence[Part]) -> None:
+    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
+    for path in sorted(files):
+        if path.startswith("migrations/"):
+            apply(conninfo, files[path])
+
+
+def descend(conninfo: str, parts: Sequence[Part]) -> None:
+    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
+    for path in sorted(files, reverse=True):
+        if path.startswith("rollback/"):
+            apply(conninfo, files[path])
+
+
+def asked(conninfo: str, questions: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers to questions: rows, each a text of values with spaces between."""
+    with psycopg.connect(conninfo) as connection:
+        return {
+            query: [" ".join(str(value) for value in row) for row in connection.execute(query).fetchall()]
+            for query in questions
+        }
+
+
+def expected(questions: dict[str, Any]) -> dict[str, list[str]]:
+    return {query: [str(one) for one in answer] for query, answer in questions.items()}
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_change_goes_up_and_back_and_up(
+    path: Path, server: Server, databases: Databases, tmp_path: Path
+) -> None:
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = facts_of(edited(case["before"], case["edits"]), tmp_path / "after")
+    old, fresh = databases(), databases()
+    apply(old, up_text("before", plan_initial(before)))
+    apply(fresh, up_text("after", plan_initial(after)))
+    base, wanted = dumped(server, old), dumped(server, fresh)
+    apply(old, case.get("rows", ""))
+    parts = plan(before, after)
+    # Labels stay on the way back: nothing uses them.
+    labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
+    up, back = case.get("up", {}), case.get("back", {})
+
+    climb(old, parts)
+    assert different(wanted, dumped(server, old)) == []
+    assert asked(old, up) == expected(up)
+    descend(old, parts)
+    assert [line for line in different(base, dumped(server, old)) if line not in labels] == []
+    assert asked(old, back) == expected(back)
+    climb(old, parts)
+    assert different(wanted, dumped(server, old)) == []
+    assert asked(old, case.get("again", up)) == expected(case.get("again", up))
