@@ -116,7 +116,15 @@ def _table_aside(base: Ir, fact: Table) -> Step:
     again = ", ".join(
         f"{ident(one.name)}::{one.type}" if one.type in enums else ident(one.name) for one in columns
     )
-    back = f"insert into {table} ({names}) overriding system value select {again} from {aside} on conflict do nothing"
+    # Rows come back as they were: no trigger has a say in it.
+    always = [one for one in base.of_table(Trigger, fact.schema, fact.name) if one.always]
+    back = [
+        f"alter table {table} disable trigger user",
+        f"insert into {table} ({names}) overriding system value\n"
+        f"    select {again} from {aside} on conflict do nothing",
+        f"alter table {table} enable trigger user",
+        *(f"alter table {table} enable always trigger {ident(one.name)}" for one in always),
+    ]
     up = [f"create table {aside} as select {read} from {table}", *_closed(aside)]
     return Step(fact, ";\n".join(up), ";\n".join([*back, f"drop table {aside}"]))
 
