@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specc.ir.behaviour import History, Machine
-from specc.ir.database import Column, Enum, Row, Table
+from specc.ir.database import Column, Enum, Row, Table, Trigger
 from specc.ir.intent import Conversion, Removed
 from specc.ir.model import Ir
 from specc.ir.step import Step
@@ -120,8 +120,7 @@ def _table_aside(base: Ir, fact: Table) -> Step:
     always = [one for one in base.of_table(Trigger, fact.schema, fact.name) if one.always]
     back = [
         f"alter table {table} disable trigger user",
-        f"insert into {table} ({names}) overriding system value\n"
-        f"    select {again} from {aside} on conflict do nothing",
+        f"insert into {table} ({names}) overriding system value select {again} from {aside} on conflict do nothing",
         f"alter table {table} enable trigger user",
         *(f"alter table {table} enable always trigger {ident(one.name)}" for one in always),
     ]
