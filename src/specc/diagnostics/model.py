@@ -43,7 +43,8 @@ class Code:
     """A stable kind of finding, with the page that `specc explain` prints about it.
 
     `wrong` is a project that shows the finding and `right` its mended form; both run as tests. Each is a
-    YAML text for one file under `specs/`, or several files, each introduced by a line `# file: PATH`.
+    YAML text for one file under `specs/`, or several files, each introduced by a line `# file: PATH`. A finding
+    about a change has the project as it was released in `before`.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Code:
     wrong: str
     right: str
     severity: Severity = Severity.ERROR
+    before: str = ""
 
     def at(
         self,
