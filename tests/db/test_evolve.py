@@ -27,6 +27,7 @@ from specc.ir.step import Part
 from specc.load.files import read_project
 from specc.pg.apply import apply
 from specc.pg.server import Server
+from specc.plan.enums import in_place
 from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import files_of, up_text
@@ -136,7 +137,7 @@ def test_a_change_goes_up_and_back_and_up(
 ) -> None:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     before = facts_of(case["before"], tmp_path / "before")
-    after = facts_of(edited(case["before"], case["edits"]), tmp_path / "after")
+    after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
     old, fresh = databases(), databases()
     apply(old, up_text("before", plan_initial(before)))
     apply(fresh, up_text("after", plan_initial(after)))

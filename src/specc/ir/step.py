@@ -16,6 +16,14 @@ class Step:
 
 
 @record
+class Preflight:
+    """What is asked of a database before anything is done to it: a query for a number that has to be 0."""
+
+    title: str
+    query: str
+
+
+@record
 class Part:
     """What goes into one file, which is one transaction: steps in order, and the statements of their way back.
 
@@ -25,3 +33,9 @@ class Part:
     name: str
     steps: tuple[Step, ...]
     back: tuple[str, ...]
+    preflights: tuple[Preflight, ...] = ()
+    preflights_back: tuple[Preflight, ...] = ()
+    losses: tuple[str, ...] = ()
+    """What the way back loses, each to be read after "this loses"."""
+    summary: tuple[str, ...] = ()
+    """What changes, in words, for who reviews it."""

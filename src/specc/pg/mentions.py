@@ -13,6 +13,11 @@ def mentions(text: str, name: str) -> bool:
     return any(part == name for part, _, _ in _words(text)) or _has_star(text)
 
 
+def words(text: str) -> list[str]:
+    """Return the names and keywords in a text, as PostgreSQL reads them."""
+    return [name for name, _, _ in _words(text)]
+
+
 def _has_star(text: str) -> bool:
     before = ""
     for one in tokens(text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from specc.ir.behaviour import Machine
+from specc.ir.behaviour import Machine, State
 from specc.ir.database import Column, Enum, Function
 from specc.ir.fact import Identity
 from specc.ir.intent import Renamed
@@ -18,6 +18,7 @@ from specc.ir.step import Step
 from specc.pg.ddl import create
 from specc.pg.mentions import mentions
 from specc.pg.names import fit, ident, lit, qualified
+from specc.plan.renames import renamed_enums
 from specc.record import record
 
 
@@ -70,14 +71,9 @@ def renames_of(new: Ir, schema: str, name: str, labels: Sequence[str]) -> dict[s
     return found
 
 
-def extended(
-    base: Ir, new: Ir, names: dict[Identity, Identity]
-) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
-    """Return the enums of the base that get more labels: as they are, as they will be, and the statements.
-
-    `names` are the identities that enums of the base have in `new`.
-    """
-    found = []
+def extended(base: Ir, new: Ir) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
+    """Return the enums of the base that get more labels: as they are, as they will be, and the statements."""
+    found, names = [], renamed_enums(base, new)
     for old in base.all(Enum):
         after = new.by_identity.get(names.get(old.identity, old.identity))
         if not isinstance(after, Enum):
@@ -162,3 +158,30 @@ def _anew(old: Enum, new: Enum, columns: Sequence[Column]) -> str:
         f"alter table {qualified(*table)}\n    " + ",\n    ".join(each) for table, each in tables.items()
     ]
     return ";\n".join([*texts, f"drop type {qualified(old.schema, aside)}"])
+
+
+def in_place(base: Ir, new: Ir) -> Ir:
+    """Return the new facts with retired labels where the base has them: nothing is made anew for their sake."""
+    names = renamed_enums(base, new)
+    live = {one.name for one in new.all(State)}
+    later: dict[Identity, Enum] = {}
+    for old in base.all(Enum):
+        after = new.by_identity.get(names.get(old.identity, old.identity))
+        if isinstance(after, Enum):
+            called = renames_of(new, after.schema, after.name, old.labels)
+            before = [called.get(label, label) for label in old.labels]
+            labels = _with_retired(before, after.labels, live)
+            if labels != after.labels:
+                later[after.identity] = replace(after, labels=labels)
+    return replace(new, facts=tuple(later.get(one.identity, one) for one in new.facts)) if later else new
+
+
+def _with_retired(before: Sequence[str], after: Sequence[str], live: set[str]) -> tuple[str, ...]:
+    retired = [label for label in after if label not in live and label in before]
+    found = [label for label in after if label not in retired]
+    for label in before:
+        if label in retired:
+            # Behind the nearest label before it that is still there.
+            ahead = [one for one in before[: before.index(label)] if one in found]
+            found.insert(found.index(ahead[-1]) + 1 if ahead else 0, label)
+    return tuple(found)

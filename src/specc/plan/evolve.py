@@ -35,11 +35,12 @@ from specc.pg.alter import alter, retyped
 from specc.pg.ddl import create, drop
 from specc.pg.mentions import mentions
 from specc.pg.names import ident, qualified
-from specc.plan import data, enums
+from specc.plan import checks, data, enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
 from specc.plan.moves import moves
-from specc.plan.renames import Renaming, rename_base, renamed_enums
+from specc.plan.renames import Renaming, rename_base
+from specc.plan.summary import summary
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 """What CREATE TABLE makes together with a table."""
@@ -55,28 +56,32 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
         # A label may be used only after the transaction that added it. On the way back it stays: nothing uses it, and
         # to take it away every table of the type would be rewritten.
         adding = tuple(
-            Step(later, text, "")
-            for _, later, texts in enums.extended(base, new, renamed_enums(base, new))
-            for text in texts
+            Step(later, text, "") for _, later, texts in enums.extended(base, new) for text in texts
         )
         parts.append(Part("labels", adding, ()))
-    rest = tuple(_steps(labelled, new))
+    renaming = rename_base(labelled, new)
+    rest = tuple(_Evolution(labelled, renaming, renaming.base, new).steps())
     if rest:
-        parts.append(Part("", rest, tuple(step.down for step in reversed(rest) if step.down)))
+        parts.append(
+            Part(
+                "",
+                rest,
+                tuple(step.down for step in reversed(rest) if step.down),
+                tuple(checks.before_up(base, new)),
+                tuple(checks.before_back(renaming.base, new)),
+                tuple(checks.losses(renaming.base, new)),
+                tuple(summary(renaming.base, new)),
+            )
+        )
     return tuple(parts)
 
 
 def _with_labels(base: Ir, new: Ir) -> Ir:
     """Return the base once its enums have the labels that are added."""
-    later = {old.identity: more for old, more, _ in enums.extended(base, new, renamed_enums(base, new))}
+    later = {old.identity: more for old, more, _ in enums.extended(base, new)}
     if not later:
         return base
     return replace(base, facts=tuple(later.get(one.identity, one) for one in base.facts))
-
-
-def _steps(base: Ir, new: Ir) -> Iterator[Step]:
-    renaming = rename_base(base, new)
-    yield from _Evolution(base, renaming, renaming.base, new).steps()
 
 
 @dataclass(frozen=True)
