@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from specc.pg.names import ident
 from specc.pg.parsing import tokens
@@ -10,7 +11,16 @@ from specc.pg.parsing import tokens
 
 def mentions(text: str, name: str) -> bool:
     """Whether a name stands in a text, whatever it means there, or all columns are read by `*`."""
-    return any(part == name for part, _, _ in _words(text)) or _has_star(text)
+    # A name is quoted where it has other letters than these, and then stands in the text as it is but for quotes.
+    if name not in text.lower() and '"' not in text and "*" not in text:
+        return False
+    found, has_star = _scanned(text)
+    return name in found or has_star
+
+
+@lru_cache(maxsize=1 << 14)
+def _scanned(text: str) -> tuple[frozenset[str], bool]:
+    return frozenset(words(text)), _has_star(text)
 
 
 def words(text: str) -> list[str]:

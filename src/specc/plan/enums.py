@@ -16,7 +16,6 @@ from specc.ir.intent import Renamed
 from specc.ir.model import Ir
 from specc.ir.step import Step
 from specc.pg.ddl import create
-from specc.pg.mentions import mentions
 from specc.pg.names import fit, ident, lit, qualified
 from specc.plan.renames import renamed_enums
 from specc.record import record
@@ -93,31 +92,39 @@ def extended(base: Ir, new: Ir) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...
 
 def rebuilds(base: Ir, new: Ir) -> Iterator[Rebuild]:
     """Yield the enums that are made anew."""
+    anew: list[tuple[Enum, Enum]] = []
     for after in new.all(Enum):
         old = base.by_identity.get(after.identity)
-        if not isinstance(old, Enum):
-            continue
-        renames = renames_of(new, after.schema, after.name, old.labels)
-        if not _keeps([renames.get(label, label) for label in old.labels], after.labels):
-            yield _rebuild(base, old, after)
+        if isinstance(old, Enum) and old.labels != after.labels:
+            renames = renames_of(new, after.schema, after.name, old.labels)
+            if not _keeps([renames.get(label, label) for label in old.labels], after.labels):
+                anew.append((old, after))
+    columns: dict[str, list[Column]] = {}
+    for column in base.all(Column) if anew else ():
+        columns.setdefault(column.type.removesuffix("[]"), []).append(column)
+    signed: dict[str, dict[Identity, Function]] = {}
+    for function in base.all(Function) if anew else ():
+        for word in _types(function):
+            signed.setdefault(word, {})[function.identity] = function
+    for old, after in anew:
+        word = qualified(old.schema, old.name)
+        mine = signed.get(word, {})
+        # One too many does no harm.
+        readers = (
+            one for one in base.all(Function) if old.name in str(one.body) and one.identity not in mine
+        )
+        yield Rebuild(old, after, tuple(columns.get(word, ())), tuple(mine.values()), tuple(readers))
 
 
-def _rebuild(base: Ir, old: Enum, new: Enum) -> Rebuild:
-    word = qualified(old.schema, old.name)
-    columns = tuple(one for one in base.all(Column) if one.type in (word, f"{word}[]"))
-    signed = tuple(one for one in base.all(Function) if _in_signature(one, word))
-    readers = tuple(
-        one for one in base.all(Function) if one not in signed and mentions(str(one.body), old.name)
-    )
-    return Rebuild(old, new, columns, signed, readers)
+def _types(function: Function) -> Iterator[str]:
+    """Yield the types in a function's signature, and the words of what it returns."""
+    yield from (one.removesuffix("[]") for one in function.signature.split(", "))
+    yield from (one.strip("(),").removesuffix("[]") for one in function.returns.split())
 
 
-def _in_signature(function: Function, word: str) -> bool:
-    types = (*function.signature.split(", "), function.returns.removeprefix("setof "))
-    return any(one.removesuffix("[]") == word for one in types) or word in function.returns
-
-
-def steps(base: Ir, new: Ir, fact: Enum, kept: frozenset[Identity]) -> Iterator[Step]:
+def steps(
+    base: Ir, new: Ir, fact: Enum, anew: Sequence[Rebuild], kept: frozenset[Identity]
+) -> Iterator[Step]:
     """Yield what gives an enum of the base its labels; columns that are not among `kept` are gone by then."""
     old = base.by_identity[fact.identity]
     assert isinstance(old, Enum)
@@ -128,7 +135,7 @@ def steps(base: Ir, new: Ir, fact: Enum, kept: frozenset[Identity]) -> Iterator[
             f"alter type {what} rename value {lit(a)} to {lit(b)}" for a, b in ((was, now), (now, was))
         )
         yield Step(fact, up, down)
-    for one in rebuilds(base, new):
+    for one in anew:
         if one.new == fact:
             columns = tuple(column for column in one.columns if column.identity in kept)
             before = replace(old, labels=tuple(renames.get(label, label) for label in old.labels))

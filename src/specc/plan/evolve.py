@@ -243,6 +243,11 @@ class _Evolution:
             return Step(fact, f"{column} drop expression", f"{drop(fact)};\n{create(fact)}")
         return Step(fact, f"{column} drop default", f"{column} set default {fact.default}")
 
+    @cached_property
+    def staying(self) -> frozenset[Identity]:
+        """The columns that are not dropped on the way."""
+        return frozenset(one.identity for one in self._columns_that_stay())
+
     def _columns_that_stay(self) -> Iterator[Column]:
         for one in self.base.all(Column):
             if one.identity not in self.gone and ("table", one.schema, one.table) not in self.gone:
@@ -300,9 +305,7 @@ class _Evolution:
     def _make(self, fact: Fact, made: set[Identity]) -> Iterator[Step]:
         is_made = fact.identity in made
         if isinstance(fact, Enum) and not is_made:
-            yield from enums.steps(
-                self.base, self.new, fact, frozenset(one.identity for one in self._columns_that_stay())
-            )
+            yield from enums.steps(self.base, self.new, fact, self.rebuilt, self.staying)
         elif not is_made and (fact.identity in self.texts or fact.identity in self.loosened):
             up, down = self._text(fact)
             if up or down:
