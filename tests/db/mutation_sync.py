@@ -84,7 +84,7 @@ def _triggers(ir: Ir, function: str, files: tuple[str, ...]) -> Iterator[Mutant]
 
 def _waiting(edit: _Edits) -> Iterator[Mutant]:
     """Yield functions that wait for a child more: a rule that waits for none is asked after each move."""
-    for old in re.findall(r"                            when '\w+' then .", edit.text):
+    for old in re.findall(r"            when '\w+' then .", edit.text):
         more = "2 + " if old.endswith("0") else "1 + "
         yield edit.one(f"waits too long ({old[:-1].strip()})", old, f"{old[:-1]}{more}{old[-1]}")
 
@@ -255,9 +255,8 @@ class _Child:
                 yield self.edit.one(f"{place} without {state}", place + states, place + fewer)
         if "    perform private." in self.text:
             yield self.edit.one(
-                "does not call for many", "    if (v_parents is not null) then", "    if (false) then"
+                "does not call for many", "    if (v_parents <> '{}') then", "    if (false) then"
             )
-        yield from _waiting(self.edit)
 
     def _births(self) -> Iterator[Mutant]:
         yield self.edit.one("refuses nobody", "if (v_arrived <> '{}') then", "if (false) then")

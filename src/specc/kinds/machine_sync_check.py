@@ -14,7 +14,7 @@ from specc.analysis.syncs import BoundSync, Condition, condition, is_readable, m
 from specc.analysis.tables import BoundTable
 from specc.ir.database import Comment, Function, Grant
 from specc.ir.fact import Identity
-from specc.kinds.machine_sync_objects import change_of, count_of, follow_of
+from specc.kinds.machine_sync_objects import change_of, count_of, follow_of, tables_of
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import PINNED, render
@@ -40,7 +40,7 @@ def needs(machine: BoundMachine, project: Project) -> Iterator[Identity]:
     """Yield what the conditions of the problems name."""
     for sync in syncs(project).get(machine.name, ()):
         yield ("table", sync.child.schema, sync.child.table)
-        yield from (("table", "private", name) for name in (change_of(sync), count_of(sync)))
+        yield from (("table", "private", name) for name in tables_of(sync))
 
 
 def _broken(sync: BoundSync, name: str, given: tuple[str, ...], when: Condition) -> Iterator[Problem]:
