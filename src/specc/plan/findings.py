@@ -129,7 +129,7 @@ def _given_up(new: Ir, *identity: str) -> bool:
 def _own(base: Ir) -> set[Identity]:
     """Return the tables that specc keeps for itself and can fill anew."""
     syncs = base.all(Sync)
-    names = [fit(f"{one.machine}_{one.child}_{what}") for one in syncs for what in ("change", "count")]
+    names = [fit(f"{one.machine}_{one.child}_{what}") for one in syncs for what in ("change", "count", "far")]
     return {("table", "private", name) for name in names} | {("table", MONITOR, "alert")}
 
 
