@@ -17,7 +17,7 @@ from specc.migrate.files import Migration
 from specc.migrate.lock import Lock, connected, wait_for
 from specc.migrate.model import Database, Event, MigrateError, Options, SetupError
 from specc.migrate.session import AGAIN, Connection, check_writable, database_of, said, session
-from specc.migrate.steps import UP, Step, steps_down, steps_up
+from specc.migrate.steps import UP, Step, permit, steps_down, steps_up
 from specc.pg.apply import ApplyError, commit, execute
 
 Decision = Callable[[Standing], tuple[Step, ...]]
@@ -67,6 +67,7 @@ def _rehearse(
         yield _connected(connection)
         steps = decide(_standing(connection, folder))
         yield from (Event("planned", one.file, _told(one)) for one in steps)
+        permit(steps, options)
         yield from preflight.check_all(connection, steps, options.patience)
 
 
@@ -90,6 +91,7 @@ def _perform(
         steps = decide(_standing(holder, folder))
         if not steps:
             return
+        permit(steps, options)
         with session(conninfo, "specc migrate preflight", options.patience.lock_timeout) as reader:
             yield from preflight.check_all(reader, steps, options.patience)
         ledger.ensure(holder)
@@ -172,15 +174,14 @@ def _take(conninfo: str, step: Step, lock: Lock, options: Options) -> Iterator[E
         else:
             for batch in step.directives.batches:
                 yield from batches.repeat(connection, lock, step.file, batch)
-            _transact(connection, step)
+            _transact(connection, step, since)
     yield from (Event("warning", step.file, text) for text in warnings)
     kind = "applied" if step.way == UP else "undone"
     yield Event(kind, step.file, step.loss and f"lost {step.loss}", seconds=time.monotonic() - since)
 
 
-def _transact(connection: Connection, step: Step) -> None:
-    """Do a file and its row of the ledger, or what undoes both, in one transaction."""
-    since = time.monotonic()
+def _transact(connection: Connection, step: Step, since: float) -> None:
+    """Do a file and its row of the ledger, or what undoes both, in one transaction; the file was begun at `since`."""
     connection.execute("begin isolation level read committed read write")
     if step.way == UP:
         ledger.insert(connection, step.version, step.facts.name, step.text)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from specc.migrate.compare import APPLIED, UNFINISHED, Entry, Standing
+from specc.migrate.compare import APPLIED, UNFINISHED, UNKNOWN, Entry, Standing
 from specc.migrate.files import check_text, directives, is_concurrent
 from specc.migrate.ledger import Facts
 from specc.migrate.model import Lossy, MigrateError, Options, SetupError
@@ -40,7 +40,7 @@ def steps_up(standing: Standing, to: str | None, options: Options) -> tuple[Step
     """Return what brings the database to the folder, or to the file with the stamp `to`.
 
     What was applied and has been rewritten since is undone first, the newest first, the way that was kept when it was
-    applied. Raises `MigrateError` where that cannot be, or would lose data.
+    applied. Raises `MigrateError` where that cannot be.
     """
     if to is not None and all(one.version != to or one.migration is None for one in standing.entries):
         raise SetupError(f"the folder has no migration {to}")
@@ -62,9 +62,8 @@ def steps_up(standing: Standing, to: str | None, options: Options) -> tuple[Step
 
 def _rewritten(standing: Standing, options: Options) -> Iterator[Step]:
     """Yield the steps that undo what was rewritten, the newest first."""
-    for one in reversed(standing.entries):
-        if one.applied is None or one.state == APPLIED or _goes_on(one):
-            continue
+    off = [one for one in standing.entries if one.applied and one.state != APPLIED and not _goes_on(one)]
+    for one in off:
         later = [each.version for each in standing.having(APPLIED) if each.version > one.version]
         if later:
             raise MigrateError(
@@ -72,14 +71,17 @@ def _rewritten(standing: Standing, options: Options) -> Iterator[Step]:
                 "the file",
                 one.file,
             )
-        newer = [each for each in standing.entries if each.migration and each.version >= one.version]
-        if not any(each.state != APPLIED for each in newer) and one.applied.unfinished != DOWN:
-            raise MigrateError(
-                f"{one.note}, nor anything newer: the folder is older than the database; `specc migrate down` is "
-                "the way back",
-                one.file,
-            )
-        yield _undo(one, one.applied.rollback, options)
+    unknown = [one for one in off if one.state == UNKNOWN]
+    if unknown and not any(
+        one.migration and one.state != APPLIED and one.version >= off[0].version for one in standing.entries
+    ):
+        raise MigrateError(
+            f"{unknown[0].note}, nor anything in its place: the folder is older than the database; `specc migrate "
+            "down` is the way back",
+            unknown[0].file,
+        )
+    for one in reversed(off):
+        yield _undo(one, one.applied.rollback if one.applied else None, options)
 
 
 def _goes_on(one: Entry) -> bool:
@@ -153,13 +155,19 @@ def _undo(one: Entry, text: str | None, options: Options) -> Step:
     if said.obstacles:
         raise MigrateError(f"there is no way back: {'; '.join(said.obstacles)}", file)
     loss = _loss(text, said)
-    if loss and not options.may_lose:
-        raise Lossy(f"this loses {loss}; say --yes if it may", file)
     alone = is_concurrent(row.name) and statement_count(text) == 1
     if not alone:
         check_text(text, file)
     facts = Facts(row.name, row.checksum, text, options.who)
     return Step(DOWN, one.version, file, text, facts, said, alone, row.in_history, bool(row.unfinished), loss)
+
+
+def permit(steps: Sequence[Step], options: Options) -> None:
+    """Refuse steps that lose data as long as the user has not said that they may. Raises `Lossy`."""
+    lossy = [one for one in steps if one.loss]
+    if lossy and not options.may_lose:
+        more = "".join(f"; {one.file}: {one.loss}" for one in lossy[1:])
+        raise Lossy(f"this loses {lossy[0].loss}{more}; say --yes if it may", lossy[0].file)
 
 
 def _loss(text: str, said: Directives) -> str:
