@@ -317,7 +317,10 @@ def test_roles_of_the_api_see_nothing_of_the_ledger(three: Folder, database: str
             "alter default privileges for role flagship_owner grant all on tables to anon, service_role"
         )
     assert three("up").code == 0
-    granted = "select count(*) from pg_class c, aclexplode(c.relacl) a where c.oid = 'supabase_migrations.specc_migrations'::regclass and a.grantee <> c.relowner"
+    granted = """
+        select count(*) from pg_class as c, aclexplode(c.relacl) as a
+        where c.oid = 'supabase_migrations.specc_migrations'::regclass and a.grantee <> c.relowner
+    """
     assert three.ask(granted) == 0
     assert three.ask("select relrowsecurity from pg_class where relname = 'specc_migrations'") is True
     assert three.ask("select relkind::text from pg_class where relname = 'schema_migrations'") == "r"

@@ -269,8 +269,8 @@ def _show(event: Event) -> None:
     seconds = f"  ({event.seconds:.1f} s)"
     lines = {
         "connected": event.text,
-        "checked": f"  checked  {name}: {event.text}: {event.count:,}",
-        "later": f"  later    {name}: {event.text}: asked when its turn comes",
+        "checked": f"  checked  {name}: {event.text.rstrip('.')}: {event.count:,}",
+        "later": f"  later    {name}: {event.text.rstrip('.')}: asked when its turn comes",
         "planned": f"  planned  {name}: {event.text}",
         "applied": f"  applied  {name}{seconds}",
         "undone": f"  undone   {name}{', ' if event.text else ''}{event.text}{seconds}",

@@ -40,19 +40,19 @@ def session(conninfo: str, name: str, lock_timeout: float) -> Iterator[Connectio
     """
     connection = _connect(conninfo, name)
     try:
-        with connection:
-            settings = _SETTINGS | {"lock_timeout": f"{round(lock_timeout * 1000)}"}
-            connection.execute(
-                # A server does not have all of them, 15 for example.
-                "select set_config(name, wanted.value, false) from unnest(%s::text[], %s::text[])"
-                " as wanted (name, value) join pg_catalog.pg_settings using (name)",
-                [list(settings), list(settings.values())],
-            )
-            # Not every system can tell.
-            with suppress(psycopg.Error):
-                connection.execute(f"set client_connection_check_interval = {ALIVE_MILLISECONDS}")
-            yield connection
+        settings = _SETTINGS | {"lock_timeout": f"{round(lock_timeout * 1000)}"}
+        connection.execute(
+            # A server does not have all of them, 15 for example.
+            "select set_config(name, wanted.value, false) from unnest(%s::text[], %s::text[])"
+            " as wanted (name, value) join pg_catalog.pg_settings using (name)",
+            [list(settings), list(settings.values())],
+        )
+        # Not every system can tell.
+        with suppress(psycopg.Error):
+            connection.execute(f"set client_connection_check_interval = {ALIVE_MILLISECONDS}")
+        yield connection
     finally:
+        # What is still open is nobody's wish any more: the server rolls it back.
         connection.close()
 
 
