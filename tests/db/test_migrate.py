@@ -193,7 +193,7 @@ def test_a_rewritten_file_is_undone_as_it_was_and_the_new_one_is_applied(three: 
     assert told.code == 1
     assert f"{old}: it is applied, and the folder does not have it" in told.out
     assert three("plan").out.splitlines()[1:-1] == [
-        f"  planned  {stamp(4)}_wish.sql: undo",
+        f"  planned  {stamp(4)}_wish.sql: undo, by the way back that was kept",
         f"  planned  {stamp(5)}_wish.sql: apply",
     ]
     assert three("up").code == 0

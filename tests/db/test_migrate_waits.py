@@ -342,6 +342,15 @@ def test_a_batch_that_fails_says_which(ticket: Folder) -> None:
     )
 
 
+@pytest.mark.parametrize("statement", ["do $$ begin end $$", "call public.nothing()"])
+def test_a_batch_that_cannot_tell_its_rows_is_not_repeated_for_ever(ticket: Folder, statement: str) -> None:
+    with psycopg.connect(ticket.dsn) as connection:
+        connection.execute("create procedure public.nothing() language sql begin atomic select 1; end")
+    ticket.write(2, "close", batch_block("Close tickets", statement) + REST)
+    said = ticket("up")
+    assert (said.code, "batch `Close tickets` gives no number of rows, but -1" in said.out) == (1, True)
+
+
 def test_rows_of_batches_are_shown_on_a_terminal(ticket: Folder) -> None:
     slow = batch_block("Close tickets", SLOW.format(seconds=0.2, rows=200))
     ticket.write(2, "close", slow + REST)

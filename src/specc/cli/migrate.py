@@ -37,7 +37,7 @@ _OPTIONS = (
 )  # fmt: skip
 _WAITING = (
     click.option(
-        "--lock-timeout", type=click.FloatRange(min=0.01), default=3.0, show_default=True, metavar="SECONDS",
+        "--lock-timeout", type=click.FloatRange(min=0.01, max=3600), default=3.0, show_default=True, metavar="SECONDS",
         help="How long a statement waits for a lock on a table before its file is undone and tried again.",
     ),
     click.option(
@@ -198,10 +198,11 @@ def _who() -> str:
 
 
 def _folder(project: Path | None, folder: Path | None) -> tuple[Migration, ...]:
-    from specc.load.files import ProjectError, find_root, read_settings
     from specc.migrate import read_folder
 
     if folder is None:
+        from specc.load.files import ProjectError, find_root, read_settings
+
         try:
             root = project or find_root(Path.cwd())
             folder = root / read_settings(root).output

@@ -39,9 +39,7 @@ def _once(connection: Connection, file: str, batch: Titled, last: Any) -> tuple[
         if error.sqlstate in AGAIN:
             raise
         raise MigrateError(f"batch `{batch.title}`: {said(error)}", file) from None
-    if cursor.description is None:
-        return cursor.rowcount, None
-    row = cursor.fetchone()
+    row: tuple[Any, ...] | None = (cursor.rowcount,) if cursor.description is None else cursor.fetchone()
     if row is None:
         return 0, None
     if isinstance(row[0], bool) or not isinstance(row[0], int) or row[0] < 0:

@@ -76,6 +76,7 @@ def _told(step: Step) -> str:
     parts = ["apply" if step.way == UP else "undo"]
     parts += ["outside of a transaction"] if step.is_concurrent else []
     parts += ["goes on where a runner ended"] if step.was_begun else []
+    parts += ["by the way back that was kept"] if step.is_kept else []
     parts += [f"loses {step.loss}"] if step.loss else []
     parts += [f"in batches: {one.title}" for one in step.directives.batches]
     return ", ".join(parts)
@@ -97,10 +98,9 @@ def _perform(
         ledger.ensure(holder)
         waiting = preflight.waiting(steps)
         for step in steps:
-            with session(conninfo, "specc migrate preflight", options.patience.lock_timeout) as reader:
-                yield from preflight.check_one(
-                    reader, step.file, waiting.get(step.file, ()), options.patience
-                )
+            if later := waiting.get(step.file):
+                with session(conninfo, "specc migrate preflight", options.patience.lock_timeout) as reader:
+                    yield from preflight.check_one(reader, step.file, later, options.patience)
             yield from _patiently(conninfo, step, Lock(holder), options)
 
 
@@ -150,7 +150,8 @@ def _patiently(conninfo: str, step: Step, lock: Lock, options: Options) -> Itera
 
 def _failed(step: Step, error: ApplyError | psycopg.Error) -> MigrateError:
     if isinstance(error, ApplyError) and not error.is_lost:
-        return MigrateError("it failed, and nothing of it is left", step.file, error)
+        text = " (this is the way back that was kept when the file was applied)" if step.is_kept else ""
+        return MigrateError(f"it failed, and nothing of it is left{text}", step.file, error)
     text = " ".join(error.message.split()) if isinstance(error, ApplyError) else said(error)
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return MigrateError(f"it failed, and nothing of it is left: {text}", step.file)

@@ -21,7 +21,8 @@ class Step:
     """A file to be applied (`way` up) or undone (down): its text, which is one transaction unless `is_concurrent`.
 
     `file` is what to call it, `facts` what the ledger keeps of it, `loss` what undoing it loses. `in_history` says that
-    the history has it now, `was_begun` that a runner ended while this very step was under way.
+    the history has it now, `was_begun` that a runner ended while this very step was under way, `is_kept` that the text
+    is the ledger's and not the folder's.
     """
 
     way: str
@@ -34,6 +35,7 @@ class Step:
     in_history: bool = False
     was_begun: bool = False
     loss: str = ""
+    is_kept: bool = False
 
 
 def steps_up(standing: Standing, to: str | None, options: Options) -> tuple[Step, ...]:
@@ -159,7 +161,10 @@ def _undo(one: Entry, text: str | None, options: Options) -> Step:
     if not alone:
         check_text(text, file)
     facts = Facts(row.name, row.checksum, text, options.who)
-    return Step(DOWN, one.version, file, text, facts, said, alone, row.in_history, bool(row.unfinished), loss)
+    kept = one.migration is None or text != one.migration.rollback
+    return Step(
+        DOWN, one.version, file, text, facts, said, alone, row.in_history, bool(row.unfinished), loss, kept
+    )
 
 
 def permit(steps: Sequence[Step], options: Options) -> None:
