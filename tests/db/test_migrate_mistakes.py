@@ -135,6 +135,16 @@ def test_a_syntax_error_is_shown_where_it_stands(ticket: Folder) -> None:
     assert ticket("up", "--format=json").data["error"]["line"] == 1
 
 
+def test_a_transaction_that_nobody_saw_in_the_file_is_noticed(
+    ticket: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specc.migrate.steps.check_text", lambda text, file: None)
+    file = ticket.write(2, "own", "select 1;\ncommit;\nbegin;\nselect 2;\n")
+    said = ticket("up")
+    line = f"  FAILED   {file}: it ended the transaction that it was to be done in"
+    assert (said.code, said.out.splitlines()[-1]) == (1, line)
+
+
 def test_rows_for_copy_cannot_come(ticket: Folder) -> None:
     ticket.write(2, "copy", "copy public.ticket from stdin;\n1\topen\n\\.\n")
     said = ticket("up")
