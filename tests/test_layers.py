@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify", "dashboard"),
+    ("verify", "migrate", "dashboard"),
     ("status",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
@@ -38,6 +38,7 @@ SERVERS = (
     "specc.pg.server",
     "specc.pg.apply",
     "specc.pg.introspect",
+    "specc.migrate",
     "specc.pg.tap",
     "specc.status",
     "specc.verify",

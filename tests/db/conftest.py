@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from migrating import Folder
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from specc.pg import tap
 from specc.pg.apply import apply
@@ -76,6 +77,15 @@ def flagship_template(server: Server) -> str:
         apply(server.dsn(name, OWNER), migration.read_text(encoding="utf-8"))
     tap.install(admin)
     return name
+
+
+@pytest.fixture
+def migrations(server: Server, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Folder:
+    """An empty folder of migrations, and a fresh database whose owner is no superuser."""
+    name = conninfo_to_dict(database)["dbname"]
+    give_to_owner(server, str(name))
+    (tmp_path / "migrations").mkdir()
+    return Folder(tmp_path, server.dsn(str(name), OWNER), capsys)
 
 
 def give_to_owner(server: Server, name: str) -> None:
