@@ -67,7 +67,6 @@ class Result:
     diagnostics: Sink
     sources: Mapping[str, SourceFile]
     files: Mapping[str, str]
-    root: Path
     output: Path
     documents: int
     ir: Ir | None
@@ -135,7 +134,7 @@ def _migrations(
 
 def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> Result:
     output = read.root / read.settings.output
-    return Result(checked.diagnostics, checked.sources, made, read.root, output, len(read.files), checked.ir)
+    return Result(checked.diagnostics, checked.sources, made, output, len(read.files), checked.ir)
 
 
 def analyse(read: files.Sources, base: Base | None = None) -> Checked:

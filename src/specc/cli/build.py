@@ -57,20 +57,10 @@ def command(
 
 
 def _tell_release(start: Found, result: Result) -> None:
-    """Say which migration leads from the base to the specs, unless it would replace one that others have."""
-    from specc.cli.released.base import check_published
-    from specc.load.files import ProjectError
+    """Say which migration leads from the base to the specs."""
     from specc.plan.base import names
 
-    base, made = start.base, result.files
-    folder = result.output.relative_to(result.root).as_posix()
-    try:
-        check_published(
-            start, folder, (path for path, text in base.pending.items() if made.get(path) != text)
-        )
-    except ProjectError as error:
-        fail(str(error))
-    new = names(made.keys() - base.frozen.keys())
+    new = names(result.files.keys() - start.base.frozen.keys())
     tell(f"since {start.name}: {', '.join(new) or 'no change of the database'}")
 
 

@@ -93,10 +93,15 @@ def run_build(project: Path | None, report: Report, wanted: Wanted) -> tuple[Res
         if not settings.released:
             wanted.refuse_unreleased(root / settings.output)
             return driver.build(root)
-        from specc.cli.released.base import find_base
+        from specc.cli.released.base import check_published, find_base
 
-        found.append(find_base(root, settings, wanted.base))
-        return driver.build(root, found[0].base, wanted.naming(found[0].base))
+        start = find_base(root, settings, wanted.base)
+        result = driver.build(root, start.base, wanted.naming(start.base))
+        if not has_errors(result):
+            lost = (path for path, text in start.base.pending.items() if result.files.get(path) != text)
+            check_published(start, settings.output, lost)
+        found.append(start)
+        return result
 
     result = _run("build", project, report, step)
     return result, found[0] if found else None

@@ -7,6 +7,7 @@ be read is never taken for nothing.
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,11 +133,7 @@ def _from_git(around: Repository, root: Path, settings: Settings, given: str) ->
 def _side(around: Repository, commit: str, branches: Branches, settings: Settings) -> Side:
     """Read the base at a commit, called after the first of the branches that has it."""
     first, *others = branches.deployed
-    having = (
-        name
-        for name, tip in branches.deployed
-        if not others or commit == tip or around.says("merge-base", "--is-ancestor", commit, tip)
-    )
+    having = (name for name, tip in branches.deployed if not others or around.has(tip, commit))
     return of_commit(around, commit, next(having, first[0]), settings)
 
 
@@ -179,7 +176,7 @@ def check_published(found: Found, folder: str, paths: Iterable[str]) -> None:
     if around is None or not gone:
         return
     asked = [
-        (name, path, f"{commit}:{around.prefix}{folder}/{path}")
+        (name, path, f"{commit}:{around.prefix}{posixpath.normpath(folder)}/{path}")
         for name, commit in found.tips
         for path in gone
     ]
@@ -187,6 +184,4 @@ def check_published(found: Found, folder: str, paths: Iterable[str]) -> None:
     for (name, path, _), line in zip(asked, printed.decode().splitlines(), strict=True):
         if not line.endswith(" missing"):
             message = f"{folder}/{path} would be written anew, but {name} has it, so a database may, too"
-            raise ProjectError(
-                f"{message}; this branch was merged there: take in what became of it\n  git merge {name}"
-            )
+            raise ProjectError(f"{message}; take in what became of it there:\n  git merge {name}")

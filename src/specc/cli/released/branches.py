@@ -123,4 +123,5 @@ def base_commits(around: Repository, branches: Branches) -> list[str]:
     found = around.parted([one for _, one in branches.deployed])
     if not found:
         raise ProjectError(f"this branch has no commit in common with {name}; name its base with --base")
-    return found
+    # The main branch's comes first.
+    return sorted(found, key=lambda one: not around.has(commit, one)) if len(found) > 1 else found

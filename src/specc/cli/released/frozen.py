@@ -56,10 +56,16 @@ def check_tree(
     output: Path,
     repository: Repository | None,
 ) -> None:
-    """Raise `ProjectError` where the project's frozen files are not those of the base."""
+    """Raise `ProjectError` where the project's frozen files are not those of the base.
+
+    In a folder that has moved since, a build writes those that are missing.
+    """
     for what, paths in (
         ("changed", [path for path in frozen if path in tree and tree[path] != frozen[path]]),
-        ("missing", [path for path in frozen if path not in tree]),
+        (
+            "missing",
+            [path for path in frozen if path not in tree and not _has_moved(side, output, repository)],
+        ),
     ):
         if not paths:
             continue
@@ -84,11 +90,13 @@ def _command(
     if repository is None or not commit:
         path = shlex.quote(paths[0])
         return f"cp {shlex.quote(side.folder)}/{path} {here}/{path}"
-    name = os.path.relpath(output, repository.folder)
-    if f"{repository.prefix}{name}" == side.folder:
+    if not _has_moved(side, output, repository):
+        name = os.path.relpath(output, repository.folder)
         return repository.restoring(commit, [f"{name}/{one}" for one in paths])
-    old = repository.top / side.folder
-    if old.is_dir() and not output.exists():
-        return f"git mv {shlex.quote(os.path.relpath(old))} {here}"
     path = paths[0]
     return f"git show {shlex.quote(f'{commit[:12]}:{side.folder}/{path}')} > {here}/{shlex.quote(path)}"
+
+
+def _has_moved(side: Side, output: Path, repository: Repository | None) -> bool:
+    """Whether the output folder was elsewhere at the base."""
+    return repository is not None and repository.top / side.folder != output

@@ -66,6 +66,10 @@ class Repository:
         # Before 2.30, git repeated the end of options.
         return found[-1] if found else ""
 
+    def has(self, commit: str, older: str) -> bool:
+        """Whether a commit is another one or comes after it."""
+        return commit == older or self.says("merge-base", "--is-ancestor", older, commit)
+
     def refs(self, patterns: Sequence[str]) -> list[tuple[str, str]]:
         """Return the full names of branches and tags that match, each with its commit, by name."""
         if not patterns:
@@ -88,11 +92,9 @@ class Repository:
                 # It says nothing where there is no common commit.
                 if str(error):
                     raise
-        return (
-            sorted(self.lines("merge-base", "--independent", *sorted(found)))
-            if len(found) > 1
-            else sorted(found)
-        )
+        if len(found) > 1:
+            found = set(self.lines("merge-base", "--independent", *sorted(found)))
+        return sorted(found)
 
     def common(self, commits: Sequence[str]) -> str:
         """Return the newest commit that all of some contain, "" if there is none."""
