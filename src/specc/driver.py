@@ -85,9 +85,8 @@ def build(root: Path, base: Base | None = None, naming: Naming | None = None) ->
     A released project has a base, to which its migrations lead from; `naming` says what is known of their names.
     """
     read = files.read_project(root)
-    if read.settings.released != (base is not None):
-        said = "released, so it is built from a base" if base is None else "not released, so it has no base"
-        raise files.ProjectError(f"this project is {said}")
+    if read.settings.released and base is None:
+        raise files.ProjectError("this project is released, so it is built from a base")
     checked = analyse(read, base)
     made = _files(checked, base, naming) if checked.ir is not None else {}
     return _result(read, checked, made)
@@ -121,7 +120,7 @@ def _migrations(
     """Return the migration that this build writes and its way back: none where nothing differs from the base."""
     from specc.plan.migration import initial_files
     from specc.plan.pending import Naming, initial, pending
-    from specc.plan.summary import INITIAL
+    from specc.plan.title import INITIAL
 
     settings = checked.project.settings
     if base is None:

@@ -13,7 +13,7 @@ from specc.ir.model import Ir
 from specc.ir.step import Part, Step
 from specc.plan.base import FOLDERS, Base, names, newest, stamp_of
 from specc.plan.migration import files_of, initial_files
-from specc.plan.summary import INITIAL, slug_of, summary
+from specc.plan.title import INITIAL, slug_of, words_for
 from specc.record import record
 
 STAMP = "%Y%m%d%H%M%S"
@@ -48,7 +48,7 @@ def pending(parts: Sequence[Part], ir: Ir, project: str, base: Base, naming: Nam
     """Return the migrations of a plan, one for each part, and their ways back."""
     if not parts:
         return {}
-    words = summary(base.facts, ir)
+    words = words_for(base.facts, ir)
 
     def make(stamps: Sequence[str], slug: str) -> Mapping[str, str]:
         return files_of(parts, f"{project}: {words}", stamps, slug)

@@ -24,7 +24,7 @@ from specc.load.files import PROJECT_FILE, ProjectError
 from specc.plan.base import FOLDERS, NOTHING, Base, names
 from specc.plan.late import join
 from specc.plan.pending import words_of
-from specc.plan.summary import INITIAL
+from specc.plan.title import INITIAL
 
 _SHOWN = 5
 _NOWHERE = Side("", "", "", NOTHING, {}, "")
