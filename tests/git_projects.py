@@ -10,7 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 TABLE = "table: {0}\nabout: A {0}.\nshared: true\ncolumns:\n  title: text\n---\naccess: {0}s\ntables: [{0}]\nallow: {{}}\n"
+
+
+CLOCK = 1_893_456_000
+"""The first second of 2030, where the clock of these projects starts."""
+
+
+class Clock:
+    """A clock that goes on by an hour with each look at it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        self.seconds = CLOCK
+
+    def tick(self) -> None:
+        self.monkeypatch.setenv("SOURCE_DATE_EPOCH", str(self.seconds))
+        self.seconds += 3600
 
 
 class Run(Protocol):
@@ -157,3 +175,36 @@ class Shop:
         """Return what a migration does, without its head and settings."""
         text = self.migration(slug).partition("immediate;\n\n")[2]
         return [one.strip() for one in text.split(";") if one.strip()]
+
+    # Branches
+
+    def branch(self, name: str, table: str, column: str, start: str = "main") -> str:
+        """Make a branch with a migration of its own, committed, and return the migration's name."""
+        self.git("checkout", "--quiet", "-b", name, start)
+        self.column(table, column)
+        self.build()
+        self.commit(f"Add {column}")
+        (found,) = (one for one in self.migrations() if one.endswith(f"_add_{table}_{column}.sql"))
+        return found
+
+    def take(self, name: str) -> None:
+        """Let a branch become part of main, as a forge does that knows no conflict."""
+        self.git("checkout", "--quiet", "main")
+        self.git("merge", "--quiet", "--no-ff", "--no-edit", name)
+
+    def squash(self, name: str) -> None:
+        """Let what a branch did become one commit of main."""
+        self.git("checkout", "--quiet", "main")
+        self.git("merge", "--quiet", "--squash", name)
+        self.commit(f"Squash {name}")
+
+    def hotfix(self, table: str, column: str, sql: str = "text null") -> str:
+        """Mend release/1 on a branch of its own, merge it there, and return the migration's name."""
+        self.git("checkout", "--quiet", "-b", "hotfix", "release/1")
+        self.column(table, column, sql)
+        self.build()
+        self.commit(f"Mend {table}")
+        self.git("checkout", "--quiet", "release/1")
+        self.git("merge", "--quiet", "--no-ff", "--no-edit", "hotfix")
+        assert self.is_current()
+        return self.migrations()[-1]

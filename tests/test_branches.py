@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,120 +12,40 @@ from pathlib import Path
 
 import pytest
 
-from git_projects import Run, Shop
-from specc.cli import main
-
-CLOCK = 1_893_456_000
-"""The first second of 2030, where the clock of these tests starts."""
+from git_projects import Clock, Run, Shop
 
 START = "20260101000000_initial.sql"
-
-
-class Clock:
-    """A clock that goes on by an hour with each look at it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch = monkeypatch
-        self.seconds = CLOCK
-
-    def tick(self) -> None:
-        self.monkeypatch.setenv("SOURCE_DATE_EPOCH", str(self.seconds))
-        self.seconds += 3600
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def specc(capsys: pytest.CaptureFixture[str], clock: Clock) -> Run:
-    """Run a command in this process, an hour after the last one."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        clock.tick()
-        with pytest.raises(SystemExit) as left:
-            main([str(one) for one in arguments])
-        said = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture(autouse=True)
-def _git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests away."""
-    settings = tmp_path / "gitconfig"
-    settings.write_text(
-        "[user]\n\tname = Ann\n\temail = ann@example.com\n[init]\n\tdefaultBranch = main\n"
-        "[advice]\n\tdetachedHead = false\n[merge]\n\tconflictStyle = merge\n[receive]\n\tdenyCurrentBranch = updateInstead\n"
-    )
-    for name in [name for name in os.environ if name.startswith(("GIT_", "SPECC_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("GIT_EDITOR", "true")
-
-
-@pytest.fixture
-def empty(specc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A repository with a project of two tables, nothing built and nothing committed."""
-    top = tmp_path / "shop"
-    top.mkdir()
-    monkeypatch.chdir(top)
-    shop = Shop(specc, top).make("note", "task")
-    shop.git("init", "--quiet")
-    return shop
-
-
-@pytest.fixture
-def shop(empty: Shop) -> Shop:
-    """The same, built and committed on main."""
-    empty.build()
-    empty.commit("Begin")
-    return empty
-
-
-def branch(shop: Shop, name: str, table: str, column: str, start: str = "main") -> str:
-    """Make a branch with a migration of its own, committed, and return the migration's name."""
-    shop.git("checkout", "--quiet", "-b", name, start)
-    shop.column(table, column)
-    shop.build()
-    shop.commit(f"Add {column}")
-    (found,) = (one for one in shop.migrations() if one.endswith(f"_add_{table}_{column}.sql"))
-    return found
 
 
 # One branch
 
 
-def test_a_new_project_begins_with_its_initial_migration(empty: Shop) -> None:
-    told = empty.build()
+def test_a_new_project_begins_with_its_initial_migration(empty_shop: Shop) -> None:
+    told = empty_shop.build()
     assert "since a repository without a commit: 20260101000000_initial\n" in told
-    assert empty.migrations() == [START]
-    assert empty.is_current()
+    assert empty_shop.migrations() == [START]
+    assert empty_shop.is_current()
     # It is pending until it is committed: a second table goes into it, under a later stamp.
-    empty.table("item")
-    empty.build()
-    (name,) = empty.migrations()
+    empty_shop.table("item")
+    empty_shop.build()
+    (name,) = empty_shop.migrations()
     assert name.endswith("_initial.sql") and name > START
-    assert "create table public.item" in empty.migration("initial")
+    assert "create table public.item" in empty_shop.migration("initial")
 
 
-def test_an_unreleased_project_freezes_its_initial_migration_when_it_is_released(empty: Shop) -> None:
-    empty.make(settings="released: false\n")
-    empty.build()
-    assert not (empty.generated / "specc.sum").exists()
-    empty.commit()
-    initial = empty.migration("initial")
-    empty.make()
-    empty.column("note", "body")
-    empty.build()
-    assert empty.slugs() == ["initial", "add_note_body"]
-    assert empty.migration("initial") == initial
-    assert empty.statements("add_note_body") == ["alter table public.note add column body text"]
-    assert empty.is_current()
+def test_an_unreleased_project_freezes_its_initial_migration_when_it_is_released(empty_shop: Shop) -> None:
+    empty_shop.make(settings="released: false\n")
+    empty_shop.build()
+    assert not (empty_shop.generated / "specc.sum").exists()
+    empty_shop.commit()
+    initial = empty_shop.migration("initial")
+    empty_shop.make()
+    empty_shop.column("note", "body")
+    empty_shop.build()
+    assert empty_shop.slugs() == ["initial", "add_note_body"]
+    assert empty_shop.migration("initial") == initial
+    assert empty_shop.statements("add_note_body") == ["alter table public.note add column body text"]
+    assert empty_shop.is_current()
 
 
 def test_a_branch_has_one_migration_which_builds_write_anew(shop: Shop) -> None:
@@ -185,9 +104,9 @@ def test_what_was_not_pushed_is_pending_on_the_main_branch(shop: Shop, tmp_path:
 
 
 def test_a_detached_head_and_a_worktree_have_the_base_of_their_commit(shop: Shop, tmp_path: Path) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     shop.git("checkout", "--quiet", "main")
-    branch(shop, "other", "task", "body")
+    shop.branch("other", "task", "body")
     shop.git("checkout", "--quiet", "--detach", "feature")
     assert shop.is_current()
     shop.column("note", "size", "integer null")
@@ -202,18 +121,18 @@ def test_a_detached_head_and_a_worktree_have_the_base_of_their_commit(shop: Shop
 
 
 def test_a_project_may_lie_anywhere_in_a_repository_and_names_may_have_spaces(
-    specc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    specc_on_time: Run, git_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     top = tmp_path / "a mono repo's top"
-    shop = Shop(specc, top, "back end/the $hop", "gen erated/sql [1]").make("note")
+    shop = Shop(specc_on_time, top, "back end/the $hop", "gen erated/sql [1]").make("note")
     shop.git("init", "--quiet")
     # A second project has migrations of its own; none of them is this one's.
-    other = Shop(specc, top, "other").make("task")
+    other = Shop(specc_on_time, top, "other").make("task")
     monkeypatch.chdir(other.root)
     for one in (shop, other):
         one.build()
     shop.commit()
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     other.column("task", "body")
     other.build()
     assert (shop.slugs(), other.slugs()) == (["initial", "add_note_body"], ["initial", "add_task_body"])
@@ -225,7 +144,7 @@ def test_a_project_may_lie_anywhere_in_a_repository_and_names_may_have_spaces(
 
 
 def test_a_hook_may_build(shop: Shop) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     shop.top.joinpath("below").mkdir()
     hook = shop.top / ".git" / "hooks" / "pre-commit"
     hook.write_text(f"#!/bin/sh\ncd below && exec {sys.executable} -m specc build --check --project ..\n")
@@ -277,7 +196,7 @@ def test_what_is_no_stamp_or_name_is_wrong_usage(shop: Shop, options: tuple[str,
 def test_a_checking_build_reads_no_clock(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     monkeypatch.setattr(clock, "tick", lambda: monkeypatch.setenv("SOURCE_DATE_EPOCH", "noon"))
     assert shop.is_current()
     assert "SOURCE_DATE_EPOCH is `noon`" in shop.refuses()
@@ -324,21 +243,15 @@ def test_the_parts_of_a_plan_have_stamps_in_order(shop: Shop) -> None:
 
 def two_branches(shop: Shop) -> tuple[str, str]:
     """Make the branches `one` and `two`, each with a migration, and return their names; `two` is the later one."""
-    one = branch(shop, "one", "note", "body")
-    two = branch(shop, "two", "task", "size")
+    one = shop.branch("one", "note", "body")
+    two = shop.branch("two", "task", "size")
     assert one < two
     return one, two
 
 
-def take(shop: Shop, name: str) -> None:
-    """Let a branch become part of main, as a forge does that knows no conflict."""
-    shop.git("checkout", "--quiet", "main")
-    shop.git("merge", "--quiet", "--no-ff", "--no-edit", name)
-
-
 def test_git_asks_for_a_build_where_two_branches_migrate(shop: Shop) -> None:
     one, two = two_branches(shop)
-    take(shop, "one")
+    shop.take("one")
     shop.git("checkout", "--quiet", "two")
     assert shop.conflicts("merge", "main") == ["generated/specc.sum"]
     # Main's migration is frozen, this branch's is the newest already and stays.
@@ -347,14 +260,14 @@ def test_git_asks_for_a_build_where_two_branches_migrate(shop: Shop) -> None:
     assert shop.migrations() == [START, one, two]
     shop.commit("Merge main")
     assert shop.is_current()
-    take(shop, "two")
+    shop.take("two")
     assert shop.is_current()
     assert "no change of the database" in shop.build()
 
 
 def test_the_older_of_two_migrations_gets_a_new_stamp(shop: Shop) -> None:
     one, two = two_branches(shop)
-    take(shop, "two")
+    shop.take("two")
     shop.git("checkout", "--quiet", "one")
     content = shop.migration("add_note_body")
     assert shop.conflicts("merge", "main") == ["generated/specc.sum"]
@@ -370,7 +283,7 @@ def test_the_older_of_two_migrations_gets_a_new_stamp(shop: Shop) -> None:
 @pytest.mark.parametrize("late", ["one", "two"])
 def test_a_branch_may_be_merged_into_main_in_a_clone_with_both(shop: Shop, late: str) -> None:
     one, two = two_branches(shop)
-    take(shop, {"one": "two", "two": "one"}[late])
+    shop.take({"one": "two", "two": "one"}[late])
     assert shop.conflicts("merge", late) == ["generated/specc.sum"]
     shop.build()
     shop.commit("Merge it")
@@ -384,7 +297,7 @@ def test_a_branch_may_be_merged_into_main_in_a_clone_with_both(shop: Shop, late:
 def test_a_branch_may_be_rebased(shop: Shop, late: str) -> None:
     one, two = two_branches(shop)
     early = {"one": "two", "two": "one"}[late]
-    take(shop, early)
+    shop.take(early)
     shop.git("checkout", "--quiet", late)
     assert shop.conflicts("rebase", "main") == ["generated/specc.sum"]
     shop.build()
@@ -398,7 +311,7 @@ def test_a_branch_may_be_rebased(shop: Shop, late: str) -> None:
 
 
 def test_branches_that_only_meet_in_specs_do_not_conflict(shop: Shop) -> None:
-    branch(shop, "one", "note", "body")
+    shop.branch("one", "note", "body")
     shop.git("checkout", "--quiet", "-b", "words", "main")
     task = shop.root / "specs" / "task.yaml"
     task.write_text(task.read_text().replace("access: tasks", "access: tasks\nabout: Who may."))
@@ -417,7 +330,7 @@ def test_two_branches_with_the_same_name_and_stamp(shop: Shop) -> None:
         shop.column("note", column)
         shop.build("--stamp", "20300601000000", "--name", "more_notes")
         shop.commit()
-    take(shop, "one")
+    shop.take("one")
     shop.git("checkout", "--quiet", "two")
     assert "generated/migrations/20300601000000_more_notes.sql" in shop.conflicts("merge", "main")
     text = (shop.root / "specs" / "note.yaml").read_text()
@@ -444,7 +357,7 @@ def test_a_branch_that_is_merged_into_another_becomes_part_of_its_one_migration(
 
 def test_a_merge_that_was_not_built_is_seen(shop: Shop) -> None:
     one, two = two_branches(shop)
-    take(shop, "two")
+    shop.take("two")
     shop.git("merge", "one", code=1)
     shop.git("checkout", "--ours", "generated/specc.sum")
     shop.commit("Merge it, carelessly")
@@ -460,7 +373,7 @@ def test_a_merge_that_was_not_built_is_seen(shop: Shop) -> None:
 def test_branches_that_took_each_other_in(shop: Shop) -> None:
     """A criss-cross: main has the branch and the branch has main, each as it was before."""
     one, two = two_branches(shop)
-    take(shop, "one")
+    shop.take("one")
     before = shop.git("rev-parse", "main")
     shop.git("merge", "two", code=1)
     shop.build()
@@ -479,15 +392,9 @@ def test_branches_that_took_each_other_in(shop: Shop) -> None:
 # Squashed and stacked
 
 
-def squash(shop: Shop, name: str) -> None:
-    shop.git("checkout", "--quiet", "main")
-    shop.git("merge", "--quiet", "--squash", name)
-    shop.commit(f"Squash {name}")
-
-
 def test_a_branch_that_goes_on_after_a_squash_takes_it_in_first(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
-    squash(shop, "one")
+    one = shop.branch("one", "note", "body")
+    shop.squash("one")
     shop.git("checkout", "--quiet", "one")
     # Nothing would be lost yet.
     shop.build()
@@ -505,7 +412,7 @@ def test_a_branch_that_goes_on_after_a_squash_takes_it_in_first(shop: Shop) -> N
 
 
 def test_a_branch_on_a_branch(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
+    one = shop.branch("one", "note", "body")
     shop.git("checkout", "--quiet", "-b", "two")
     shop.column("note", "size")
     shop.build("--base", "one")
@@ -514,14 +421,14 @@ def test_a_branch_on_a_branch(shop: Shop) -> None:
     shop.commit()
     assert shop.is_current("--base", "one")
     # The lower one is squashed into main; the upper one follows.
-    squash(shop, "one")
+    shop.squash("one")
     shop.git("rebase", "--quiet", "--onto", "main", "one", "two")
     assert shop.is_current()
     assert shop.slugs() == ["initial", "add_note_body", "add_note_size"]
 
 
 def test_the_environment_may_name_the_base(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    branch(shop, "one", "note", "body")
+    shop.branch("one", "note", "body")
     shop.git("checkout", "--quiet", "-b", "two")
     shop.column("note", "size")
     monkeypatch.setenv("SPECC_BASE", "one")
@@ -531,13 +438,13 @@ def test_the_environment_may_name_the_base(shop: Shop, monkeypatch: pytest.Monke
 
 
 def test_a_stack_that_forgot_its_base_is_stopped_before_it_takes_a_migration_back(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
+    one = shop.branch("one", "note", "body")
     shop.git("checkout", "--quiet", "-b", "two")
     shop.column("note", "size")
     shop.build()
     shop.commit()
     assert shop.slugs() == ["initial", "change_note"]
-    take(shop, "one")
+    shop.take("one")
     # Git has nothing against it, since main did not touch the file after the branch left.
     shop.git("merge", "--quiet", "--no-commit", "--no-ff", "two")
     told = shop.refuses()
@@ -549,8 +456,8 @@ def test_a_stack_that_forgot_its_base_is_stopped_before_it_takes_a_migration_bac
 
 def test_what_another_remote_has_published_is_not_written_anew(shop: Shop, tmp_path: Path) -> None:
     fork = shop.clone(tmp_path / "fork")
-    branch(shop, "one", "note", "body")
-    take(shop, "one")
+    shop.branch("one", "note", "body")
+    shop.take("one")
     fork.git("remote", "add", "upstream", f"file://{shop.top}")
     fork.git("fetch", "--quiet", "upstream")
     fork.git("checkout", "--quiet", "-b", "two", "upstream/main")
@@ -568,30 +475,17 @@ def test_what_another_remote_has_published_is_not_written_anew(shop: Shop, tmp_p
 def deployed(shop: Shop) -> Shop:
     """A project with a release, and a migration on main that the release lacks."""
     shop.git("branch", "release/1")
-    branch(shop, "one", "note", "body")
-    take(shop, "one")
+    shop.branch("one", "note", "body")
+    shop.take("one")
     return shop
 
 
-def hotfix(shop: Shop, table: str, column: str, sql: str = "text null") -> str:
-    """Mend the release on a branch of its own, from which it goes to the release."""
-    shop.git("checkout", "--quiet", "-b", "hotfix", "release/1")
-    shop.column(table, column, sql)
-    told = shop.build()
-    assert told.startswith("no problems") and "since " in told
-    shop.commit(f"Mend {table}")
-    shop.git("checkout", "--quiet", "release/1")
-    shop.git("merge", "--quiet", "--no-ff", "--no-edit", "hotfix")
-    assert shop.is_current()
-    return shop.migrations()[-1]
-
-
 def test_a_hotfix_keeps_its_name_when_it_comes_to_the_main_branch(deployed: Shop) -> None:
-    fix = hotfix(deployed, "task", "size", "integer null")
+    fix = deployed.hotfix("task", "size", "integer null")
     # Main goes on meanwhile, so that the fix comes late.
     deployed.git("checkout", "--quiet", "main")
-    later = branch(deployed, "three", "note", "colour")
-    take(deployed, "three")
+    later = deployed.branch("three", "note", "colour")
+    deployed.take("three")
     one = deployed.migrations()[1]
     assert one < fix < later
     assert deployed.conflicts("merge", "release/1") == ["generated/specc.sum"]
@@ -608,8 +502,8 @@ def test_a_hotfix_keeps_its_name_when_it_comes_to_the_main_branch(deployed: Shop
 
 
 def test_a_branch_may_bring_the_hotfix_together_with_its_own_work(deployed: Shop) -> None:
-    fix = hotfix(deployed, "task", "size", "integer null")
-    branch(deployed, "three", "note", "colour", "main")
+    fix = deployed.hotfix("task", "size", "integer null")
+    deployed.branch("three", "note", "colour", "main")
     deployed.git("merge", "release/1", code=1)
     deployed.build()
     assert deployed.slugs() == ["initial", "add_note_body", "add_task_size", "add_note_colour"]
@@ -623,7 +517,7 @@ def test_a_branch_may_bring_the_hotfix_together_with_its_own_work(deployed: Shop
 
 
 def test_a_second_hotfix_starts_from_the_first(deployed: Shop) -> None:
-    first = hotfix(deployed, "task", "size", "integer null")
+    first = deployed.hotfix("task", "size", "integer null")
     deployed.git("checkout", "--quiet", "-b", "again", "release/1")
     deployed.column("task", "weight")
     deployed.build()
@@ -632,7 +526,7 @@ def test_a_second_hotfix_starts_from_the_first(deployed: Shop) -> None:
 
 
 def test_a_tag_is_a_release_too(deployed: Shop) -> None:
-    fix = hotfix(deployed, "task", "size", "integer null")
+    fix = deployed.hotfix("task", "size", "integer null")
     deployed.git("tag", "--annotate", "--message", "One and a bit", "v1.0.1", "release/1")
     deployed.git("checkout", "--quiet", "main")
     deployed.git("branch", "--quiet", "--delete", "--force", "release/1", "hotfix")
@@ -653,14 +547,14 @@ def test_which_branches_are_releases_is_a_setting(deployed: Shop) -> None:
     deployed.commit("Mend task")
     fix = deployed.migrations()[-1]
     deployed.git("checkout", "--quiet", "main")
-    later = branch(deployed, "three", "note", "colour")
+    later = deployed.branch("three", "note", "colour")
     deployed.git("merge", "live", code=1)
     assert ") and live (" in deployed.build()
     assert deployed.migrations()[2] == fix < later
 
 
 def test_a_hotfix_that_main_stands_in_the_way_of_is_named(deployed: Shop) -> None:
-    fix = hotfix(deployed, "note", "body", "text null check (body <> '')")
+    fix = deployed.hotfix("note", "body", "text null check (body <> '')")
     deployed.git("checkout", "--quiet", "main")
     assert "specs/note.yaml" in deployed.conflicts("merge", "release/1")
     deployed.git("checkout", "--theirs", "specs/note.yaml")
@@ -692,7 +586,7 @@ def test_a_hotfix_on_what_main_has_changed_is_named(shop: Shop) -> None:
 def test_a_shallow_clone_is_refused_until_it_has_its_history(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     shop.git("checkout", "--quiet", "main")
     clone = shop.clone(tmp_path / "clone", "--depth=1", "--no-single-branch", "--branch=feature")
     monkeypatch.chdir(clone.top)
@@ -703,8 +597,8 @@ def test_a_shallow_clone_is_refused_until_it_has_its_history(
 
 
 def test_a_shallow_clone_of_the_main_branch_itself_will_do(shop: Shop, tmp_path: Path) -> None:
-    branch(shop, "feature", "note", "body")
-    take(shop, "feature")
+    shop.branch("feature", "note", "body")
+    shop.take("feature")
     clone = shop.clone(tmp_path / "clone", "--depth=1")
     assert clone.git("rev-parse", "--is-shallow-repository") == "true"
     assert clone.is_current()
@@ -714,7 +608,7 @@ def test_a_shallow_clone_of_the_main_branch_itself_will_do(shop: Shop, tmp_path:
 def test_a_clone_without_the_main_branch_is_told_how_to_fetch_it(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: list[str]
 ) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     shop.git("checkout", "--quiet", "main")
     clone = shop.clone(tmp_path / "clone", "--single-branch", "--branch=feature", *depth)
     monkeypatch.chdir(clone.top)
@@ -728,7 +622,7 @@ def test_a_clone_without_the_main_branch_is_told_how_to_fetch_it(
 
 
 def test_a_main_branch_of_another_name_is_named_by_the_user(shop: Shop) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     shop.git("branch", "--quiet", "--move", "main", "trunk")
     assert "name yours: `specc build --base BRANCH`, or in SPECC_BASE" in shop.refuses()
     assert shop.is_current("--base", "trunk")
@@ -737,7 +631,7 @@ def test_a_main_branch_of_another_name_is_named_by_the_user(shop: Shop) -> None:
 def test_a_base_that_is_not_there_is_refused(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    branch(shop, "one", "note", "body")
+    shop.branch("one", "note", "body")
     clone = shop.clone(tmp_path / "clone", "--branch=main")
     monkeypatch.chdir(clone.top)
     assert clone.refuses("--base", "one").endswith("did you mean `origin/one`?")
@@ -760,7 +654,7 @@ def test_branches_without_a_common_commit_are_refused(shop: Shop) -> None:
 def test_somebody_elses_repository_is_refused_with_gits_own_remedy(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     told = shop.refuses()
     assert told.startswith("git takes this repository for somebody else's")
@@ -776,7 +670,7 @@ def test_somebody_elses_repository_is_refused_with_gits_own_remedy(
 def test_a_machine_without_git_is_refused(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    branch(shop, "feature", "note", "body")
+    shop.branch("feature", "note", "body")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert shop.refuses().startswith("this project is in a git repository and released, and there is no git")
 
@@ -793,9 +687,9 @@ def test_a_repository_that_is_none_is_refused(shop: Shop) -> None:
 
 
 def test_a_frozen_file_that_was_changed_or_lost_is_put_back_by_the_command(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
-    take(shop, "one")
-    branch(shop, "two", "task", "body")
+    one = shop.branch("one", "note", "body")
+    shop.take("one")
+    shop.branch("two", "task", "body")
     file = shop.generated / "migrations" / one
     file.write_text(file.read_text().replace("text", "integer"))
     told = shop.refuses()
@@ -813,8 +707,8 @@ def test_a_frozen_file_that_was_changed_or_lost_is_put_back_by_the_command(shop:
 
 
 def test_a_migration_that_was_changed_on_main_itself_is_found_by_its_checksum(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
-    take(shop, "one")
+    one = shop.branch("one", "note", "body")
+    shop.take("one")
     file = shop.generated / "migrations" / one
     right = file.read_text()
     file.write_text(right.replace("text", "integer"))
@@ -831,8 +725,8 @@ def test_a_migration_that_was_changed_on_main_itself_is_found_by_its_checksum(sh
 
 
 def test_line_ends_of_another_system_are_no_change(shop: Shop) -> None:
-    one = branch(shop, "one", "note", "body")
-    take(shop, "one")
+    one = shop.branch("one", "note", "body")
+    shop.take("one")
     shop.git("config", "core.autocrlf", "true")
     file = shop.generated / "migrations" / one
     shop.git("rm", "--quiet", "--cached", "-r", ".")
@@ -899,20 +793,20 @@ def test_a_project_that_git_ignores_has_its_base_in_the_tree(shop: Shop) -> None
     assert inner.slugs() == ["initial", "add_note_body"]
 
 
-def test_output_that_git_ignores_is_refused(empty: Shop) -> None:
-    (empty.top / ".gitignore").write_text("generated/\n")
-    told = empty.refuses()
+def test_output_that_git_ignores_is_refused(empty_shop: Shop) -> None:
+    (empty_shop.top / ".gitignore").write_text("generated/\n")
+    told = empty_shop.refuses()
     assert told.startswith(
         "git ignores generated/specc.lock, so no commit has what the next migration is to start from"
     )
-    empty.mends(told)
+    empty_shop.mends(told)
 
 
 def test_a_folder_or_a_lock_in_it_may_be_the_base(shop: Shop, tmp_path: Path) -> None:
     copy = tmp_path / "what is deployed"
     shutil.copytree(shop.generated, copy)
-    branch(shop, "one", "note", "body")
-    take(shop, "one")
+    shop.branch("one", "note", "body")
+    shop.take("one")
     shop.column("note", "size")
     for base in (copy, copy / "specc.lock"):
         shop.build("--base", base)
@@ -946,8 +840,8 @@ def test_a_project_that_moved_keeps_its_base(shop: Shop, monkeypatch: pytest.Mon
 
 
 def test_a_database_that_no_commit_has_is_never_made_from_nothing(shop: Shop) -> None:
-    branch(shop, "one", "note", "body")
-    take(shop, "one")
+    shop.branch("one", "note", "body")
+    shop.take("one")
     shutil.rmtree(shop.top / ".git")
     shop.git("init", "--quiet")
     told = shop.refuses()
@@ -982,17 +876,17 @@ def test_a_release_is_not_taken_back_by_a_slip(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("option", ["--base=main", "--stamp=20300101000000", "--name=x"])
-def test_an_unreleased_project_has_no_base_and_no_names(empty: Shop, option: str) -> None:
-    empty.make(settings="released: false\n")
-    assert "--base, --stamp and --name are for released projects" in empty.refuses(option)
+def test_an_unreleased_project_has_no_base_and_no_names(empty_shop: Shop, option: str) -> None:
+    empty_shop.make(settings="released: false\n")
+    assert "--base, --stamp and --name are for released projects" in empty_shop.refuses(option)
 
 
 def test_an_unreleased_project_asks_no_git_and_no_clock(
-    empty: Shop, monkeypatch: pytest.MonkeyPatch, clock: Clock
+    empty_shop: Shop, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    empty.make(settings="released: false\n")
+    empty_shop.make(settings="released: false\n")
     monkeypatch.setattr(clock, "tick", lambda: monkeypatch.setenv("SOURCE_DATE_EPOCH", "noon"))
     monkeypatch.setenv("SPECC_BASE", "nowhere")
     monkeypatch.setattr(subprocess, "run", None)
-    empty.build()
-    assert [path.name for path in (empty.generated / "migrations").iterdir()] == [START]
+    empty_shop.build()
+    assert [path.name for path in (empty_shop.generated / "migrations").iterdir()] == [START]
