@@ -802,6 +802,13 @@ def test_output_that_git_ignores_is_refused(empty_shop: Shop) -> None:
     empty_shop.mends(told)
 
 
+def test_a_commit_with_a_lock_and_no_migrations_is_no_base(empty_shop: Shop) -> None:
+    (empty_shop.top / ".gitignore").write_text("*.sql\n")
+    empty_shop.build()
+    empty_shop.commit()
+    assert "has generated/specc.lock and no migrations/ beside it" in empty_shop.refuses()
+
+
 def test_a_folder_or_a_lock_in_it_may_be_the_base(shop: Shop, tmp_path: Path) -> None:
     copy = tmp_path / "what is deployed"
     shutil.copytree(shop.generated, copy)
@@ -814,7 +821,7 @@ def test_a_folder_or_a_lock_in_it_may_be_the_base(shop: Shop, tmp_path: Path) ->
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(copy / "specc.lock", alone / "live.lock")
-    assert "has a lock and no migrations/ beside it" in shop.refuses("--base", alone / "live.lock")
+    assert "specc.lock and no migrations/ beside it; a base is a folder as a build left it" in shop.refuses("--base", alone / "live.lock")
 
 
 def test_a_project_that_moved_keeps_its_base(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,40 @@ def test_a_hotfix_that_came_first_where_it_was_needed_makes_the_same(
     assert made(shop.generated, [start, fix, one, later, last]) == expected
 
 
+def machine(shop: Shop, table: str) -> None:
+    """Bind a lifecycle to a table."""
+    file = shop.root / "specs" / f"{table}.yaml"
+    file.write_text(
+        f"{file.read_text()}---\nlifecycle: {table}\nstates: {{open: {{is: initial}}, done: {{is: terminal}}}}\n"
+        f"transitions: {{open: [done]}}\n---\nmachine: {table}\nfollows: {table}\n"
+        "timeouts: {open: {after: 1 day, to: done}}\n"
+    )
+
+
+def test_what_a_hotfix_and_the_main_branch_both_made_anew_is_made_once_more(
+    shop: Shop, made: Make, afresh: Callable[[Shop], list[str]]
+) -> None:
+    shop.table("job")
+    machine(shop, "job")
+    shop.build()
+    shop.commit("Let jobs have states")
+    shop.git("branch", "release/1")
+    for branch, table in (("main", "note"), ("release/1", "task")):
+        shop.git("checkout", "--quiet", branch)
+        machine(shop, table)
+        shop.build()
+        shop.commit(f"Let {table}s have states")
+    shop.git("checkout", "--quiet", "main")
+    shop.git("merge", "release/1", code=1)
+    shop.build()
+    *both, main, fix, last = shop.migrations()
+    assert shop.slugs()[2:4] == ["change_note", "change_task"]
+    assert "function private.tick()" in (shop.generated / "migrations" / last).read_text()
+    expected = afresh(shop)
+    assert made(shop.generated, [*both, main, fix, last]) == expected
+    assert made(shop.generated, [*both, fix, main, last]) == expected
+
+
 def test_migrations_of_two_branches_make_what_both_say(
     shop: Shop, made: Make, afresh: Callable[[Shop], list[str]]
 ) -> None:

@@ -232,6 +232,19 @@ def test_the_same_change_by_one_migration_on_both_sides_is_one_change(facts: Com
     assert (found.facts, between) == (changed.facts, ())
 
 
+def test_what_both_sides_made_anew_is_made_once_more(facts: Compile) -> None:
+    tables = TICKET + PERSON + TICKET.replace("ticket", "town") + LIFE.replace("ticket", "town")
+    machines = [LIFE[LIFE.index("machine: ") :].replace("ticket", name) for name in ("ticket", "person")]
+    common, one, other = facts(tables), facts(tables + machines[0]), facts(tables + machines[1])
+    both = facts(tables + "".join(machines))
+    found, between = join(common, one, other, share=False)
+    assert between == ()
+    (part,) = plan(found, both)
+    made = {step.fact.identity for step in part.steps if step.up}
+    assert {("view", "monitor", "machines"), ("view", "monitor", "tables")} <= made
+    assert not [one for one in made if one[0] in ("table", "column")]
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "thing"),
     [

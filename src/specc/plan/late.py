@@ -2,7 +2,7 @@
 
 The facts of two sides and of where they parted come in; the facts after the migrations of both come out. A fresh
 database applies these in another order than the one that got the hotfix first. Both orders lead to the same only
-where no side touched what the other one did or built on; what both did is named.
+where no side touched what the other one did or built on; what both did is named, or made once more where that will do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from specc.ir.database import DATABASE, Column, Enum
+from specc.ir.database import DATABASE, Column, Comment, Enum, Function, View
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Ir, gather
 from specc.pg.alter import alter
@@ -23,26 +23,36 @@ _OBJECTS = frozenset(kind.KIND for kind in DATABASE)
 def join(common: Ir, one: Ir, other: Ir, *, share: bool) -> tuple[Ir, tuple[Identity, ...]]:
     """Return the facts after the changes of both sides, and the objects that stand between them.
 
-    With `share` some migration is on both sides, so the same change on both may be one.
+    With `share` some migration is on both sides, so the same change on both may be one. What both made anew is in the
+    facts as nobody has it: which of the two a database has depends on the order, so the next migration makes it.
     """
     mine, theirs = _Side(common, one), _Side(common, other)
-    facts = {fact.identity: fact for fact in one.facts}
+    facts: dict[Identity, Fact | None] = {fact.identity: fact for fact in one.facts}
+    between = {*mine.stands_on(theirs), *theirs.stands_on(mine)}
     for identity, fact in theirs.changes.items():
-        if fact is None:
-            facts.pop(identity, None)
-        elif identity not in mine.changes:
+        if identity not in mine.changes:
             facts[identity] = fact
+        elif identity[0] in _OBJECTS and not (share and mine.changes[identity] == fact):
+            unknown = _unknown(common.by_identity.get(identity), mine.changes[identity], fact)
+            facts[identity] = unknown
+            between |= set() if unknown else {identity}
     origins = other.origins | one.origins
-    joined, _ = gather((fact, origins[identity]) for identity, fact in facts.items())
-    found = {*_both(mine, theirs, share=share), *mine.stands_on(theirs), *theirs.stands_on(mine)}
-    return joined, tuple(sorted(found))
+    joined, _ = gather((fact, origins[identity]) for identity, fact in facts.items() if fact is not None)
+    return joined, tuple(sorted(between))
 
 
-def _both(mine: _Side, theirs: _Side, *, share: bool) -> Iterator[Identity]:
-    for identity in mine.changes.keys() & theirs.changes.keys():
-        is_same = mine.changes[identity] == theirs.changes[identity]
-        if identity[0] in _OBJECTS and not (share and is_same):
-            yield identity
+def _unknown(old: Fact | None, mine: Fact | None, theirs: Fact | None) -> Fact | None:
+    """Return a fact that is like neither side's, if the changes of both can be made in both orders, else None."""
+    if old is None or mine is None or theirs is None:
+        return None
+    match mine:
+        case Function() if alter(old, mine) is not None and alter(old, theirs) is not None:
+            return replace(mine, body=f"{mine.body}\n")
+        case View():
+            return replace(mine, query=f"{mine.query}\n")
+        case Comment():
+            return replace(mine, text=f"{mine.text}\n")
+    return None
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,6 @@ def _folder(given: str) -> tuple[Path, str] | None:
 def _from_folder(place: tuple[Path, str], output: Path) -> Found:
     folder, lock_file = place
     side = of_folder(folder, os.path.relpath(folder), lock_file)
-    if not side.is_nothing and not side.files:
-        message = f"{side.name} has a lock and no {FOLDERS[0]} beside it"
-        raise ProjectError(f"{message}; a base is a folder as a build left it, with its migrations")
     tree = tree_files(output)
     frozen = sound(side, tree, output, None)
     check_tree(side, frozen, tree, output, None)

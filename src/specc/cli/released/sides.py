@@ -133,9 +133,11 @@ def _side(name: str, commit: str, folder: str, found: Mapping[str, bytes]) -> Si
         # The next build writes it anew.
         known, sums = set(), ""
     files = {path: text for path, text in texts.items() if path in known or is_marked(text.encode())}
-    if files and not facts.facts:
+    if bool(files) != bool(facts.facts):
+        has, lacks = (FOLDERS[0], LOCK) if files else (LOCK, FOLDERS[0])
+        message = f"{name} has {posixpath.join(folder, has)} and no {lacks} beside it"
         raise ProjectError(
-            f"{name} has migrations in {folder} and no {LOCK} beside them, so nobody knows what they make"
+            f"{message}; a base is a folder as a build left it: name another commit or folder with --base"
         )
     return Side(name, commit, folder, facts, files, sums)
 
