@@ -157,6 +157,31 @@ def test_a_hook_may_build(shop: Shop) -> None:
     shop.git("commit", "--message", "Fresh")
 
 
+def test_what_a_hook_says_of_its_own_repository_is_not_heard(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.branch("feature", "note", "body")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.setenv(name, "elsewhere")
+    assert shop.is_current()
+
+
+def test_a_project_in_a_submodule_has_the_base_of_its_own_repository(shop: Shop, tmp_path: Path) -> None:
+    shop.branch("feature", "note", "body")
+    around = Shop(shop.specc, tmp_path / "around", "part")
+    around.top.mkdir()
+    around.git("init", "--quiet")
+    around.git(
+        "-c", "protocol.file.allow=always", "submodule", "add", "--quiet", f"file://{shop.top}", "part"
+    )
+    around.commit()
+    inner = Shop(shop.specc, around.root)
+    inner.git("remote", "set-head", "origin", "main")
+    inner.column("note", "size", "integer null")
+    assert "since origin/HEAD (" in inner.build()
+    assert inner.slugs() == ["initial", "change_note"]
+
+
 # Names
 
 
@@ -821,7 +846,9 @@ def test_a_folder_or_a_lock_in_it_may_be_the_base(shop: Shop, tmp_path: Path) ->
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(copy / "specc.lock", alone / "live.lock")
-    assert "specc.lock and no migrations/ beside it; a base is a folder as a build left it" in shop.refuses("--base", alone / "live.lock")
+    assert "specc.lock and no migrations/ beside it; a base is a folder as a build left it" in shop.refuses(
+        "--base", alone / "live.lock"
+    )
 
 
 def test_a_project_that_moved_keeps_its_base(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
