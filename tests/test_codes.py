@@ -118,8 +118,14 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(
 
 @pytest.mark.parametrize(
     "settings",
-    ['start: "20261301000000"', "output: ../elsewhere", "specs: /etc", "schemas: {Public: Tables.}"],
-    ids=["start", "output", "specs", "schemas"],
+    [
+        'start: "20261301000000"',
+        "output: ../elsewhere",
+        "specs: /etc",
+        "schemas: {Public: Tables.}",
+        'releases: ["live/*", " "]',
+    ],
+    ids=["start", "output", "specs", "schemas", "releases"],
 )
 def test_a_setting_that_cannot_be_is_pointed_at(
     settings: str, write_project: WriteProject, report: SnapshotAssertion

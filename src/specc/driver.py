@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Clash, Ir, Origin, gather
+from specc.ir.step import Part, Step
 from specc.kinds import KINDS, foundation
 from specc.lang import resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
+
+if TYPE_CHECKING:
+    from specc.plan.base import Base
+    from specc.plan.pending import Naming
 
 BY_KEY: Mapping[str, Kind] = {kind.key: kind for kind in KINDS}
 
@@ -45,12 +51,13 @@ CODES: tuple[Code, ...] = tuple(
 
 @dataclass(frozen=True)
 class Checked:
-    """A project read and checked: `ir` is there when nothing stops a build."""
+    """A project read and checked: `ir` is there when nothing stops a build, `parts` when there was a base, too."""
 
     project: Project
     sources: Mapping[str, SourceFile]
     diagnostics: Sink
     ir: Ir | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,32 +79,56 @@ def check(root: Path) -> Result:
     return _result(read, checked, {})
 
 
-def build(root: Path) -> Result:
-    """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`."""
+def build(root: Path, base: Base | None = None, naming: Naming | None = None) -> Result:
+    """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`.
+
+    A released project has a base, to which its migrations lead from; `naming` says what is known of their names.
+    """
     read = files.read_project(root)
-    checked = analyse(read)
-    made = _files(checked.project, checked.ir) if checked.ir is not None else {}
+    if read.settings.released and base is None:
+        raise files.ProjectError("this project is released, so it is built from a base")
+    checked = analyse(read, base)
+    made = _files(checked, base, naming) if checked.ir is not None else {}
     return _result(read, checked, made)
 
 
-def _files(project: Project, ir: Ir) -> dict[str, str]:
-    """Plan and emit; all SQL is parsed before anybody may write it."""
+def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[str, str]:
+    """Emit; all SQL that is new is parsed before anybody may write it."""
     from specc.emit.tree import tree
     from specc.pg.parsing import check_sql
+    from specc.plan.base import FOLDERS
     from specc.plan.initial import plan_initial
-    from specc.plan.migration import initial_files
+    from specc.plan.sums import SUMS, dump
 
+    project, ir = checked.project, checked.ir
+    assert ir is not None, "only what is right has files"
     steps = plan_initial(ir)
-    title = f"{project.settings.project}: the initial migration"
-    made = {
-        **tree(project, ir, KINDS, steps),
-        **initial_files(title, project.settings.start, steps),
-    }
+    made = {**tree(project, ir, KINDS, steps), **_migrations(checked, ir, steps, base, naming)}
     for path, text in made.items():
         # What stands in schema/ is the statements of the migration once more.
         if path.endswith(".sql") and not path.startswith("schema/"):
             check_sql(text)
+    if base is not None:
+        made |= base.frozen
+        made[SUMS] = dump({path: text for path, text in made.items() if path.startswith(FOLDERS)})
     return dict(sorted(made.items()))
+
+
+def _migrations(
+    checked: Checked, ir: Ir, steps: tuple[Step, ...], base: Base | None, naming: Naming | None
+) -> dict[str, str]:
+    """Return the migration that this build writes and its way back: none where nothing differs from the base."""
+    from specc.plan.migration import initial_files
+    from specc.plan.pending import Naming, initial, pending
+    from specc.plan.title import INITIAL
+
+    settings = checked.project.settings
+    if base is None:
+        return initial_files(f"{settings.project}: {INITIAL}", settings.start, steps)
+    naming = naming or Naming()
+    if not base.facts.facts:
+        return initial(steps, settings.project, base, naming, settings.start)
+    return pending(checked.parts, ir, settings.project, base, naming)
 
 
 def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> Result:
@@ -105,8 +136,8 @@ def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> R
     return Result(checked.diagnostics, checked.sources, made, output, len(read.files), checked.ir)
 
 
-def analyse(read: files.Sources) -> Checked:
-    """Load, bind, resolve, check and lower what was read."""
+def analyse(read: files.Sources, base: Base | None = None) -> Checked:
+    """Load, bind, resolve, check and lower what was read, and plan the way from the base if there is one."""
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)
@@ -114,8 +145,17 @@ def analyse(read: files.Sources) -> Checked:
     sink.extend(found)
     sink.extend(_check(project))
     ir = None if sink.has_errors else _lower(project, sink)
+    # Clashes leave facts behind that no database can have.
+    parts = _plan(base, ir) if base is not None and ir is not None and not sink.has_errors else ()
     sources = {source.path: source for source in read.files}
-    return Checked(project, sources, sink, None if sink.has_errors else ir)
+    return Checked(project, sources, sink, None if sink.has_errors else ir, parts)
+
+
+def _plan(base: Base, ir: Ir) -> tuple[Part, ...]:
+    """Return the way from the base to `ir`; what starts from nothing is not planned but made."""
+    from specc.plan.evolve import plan
+
+    return plan(base.facts, ir) if base.facts.facts else ()
 
 
 def _load(read: files.Sources, sink: Sink) -> Project:
