@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from projects import write_example
 from specc import driver
 from specc.cli import main
 from specc.diagnostics import Code
 from specc.diagnostics.text import render_text
+from specc.ir import lock
 from specc.load.files import BAD_SETTING, NOT_UTF8, UNREADABLE, ProjectError
+from specc.plan.base import Base
+from specc.plan.pending import Naming
 
 WriteProject = Callable[[str], Path]
 
@@ -20,6 +24,18 @@ SHOWN = [code for code in driver.CODES if code not in (NOT_UTF8, UNREADABLE, BAD
 
 MORE_THAN_ONE = {"S019": ["S303", "S019"]}
 """What a merge key would have brought is not there, so what misses it is reported too."""
+
+
+def released(code: Code, folder: Path) -> Base | None:
+    """Return the base of an example about a change."""
+    if not code.before:
+        return None
+    (folder / "before").mkdir()
+    ir = driver.check(write_example(code.before, folder / "before")).ir
+    assert ir is not None
+    frozen = {f"{folder}/20260101000000_initial.sql": "select 1;\n" for folder in ("migrations", "rollback")}
+    return Base(lock.load(lock.dump(ir)), frozen, {})
+
 
 each_code = pytest.mark.parametrize("code", SHOWN, ids=lambda code: code.id)
 
@@ -46,9 +62,9 @@ def test_the_explanation_is_written_in_sentences() -> None:
 
 @each_code
 def test_the_wrong_example_shows_the_code_and_no_other(
-    code: Code, write_project: WriteProject, report: SnapshotAssertion
+    code: Code, write_project: WriteProject, report: SnapshotAssertion, tmp_path: Path
 ) -> None:
-    result = driver.build(write_project(code.wrong))
+    result = driver.build(write_project(code.wrong), released(code, tmp_path))
     found = list(result.diagnostics)
     text = render_text(found, result.sources)
     assert [one.code.id for one in found] == MORE_THAN_ONE.get(code.id, [code.id]), text
@@ -57,8 +73,8 @@ def test_the_wrong_example_shows_the_code_and_no_other(
 
 
 @each_code
-def test_the_right_example_builds(code: Code, write_project: WriteProject) -> None:
-    result = driver.build(write_project(code.right))
+def test_the_right_example_builds(code: Code, write_project: WriteProject, tmp_path: Path) -> None:
+    result = driver.build(write_project(code.right), released(code, tmp_path), Naming("20270101000000"))
     assert render_text(result.diagnostics, result.sources) == ""
     assert result.files
 
@@ -71,7 +87,7 @@ def test_explain_prints_its_page(code: Code, capsys: pytest.CaptureFixture[str])
     assert left.value.code == 0
     assert page.startswith(f"{code.id} {code.slug} ({code.severity})\n")
     assert " ".join(code.why.split()) in " ".join(page.split())
-    for example in (code.wrong, code.right):
+    for example in (code.before, code.wrong, code.right):
         assert all(line.strip() in page for line in example.splitlines())
 
 

@@ -19,6 +19,7 @@ from specc.lang import resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
+from specc.plan.codes import CODES as CHANGES
 
 if TYPE_CHECKING:
     from specc.plan.base import Base
@@ -41,7 +42,7 @@ CLASH = Code(
 CODES: tuple[Code, ...] = tuple(
     sorted(
         {
-            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, CLASH,
+            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, *CHANGES, CLASH,
             *(code for kind in KINDS for rule in kind.rules for code in rule.codes),
         },
         key=lambda code: code.id,
@@ -141,21 +142,23 @@ def analyse(read: files.Sources, base: Base | None = None) -> Checked:
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)
-    project, found = resolve.resolve(project, BY_KEY)
-    sink.extend(found)
+    project, unresolved = resolve.resolve(project, BY_KEY)
+    sink.extend(unresolved)
     sink.extend(_check(project))
     ir = None if sink.has_errors else _lower(project, sink)
     # Clashes leave facts behind that no database can have.
-    parts = _plan(base, ir) if base is not None and ir is not None and not sink.has_errors else ()
+    parts: tuple[Part, ...] = ()
+    if base is not None and ir is not None and not sink.has_errors and base.facts.facts:
+        from specc.plan.enums import in_place
+        from specc.plan.evolve import plan
+        from specc.plan.findings import findings
+
+        ir = in_place(base.facts, ir)
+        found = tuple(findings(base.facts, ir))
+        sink.extend(found)
+        parts = () if any(one.is_error for one in found) else plan(base.facts, ir)
     sources = {source.path: source for source in read.files}
     return Checked(project, sources, sink, None if sink.has_errors else ir, parts)
-
-
-def _plan(base: Base, ir: Ir) -> tuple[Part, ...]:
-    """Return the way from the base to `ir`; what starts from nothing is not planned but made."""
-    from specc.plan.evolve import plan
-
-    return plan(base.facts, ir) if base.facts.facts else ()
 
 
 def _load(read: files.Sources, sink: Sink) -> Project:

@@ -197,7 +197,7 @@ NOT_SHOWN = {
     "of_table": "a partition is called after its table",
 }
 
-DROPPED: dict[type[Fact], tuple[Fact, ...]] = {kind: () for kind in DATABASE} | {
+DROPPED: dict[type[Fact], tuple[Fact, ...]] = dict.fromkeys(DATABASE, ()) | {
     Schema: FACTS,
     Enum: (MOOD, FEEL, LIST, LOOK, SAID_OF_VIEW, SAID_OF_MOOD),
     Table: (DESK, DESK_ID, DESK_KEY, DESK_SHOP, DESK_TOWN, DESK_OTHER, DESK_MADE, OF),

@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from conftest import GENERATED, OWNER, give_to_owner
-from projects import write_example
 from test_dumps import OURS, VARYING, dump, name_of
 
+from conftest import GENERATED, OWNER, give_to_owner
+from projects import write_example
 from specc import driver
 from specc.ir import lock
 from specc.ir.database import Enum

@@ -131,11 +131,23 @@ def _actions(old: Column, new: Column, using: str) -> Iterator[str]:
 
 
 _KINDRED = (
-    frozenset(["smallint", "integer", "bigint", "int2", "int4", "int8", "int", "numeric", "decimal", "real", "float4", "float8", "double precision"]),
-    frozenset(["timestamptz", "timestamp", "date", "timestamp with time zone", "timestamp without time zone"]),
-    frozenset(["json", "jsonb"]),
-    frozenset(["text", "varchar", "character varying", "char", "character", "citext"]),
-)  # fmt: skip
+    {
+        "smallint",
+        "integer",
+        "bigint",
+        "int2",
+        "int4",
+        "int8",
+        "int",
+        "numeric",
+        "decimal",
+        "real",
+        "double precision",
+    },
+    {"timestamptz", "timestamp", "date", "timestamp with time zone", "timestamp without time zone"},
+    {"json", "jsonb"},
+    {"text", "varchar", "character varying", "char", "character"},
+)
 """Types between which PostgreSQL has casts of its own (`pg_cast`); between others the way is by text."""
 
 
