@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify", "migrate", "dashboard"),
+    ("verify", "drift", "migrate", "dashboard"),
     ("status",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
@@ -42,6 +42,7 @@ SERVERS = (
     "specc.pg.tap",
     "specc.status",
     "specc.verify",
+    "specc.drift",
     "specc.worker",
 )
 

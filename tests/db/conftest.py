@@ -88,6 +88,16 @@ def migrations(server: Server, database: str, tmp_path: Path, capsys: pytest.Cap
     return Folder(tmp_path, server.dsn(str(name), OWNER), capsys)
 
 
+@pytest.fixture(scope="session")
+def bare_template(server: Server) -> str:
+    """The name of a database with bootstrap, and nothing else."""
+    name = "bare_template"
+    server.create(name)
+    give_to_owner(server, name)
+    apply(server.dsn(name), (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
+    return name
+
+
 def give_to_owner(server: Server, name: str) -> None:
     """Make the flagship's owner the owner of a database; roles are the server's, whoever needs this one first."""
     order = sql.SQL("alter database {} owner to {}").format(sql.Identifier(name), sql.Identifier(OWNER))

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from test_evolve import Databases, bare_template, climb, databases, descend, different, dumped
+from test_evolve import Databases, climb, databases, descend, different, dumped
 
 from specc.ir.database import (
     DATABASE,
@@ -43,7 +43,7 @@ from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
 
 pytestmark = pytest.mark.pg
-__all__ = ["bare_template", "databases"]
+__all__ = ["databases"]
 
 S, T = "app", "shop"
 PINNED = (("search_path", "''"),)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from test_dumps import OURS, VARYING, dump, name_of
 
-from conftest import GENERATED, OWNER, give_to_owner
+from conftest import OWNER, give_to_owner
 from projects import write_example
 from specc import driver
 from specc.ir import lock
@@ -39,16 +39,6 @@ STAMPS = ("20270101000000", "20270101000001")
 
 # Names that PostgreSQL chose when an object was made, and keeps.
 CHOSEN = re.compile(r" CONSTRAINT \w+_not_null\d*(?= NOT NULL)")
-
-
-@pytest.fixture(scope="session")
-def bare_template(server: Server) -> str:
-    """The name of a database with bootstrap, and nothing else."""
-    name = "bare_template"
-    server.create(name)
-    give_to_owner(server, name)
-    apply(server.dsn(name), (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
-    return name
 
 
 Databases = Callable[[], str]
