@@ -18,7 +18,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify", "drift", "migrate", "dashboard"),
+    ("verify",),
+    ("drift", "migrate", "dashboard"),
     ("status",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
