@@ -147,3 +147,62 @@ def test_a_change_goes_up_and_back_and_up(
     climb(old, parts)
     assert different(wanted, dumped(server, old)) == []
     assert asked(old, case.get("again", up)) == expected(case.get("again", up))
+
+
+def test_an_open_connection_lives_through_a_change(
+    server: Server, databases: Databases, tmp_path: Path
+) -> None:
+    case = yaml.safe_load((CASES[0].parent / "states_reordered.yaml").read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = facts_of(edited(case["before"], case["edits"]), tmp_path / "after")
+    old = databases()
+    apply(old, up_text("before", plan_initial(before)))
+    apply(old, case["rows"])
+    parts = plan(before, after)
+    move = "update parcel set state = 'held' where code = 'o1' and state = 'open'"
+    back = "update parcel set state = 'open' where code = 'o1' and state = 'held'"
+    with psycopg.connect(old, autocommit=True, prepare_threshold=0) as held:
+        for _ in range(6):
+            held.execute(move)
+            held.execute(back)
+        climb(old, parts)
+        # Functions that its session has compiled, and statements that it has prepared, meet the new type.
+        assert held.execute(move).rowcount == 1
+        with pytest.raises(psycopg.errors.Error, match="cannot move from held to packed"):
+            held.execute("update parcel set state = 'packed' where code = 'o1'")
+        assert held.execute(back).rowcount == 1
+        descend(old, parts)
+        assert held.execute(move).rowcount == 1
+        told = held.execute("select count(*) from parcel_state_history where reason is null").fetchone()
+    assert told == (7 + 12 + 3,)
+
+
+def test_the_guard_accepts_the_new_moves_and_no_others(
+    server: Server, databases: Databases, tmp_path: Path
+) -> None:
+    case = yaml.safe_load((CASES[0].parent / "state_retired.yaml").read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
+    old = databases()
+    apply(old, up_text("before", plan_initial(before)))
+    apply(old, case["rows"])
+    climb(old, plan(before, after))
+    legal = {("open", "packed"), ("open", "dropped"), ("packed", "sent"), ("packed", "dropped")}
+    states = ("open", "held", "packed", "sent", "dropped")
+    ways = {"open": (), "packed": ("packed",), "sent": ("packed", "sent"), "dropped": ("dropped",)}
+    found = set()
+    with psycopg.connect(old) as connection:
+        for source, way in ways.items():
+            for target in (one for one in states if one != source):
+                connection.execute("savepoint each")
+                connection.execute("insert into parcel (code, shop_id) select 'new', id from shop")
+                for state in way:
+                    connection.execute("update parcel set state = %s where code = 'new'", [state])
+                try:
+                    connection.execute("update parcel set state = %s where code = 'new'", [target])
+                    found.add((source, target))
+                except psycopg.Error as error:
+                    if error.sqlstate != "PT409":
+                        raise
+                connection.execute("rollback to each")
+    assert found == legal
