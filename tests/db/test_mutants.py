@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
 from itertools import chain
-from pathlib import Path
 
 import pglast
 import psycopg
 import pytest
+from databases import GENERATED
 from mutation import Mutant, mutants
 from mutation_sync import sync_mutants, time_mutants
 
@@ -25,7 +25,6 @@ from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
 
-GENERATED = Path(__file__).parents[2] / "generated"
 ALIASES = ("f", "t", "s")
 CHUNK = 16
 SAMPLE = 10
