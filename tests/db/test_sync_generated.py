@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from databases import migrated
 
@@ -94,3 +95,16 @@ def test_other_projects_pass_their_own_tests(server: Server, tmp_path: Path, nam
             assert report.error is None
             assert report.failed == ()
             assert report.passed == report.planned > 20
+
+
+def test_a_parent_without_children_follows_when_they_are_truncated(server: Server, tmp_path: Path) -> None:
+    with (
+        migrated(server, build_example(RECOVERING, tmp_path)) as database,
+        psycopg.connect(database.owner, autocommit=True) as owner,
+    ):
+        ((trip,),) = owner.execute("insert into trip default values returning id").fetchall()
+        ((leg,),) = owner.execute("insert into leg (trip_id, number) values (%s, 1) returning id", [trip])
+        owner.execute("insert into stop (leg_id) values (%s)", [leg])
+        owner.execute("update leg set state = 'going'")
+        owner.execute("truncate stop")
+        assert owner.execute("select state::text from leg").fetchall() == [("there",)]

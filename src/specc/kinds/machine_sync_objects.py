@@ -196,6 +196,7 @@ def _child_triggers(sync: BoundSync) -> Lowered:
         ("insert", ("", "new_rows")),
         ("update", ("old_rows", "new_rows")),
         ("delete", ("old_rows", "")),
+        ("truncate", ("", "")),
     ):
         trigger = sync.trigger if event == "update" else fit(f"{sync.trigger}_{event}")
         yield Trigger(
