@@ -32,7 +32,9 @@ def lower(project: Project) -> Lowered:
     yield Function(
         "private", "now", "", "", "timestamptz", "plpgsql", render("now"), "stable", settings=PINNED
     )
-    yield Comment("function private now", "The clock of all rules; tests of the owner set it with `set specc.now`.")
+    yield Comment(
+        "function private now", "The clock of all rules; tests of the owner set it with `set specc.now`."
+    )
     yield Function("private", "uuid_v7", "", "", "uuid", "sql", render("uuid_v7"), settings=PINNED)
     yield Comment("function private uuid_v7", "A new id, ordered by time (RFC 9562, version 7).")
     # Column defaults are evaluated as the role that inserts; it needs EXECUTE, not USAGE on the schema.
