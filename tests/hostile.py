@@ -46,6 +46,8 @@ NOT_FREE = {
     "machine.backoff.most": "S322",
     "machine.timeouts.*.after": "S322",
     "machine.timeouts.*.at": "S327",
+    "machine.lease.holder": "S336",
+    "machine.lease.until": "S336",
     "machine.legacy.back.*": "S335",
     "machine.legacy.column": "S330",
     "machine.legacy.otherwise": "S201",

@@ -97,13 +97,13 @@ message: Tickets are old.
 
 OLD_WORDS = """\
 lifecycle: letter
-states: {written: {is: initial}, sent: {is: terminal}}
-transitions: {written: [sent]}
+states: {written: {is: initial}, sent: {is: terminal}, timedout: {is: terminal}}
+transitions: {written: [sent, timedout]}
 ---
 table: letter
 about: A letter.
 shared: true
-columns: {title: text}
+columns: {title: text, writer: text null, writes_until: timestamptz null}
 ---
 access: letters
 tables: [letter]
@@ -111,13 +111,14 @@ allow: {}
 ---
 machine: letter
 follows: letter
-undriven: {written: People send letters.}
+lease: {state: written, holder: writer, until: writes_until}
+undriven: {written: {to: {sent: People send letters.}}}
 legacy:
   about: What the words mean.
   column: status
   values: {todo: written, done: sent, DONE: sent}
   otherwise: reject
-  back: {sent: done}
+  back: {sent: done, timedout: done}
 """
 
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}

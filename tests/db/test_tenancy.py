@@ -378,7 +378,9 @@ def test_no_function_of_the_inner_schemas_can_be_called(world: str) -> None:
                 if role == "service_role" and FOR_SERVERS.match(call):
                     continue
                 refused = error(connection, call)
-                what = "function" if call.startswith("select private.") and role == "service_role" else "schema"
+                what = (
+                    "function" if call.startswith("select private.") and role == "service_role" else "schema"
+                )
                 assert (refused.sqlstate, f"permission denied for {what}" in str(refused)) == (DENIED, True)
 
 

@@ -52,8 +52,10 @@ def operating_pages(project: Project, ir: Ir) -> Iterator[Page]:
     found = sorted(machines(project).values(), key=lambda one: one.name)
     if not found:
         return
-    blocks = (*_looking(found), *_alerts(ir), *_costs(), *_refusals(found))
-    about = "Where to look when something is stuck, late, failing, refused or slow."
+    blocks = (*_looking(found), *_ticking(), *_alerts(ir), *_mending(found), *_costs(), *_refusals(found))
+    about = (
+        "What has to run, and where to look when something is stuck, late, failing, wrong, refused or slow."
+    )
     yield Page(OPERATING_PATH, "Keeping it running", "Operations", about, "", blocks)
 
 
@@ -84,6 +86,35 @@ def _views(machine: BoundMachine) -> Line:
 
 def _view(name: str) -> Link:
     return Link(f"{MONITOR}.{name}", page=view_path(MONITOR, name))
+
+
+def _ticking() -> Iterator[Block]:
+    yield Heading("What has to run")
+    yield Code("sql", "select * from private.tick();")
+    yield Paragraph((
+        Text("It does all that is due: deadlines, recoveries, parents that follow, alerts, the end of old history. Call "
+             "it every second or so as the owner of the database or as "), Mono("service_role"),
+        Text(", from a worker or from pg_cron, from as many at once as you like. Each row of the answer is a task; one "
+             "with a "), Mono("problem"), Text(" failed, or left rows that cannot move, and the others were done."),
+    ))  # fmt: skip
+
+
+def _mending(found: list[BoundMachine]) -> Iterator[Block]:
+    yield Heading("Rows that cannot be")
+    yield Paragraph((
+        Text("A restored dump, or whoever switched triggers off, may leave rows that no guard would have let in. "),
+        Mono("check"), Text(" reads a whole table and lists them; "), Mono("mend"), Text(" puts right what loses nothing "
+        "by it (a substate of another state, a lease outside its state, wrong counts of children) and lists what it "
+        "did. The rest is for people: move such a row on, or ask its history where it was."),
+    ))  # fmt: skip
+    calls = [(fit(f"{one.name}_check"), fit(f"{one.name}_mend")) for one in found]
+    yield Grid(
+        ("Machine", "Lists", "Mends"),
+        tuple(
+            (_machine(one), (Mono(f"private.{check}()"),), (Mono(f"private.{mend}()"),))
+            for one, (check, mend) in zip(found, calls, strict=True)
+        ),
+    )
 
 
 def _alerts(ir: Ir) -> Iterator[Block]:
