@@ -230,6 +230,29 @@ def test_one_line_for_each_machine(owner: Connection) -> None:
     assert found == [("batch", 1, 0, 7_200), ("job", 7, 3, 400_000)]
 
 
+def test_one_view_tells_of_all_machines(owner: Connection) -> None:
+    """Typed from JOBS: the batch and the jobs, state by state, and the jobs that are stuck."""
+    found = owner.execute("select machine, state, open from monitor.states where open > 0").fetchall()
+    assert found == [
+        ("batch", "new", 1),
+        ("job", "new", 1),
+        ("job", "ready", 3),
+        ("job", "working", 2),
+        ("job", "failed", 1),
+    ]
+    stuck = owner.execute("select machine, id, state, seconds from monitor.stuck order by id").fetchall()
+    assert stuck == [
+        ("job", job(4), "ready", 5_000),
+        ("job", job(5), "working", 601),
+        ("job", job(7), "failed", 4_000),
+    ]
+    for view in ("moves", "rates"):
+        for machine in ("batch", "job"):
+            one = owner.execute(f"select count(*) from monitor.{machine}_{view}".encode()).fetchone()
+            query = f"select count(*) from monitor.{view} where machine = %s"
+            assert owner.execute(query.encode(), [machine]).fetchone() == one != (0,)
+
+
 @pytest.fixture(scope="module")
 def crowded(template: Database) -> Iterator[str]:
     """The same database with 200,000 settled rows more."""
@@ -277,7 +300,7 @@ def test_the_estimates_of_a_big_table_are_near(crowded: str) -> None:
 
 
 VIEWS = ("job_states", "job_stuck", "job_moves", "job_rates", "job_minutes", "batch_states", "batch_stuck", "machines",
-         "tables", "indexes")  # fmt: skip
+         "states", "stuck", "moves", "rates", "tables", "indexes")  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])

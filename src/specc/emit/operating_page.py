@@ -52,14 +52,14 @@ def operating_pages(project: Project, ir: Ir) -> Iterator[Page]:
     found = sorted(machines(project).values(), key=lambda one: one.name)
     if not found:
         return
-    blocks = (*_looking(found), *_ticking(), *_alerts(ir), *_mending(found), *_costs(), *_refusals(found))
+    blocks = (*_looking(found, ir), *_ticking(), *_alerts(ir), *_mending(found), *_costs(), *_refusals(found))
     about = (
         "What has to run, and where to look when something is stuck, late, failing, wrong, refused or slow."
     )
     yield Page(OPERATING_PATH, "Keeping it running", "Operations", about, "", blocks)
 
 
-def _looking(found: list[BoundMachine]) -> Iterator[Block]:
+def _looking(found: list[BoundMachine], ir: Ir) -> Iterator[Block]:
     yield Heading("How the machines stand")
     yield Code("sh", 'specc status --dsn "$DSN"        # in a terminal; --watch 2 looks again and again\n'
                'specc dashboard --dsn "$DSN"     # in a browser, on this machine alone')  # fmt: skip
@@ -68,7 +68,11 @@ def _looking(found: list[BoundMachine]) -> Iterator[Block]:
              "the database, and for "), Mono("service_role"), Text(" where it may read the tables."),
     ))  # fmt: skip
     yield Grid(("Machine", "Views"), tuple((_machine(one), _views(one)) for one in found))
-    yield Paragraph((Text("All of them in one line each: "), _view("machines"), Text(".")))
+    together = [name for name in _SEEN if ("view", MONITOR, name) in ir.by_identity]
+    line = [part for name in together for part in (Text(", "), _view(name))][1:]
+    yield Paragraph((
+        Text("All of them in one line each: "), _view("machines"), Text("; together: "), *line, Text("."),
+    ))  # fmt: skip
 
 
 def _machine(machine: BoundMachine) -> Line:
