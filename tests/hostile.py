@@ -28,6 +28,7 @@ HOSTILE = (
 NOT_FREE = {
     "access.allow.*.*": "S603",
     "alert.for": "S360",
+    "alert.when.failing.within": "S360",
     "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
     "machine.history.keep": "S322",

@@ -93,6 +93,18 @@ about: Nobody looks at tickets.
 when: {of: ticket, oldest: {after: 2 days}}
 for: 1 hour
 message: Tickets are old.
+---
+alert: nameless_tickets
+about: Tickets have no title.
+when: {over: nameless, rows: {}}
+---
+alert: failing_tickets
+about: Tickets end badly.
+when: {of: ticket, failing: {more_than: 0.5, within: 2 hours}}
+---
+monitor: nameless
+about: Tickets without a title.
+query: select t.id from public.ticket as t where t.title = ''
 """
 
 OLD_WORDS = """\

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.monitors import OF_EACH, TOGETHER
 from specc.ir.model import Ir
 from specc.ir.page import (
     OPERATING_PATH,
@@ -29,9 +30,6 @@ from specc.ir.page import (
 from specc.lang.project import Project
 from specc.pg.names import MONITOR, fit
 
-_SEEN = ("states", "stuck", "moves", "rates", "minutes")
-"""The views of each machine, in the order in which an operator asks for them."""
-
 _LOG_LINE = """\
 2030-01-02 12:00:00.000 UTC [4711] service_role@app PT409 ERROR:  {machine} cannot move from <from> to <to>
 2030-01-02 12:00:00.000 UTC [4711] service_role@app PT409 DETAIL:  Row <id>, from <from>, to <to>, allowed: …
@@ -52,14 +50,22 @@ def operating_pages(project: Project, ir: Ir) -> Iterator[Page]:
     found = sorted(machines(project).values(), key=lambda one: one.name)
     if not found:
         return
-    blocks = (*_looking(found, ir), *_ticking(), *_alerts(ir), *_mending(found), *_costs(), *_refusals(found))
+    blocks = (
+        *_looking(found),
+        *_monitors(project),
+        *_ticking(),
+        *_alerts(ir),
+        *_mending(found),
+        *_costs(),
+        *_refusals(found),
+    )
     about = (
         "What has to run, and where to look when something is stuck, late, failing, wrong, refused or slow."
     )
     yield Page(OPERATING_PATH, "Keeping it running", "Operations", about, "", blocks)
 
 
-def _looking(found: list[BoundMachine], ir: Ir) -> Iterator[Block]:
+def _looking(found: list[BoundMachine]) -> Iterator[Block]:
     yield Heading("How the machines stand")
     yield Code("sh", 'specc status --dsn "$DSN"        # in a terminal; --watch 2 looks again and again\n'
                'specc dashboard --dsn "$DSN"     # in a browser, on this machine alone')  # fmt: skip
@@ -68,11 +74,19 @@ def _looking(found: list[BoundMachine], ir: Ir) -> Iterator[Block]:
              "the database, and for "), Mono("service_role"), Text(" where it may read the tables."),
     ))  # fmt: skip
     yield Grid(("Machine", "Views"), tuple((_machine(one), _views(one)) for one in found))
-    together = [name for name in _SEEN if ("view", MONITOR, name) in ir.by_identity]
-    line = [part for name in together for part in (Text(", "), _view(name))][1:]
+    line = [part for name in TOGETHER for part in (Text(", "), _view(name))][1:]
     yield Paragraph((
         Text("All of them in one line each: "), _view("machines"), Text("; together: "), *line, Text("."),
     ))  # fmt: skip
+
+
+def _monitors(project: Project) -> Iterator[Block]:
+    found = sorted(project.all("monitor"), key=lambda one: one.name)
+    if found:
+        yield Heading("What else is watched")
+        yield Grid(
+            ("Monitor", "About"), tuple(((_view(one.name),), (Text(one.spec.about),)) for one in found)
+        )
 
 
 def _machine(machine: BoundMachine) -> Line:
@@ -81,7 +95,7 @@ def _machine(machine: BoundMachine) -> Line:
 
 def _views(machine: BoundMachine) -> Line:
     line: list[Text | Link] = []
-    for name in _SEEN:
+    for name in OF_EACH:
         line += [Text(", ")] if line else []
         view = fit(f"{machine.name}_{name}")
         line.append(Link(name, page=view_path(MONITOR, view), mono=False))

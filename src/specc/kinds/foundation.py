@@ -15,7 +15,7 @@ from specc.pg.names import API_ROLES, MONITOR, OPERATOR
 
 def lower(project: Project) -> Lowered:
     """Yield the facts that no document makes."""
-    has_watch = bool(machines(project))
+    has_watch = bool(machines(project)) or any(project.all("monitor"))
     # What an operator may look at and call: the worker that calls `private.tick()` need not own the database.
     serving = (OPERATOR,) if has_watch else ()
     for name, spec in project.settings.schemas.items():

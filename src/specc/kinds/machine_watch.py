@@ -75,7 +75,7 @@ def _views(machine: BoundMachine, project: Project) -> Iterator[tuple[str, str, 
     yield fit(f"{machine.name}_stuck"), about, _stuck(machine, project), (table, clock)
 
 
-OVERALL = {
+_COLUMNS = {
     "states": ("state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds",
                "How many rows of each machine are in each state, and for how long the open ones have been."),
     "stuck": ("id, state::text, state_substate, state_since, seconds, attempt",
@@ -98,7 +98,7 @@ def overview(project: Project) -> Lowered:
     needs = (*(_place(one) for one in found), *stuck, _CLOCK_NEEDS)
     allowed = all(_allowed(one, project) for one in found)
     yield from _view("machines", query, needs, "For each machine its open rows and the stuck ones.", allowed)
-    for name, (columns, about) in OVERALL.items():
+    for name, (columns, about) in _COLUMNS.items():
         views = [fit(f"{one.name}_{name}") for one in found]
         query = "\nunion all\n".join(
             f"select {lit(one.name)}::text as machine, {columns} from {qualified(MONITOR, view)}"
@@ -253,7 +253,7 @@ order by w.seconds, e.from_state nulls first, e.to_state"""
 
 
 def _rates(machine: BoundMachine) -> str:
-    over, failing = _endings(machine)
+    over, failing = machine.endings
     return f"""\
 with {_windows()},
 counted as (
@@ -282,7 +282,7 @@ order by seconds"""
 
 
 def _minutes(machine: BoundMachine) -> str:
-    over, failing = _endings(machine)
+    over, failing = machine.endings
     # A move may be a moment younger than the transaction that looks: it counts for this minute.
     return f"""\
 with binned as (
@@ -312,13 +312,6 @@ select
 from generate_series(0, {MINUTES - 1}) as m (minutes_ago)
 left join counted as c on c.minutes_ago = m.minutes_ago
 order by m.minutes_ago desc"""
-
-
-def _endings(machine: BoundMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the states in which a row has ended, for good or until it recovers, and those of failure."""
-    failing = tuple(state for state in machine.lifecycle.states if machine.lifecycle.recovering[state])
-    over = tuple(state for state in machine.lifecycle.states if state in (*machine.settled, *failing))
-    return over, failing
 
 
 def _windows() -> str:
