@@ -97,6 +97,13 @@ def test_recovery_begins_without_a_lease(rows: Rows) -> None:
     assert leases(rows) == [("ready", None, None)]
 
 
+def test_a_run_that_its_units_end_has_no_lease_left(rows: Rows) -> None:
+    run = held(rows, 600)
+    rows.unit(run=run, state="done")
+    assert leases(rows) == [("done", None, None)]
+    assert found(rows, "run_request_check") == []
+
+
 def test_a_story_says_who_holds_a_row(rows: Rows) -> None:
     run = held(rows, 60)
     story = rows.connection.execute("select monitor.run_request_story(%s)", [run]).fetchall()[0][0]

@@ -24,7 +24,7 @@ def _of_rows(machine: BoundMachine, _: BoundTable, _project: Project) -> Iterato
     carry = qualified("private", machine.may_carry)
     yield Problem(
         "substate of another state",
-        f"not {carry}(r.state, r.state_substate)",
+        f"r.state_substate is not null and not {carry}(r.state, r.state_substate)",
         "concat_ws('/', r.state, r.state_substate)",
         "state_substate = null",
     )

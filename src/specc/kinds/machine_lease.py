@@ -74,10 +74,12 @@ class LeaseSpec(SpecModel):
     )
 
 
-def ending(machine: BoundMachine) -> str:
-    """Return the assignments that end the lease of a row of the machine; "" without leases."""
+def ending(machine: BoundMachine, source: str = "") -> str:
+    """Return the assignments that end the lease of a row, or of one that leaves a state; "" where it has none."""
     spec = machine.entry.spec.lease
-    return f"{ident(spec.holder)} = null, {ident(spec.until)} = null" if spec else ""
+    if spec is None or source not in ("", spec.state):
+        return ""
+    return f"{ident(spec.holder)} = null, {ident(spec.until)} = null"
 
 
 def problems(machine: BoundMachine, _: BoundTable, _project: Project) -> Iterator[Problem]:
