@@ -290,7 +290,7 @@ def test_a_claim_makes_nobody_another_actor(world: str) -> None:
         f"delete from {TABLE}",
         f"truncate {TABLE}",
         "select * from private.run_request_history_default",
-        "insert into private.run_request_history_default select * from public.run_request_state_history",
+        "insert into private.run_request_history_default overriding system value select * from public.run_request_state_history",
         f"select nextval('{TABLE}_seq_seq')",
         f"alter table {TABLE} disable trigger all",
         "alter table public.run_request disable trigger all",
