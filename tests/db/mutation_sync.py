@@ -289,8 +289,9 @@ def _deadlines(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:
             number for number, block in enumerate(blocks)
             if f"r.state = {lit(one.state)}" in block
             and (f"r.state_substate = {lit(one.substate)}" in block) == bool(one.substate)
+            and (f"r.{one.column} <=" in block) == bool(one.column)
         )  # fmt: skip
-        name = f"{one.state}/{one.substate}"
+        name = f"{one.state}/{one.substate}{one.column}"
         yield edit.piece(
             f"{name} is dropped", TIMED, at, _exchange("where r.state =", "where false and r.state =")
         )
@@ -303,12 +304,10 @@ def _deadlines(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:
         for state in [
             x.name for x in ir.of_machine(State, machine.name) if x.name not in (one.state, one.target)
         ][:1]:
-            yield edit.piece(
-                f"{name} leads to {state}",
-                TIMED,
-                at,
-                _exchange(f"set state = {lit(one.target)}", f"set state = {lit(state)}"),
-            )
+            # After the last deadline that leads there.
+            wrong = edit.text.replace(f"set state = {lit(one.target)}", f"set state = {lit(state)}")
+            assert wrong != edit.text
+            yield edit.whole(f"{name} leads to {state}", wrong)
 
 
 def _recoveries(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:

@@ -6,14 +6,14 @@ Judged by pg_dump of a database that one initial migration made from the same sp
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
-from test_dumps import OURS, dump, name_of
+from databases import created
+from test_dumps import OURS, dump
 
-from conftest import OWNER, give_to_owner
 from git_projects import Shop
 from specc.pg.apply import apply
 from specc.pg.server import Server
@@ -25,26 +25,19 @@ Make = Callable[[Path, Sequence[str]], list[str]]
 
 
 @pytest.fixture
-def made(server: Server) -> Iterator[Make]:
+def made(server: Server) -> Make:
     """Apply migrations of an output folder to a new database, and return the lines of its dump in no order."""
-    names: list[str] = []
 
     def make(generated: Path, migrations: Sequence[str]) -> list[str]:
-        name = f"branches_{next(NUMBERS)}"
-        server.create(name)
-        names.append(name)
-        give_to_owner(server, name)
-        apply(server.dsn(name), (generated / "bootstrap.sql").read_text(encoding="utf-8"))
-        owner = server.dsn(name, OWNER)
-        for one in migrations:
-            apply(owner, (generated / "migrations" / one).read_text(encoding="utf-8"))
-        # A column that was added stands last, wherever the specs have it.
-        lines = dump(server, name_of(owner), "--schema-only", *OURS).split("\n")
+        with created(server) as database:
+            database.bootstrap({"bootstrap.sql": (generated / "bootstrap.sql").read_text(encoding="utf-8")})
+            for one in migrations:
+                apply(database.owner, (generated / "migrations" / one).read_text(encoding="utf-8"))
+            # A column that was added stands last, wherever the specs have it.
+            lines = dump(database, "--schema-only", *OURS).split("\n")
         return sorted(line.rstrip(",") for line in lines if line and not line.startswith("--"))
 
-    yield make
-    for name in names:
-        server.drop(name)
+    return make
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """What `specc drift` tells of the flagship: nothing as long as it is as built, and each thing that somebody changed."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
+from databases import GENERATED, Database, copied
 
 from specc.drift import drift
 from specc.ir import lock
-from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
-
-GENERATED = Path(__file__).parents[2] / "generated"
 
 BY_HAND = {
     "create table public.extra (id integer)": {"undeclared table public.extra"},
@@ -45,37 +43,39 @@ BY_HAND = {
 }
 
 
-def differences(server: Server, conninfo: str) -> set[str]:
+Differences = Callable[[str], set[str]]
+
+
+@pytest.fixture
+def differences(bare: Database) -> Differences:
     """Return what is told, in words; what is declared is made in a database of its own."""
     facts = lock.load((GENERATED / "specc.lock").read_text(encoding="utf-8"))
-    server.create("declared", template="bare_template")
-    try:
-        return {f"{one.word} {one.name}" for one in drift(facts, conninfo, server.dsn("declared"))}
-    finally:
-        server.drop("declared")
+
+    def tell(conninfo: str) -> set[str]:
+        with copied(bare) as declared:
+            return {f"{one.word} {one.name}" for one in drift(facts, conninfo, declared.owner)}
+
+    return tell
 
 
-def test_a_database_as_built_has_no_drift(server: Server, bare_template: str, flagship: str) -> None:
-    assert bare_template
-    assert differences(server, flagship) == set()
+def test_a_database_as_built_has_no_drift(differences: Differences, flagship: str) -> None:
+    assert differences(flagship) == set()
 
 
-def test_each_change_by_hand_is_told(server: Server, bare_template: str, flagship: str) -> None:
-    assert bare_template
+def test_each_change_by_hand_is_told(differences: Differences, flagship: str) -> None:
     wanted = set()
     with psycopg.connect(flagship, autocommit=True) as connection:
         for statement, told in BY_HAND.items():
             if "drop policy" not in statement and "name set default" not in statement:
                 connection.execute(statement)
                 wanted |= told
-    assert differences(server, flagship) == wanted
+    assert differences(flagship) == wanted
 
 
-def test_a_history_s_months_are_no_drift(server: Server, bare_template: str, flagship: str) -> None:
-    assert bare_template
+def test_a_history_s_months_are_no_drift(differences: Differences, flagship: str) -> None:
     with psycopg.connect(flagship, autocommit=True) as connection:
         connection.execute("select * from private.tick()").fetchall()
         months = connection.execute("select count(*) from pg_inherits").fetchone()
     assert months
     assert months[0] > 4
-    assert differences(server, flagship) == set()
+    assert differences(flagship) == set()

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from databases import Database
 from test_evolve import Databases, climb, databases, descend, different, dumped
 
 from specc.ir.database import (
@@ -37,7 +38,6 @@ from specc.ir.database import (
 from specc.ir.fact import Fact, details
 from specc.ir.model import Ir, gather
 from specc.pg.apply import apply
-from specc.pg.server import Server
 from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
@@ -254,35 +254,35 @@ def test_every_field_of_every_fact_is_changed() -> None:
     assert NOT_SHOWN.keys() <= {one.name for kind in DATABASE for one in fields(kind)}  # type: ignore[arg-type]
 
 
-def reference_row(conninfo: str) -> list[Any]:
+def reference_row(database: Database) -> list[Any]:
     """Return what the one declared row holds, as text."""
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(database.owner) as connection:
         if connection.execute("select to_regclass('app.shop')").fetchone() == (None,):
             return []
         return connection.execute("select name, size from app.shop where name = 'first'").fetchall()
 
 
 @pytest.mark.parametrize(("before", "after"), cells())
-def test_a_change_goes_both_ways(before: Ir, after: Ir, server: Server, databases: Databases) -> None:
+def test_a_change_goes_both_ways(before: Ir, after: Ir, databases: Databases) -> None:
     old, fresh = databases(), databases()
-    apply(old, up_text("before", plan_initial(before)))
-    apply(fresh, up_text("after", plan_initial(after)))
-    base, wanted = dumped(server, old), dumped(server, fresh)
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(fresh.owner, up_text("after", plan_initial(after)))
+    base, wanted = dumped(old), dumped(fresh)
     row = reference_row(old)
     if (
         DESK_TOWN in before.facts
         and SIZE.identity in before.by_identity
         and FEEL.identity in before.by_identity
     ):
-        apply(old, ROWS)
+        apply(old.owner, ROWS)
     parts = plan(before, after)
     assert parts
     climb(old, parts)
-    assert different(wanted, dumped(server, old)) == []
+    assert different(wanted, dumped(old)) == []
     assert reference_row(old) == reference_row(fresh)
     descend(old, parts)
     assert reference_row(old) == row
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
-    assert [line for line in different(base, dumped(server, old)) if line not in labels] == []
+    assert [line for line in different(base, dumped(old)) if line not in labels] == []
     climb(old, parts)
-    assert different(wanted, dumped(server, old)) == []
+    assert different(wanted, dumped(old)) == []

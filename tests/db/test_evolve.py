@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
-from test_dumps import OURS, VARYING, dump, name_of
+from databases import Database, copied
+from test_dumps import OURS, VARYING, dump
 
-from conftest import OWNER, give_to_owner
 from projects import write_example
 from specc import driver
 from specc.ir import lock
@@ -26,7 +27,6 @@ from specc.ir.model import Ir
 from specc.ir.step import Part
 from specc.load.files import read_project
 from specc.pg.apply import apply
-from specc.pg.server import Server
 from specc.plan.enums import in_place
 from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
@@ -41,24 +41,14 @@ STAMPS = ("20270101000000", "20270101000001")
 CHOSEN = re.compile(r" CONSTRAINT \w+_not_null\d*(?= NOT NULL)")
 
 
-Databases = Callable[[], str]
+Databases = Callable[[], Database]
 
 
 @pytest.fixture
-def databases(server: Server, bare_template: str, request: pytest.FixtureRequest) -> Iterator[Databases]:
+def databases(bare: Database) -> Iterator[Databases]:
     """Make databases with nothing but bootstrap; they are dropped afterwards."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"evolve_{abs(hash(request.node.nodeid)) % 10**9}_{len(made)}"
-        server.create(name, template=bare_template)
-        give_to_owner(server, name)
-        made.append(name)
-        return server.dsn(name, OWNER)
-
-    yield make
-    for name in made:
-        server.drop(name)
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(copied(bare))
 
 
 def facts_of(text: str, folder: Path) -> Ir:
@@ -77,13 +67,11 @@ def edited(text: str, edits: Sequence[Sequence[str]]) -> str:
     return text
 
 
-def dumped(server: Server, conninfo: str) -> list[str]:
+def dumped(database: Database) -> list[str]:
     """Return the lines of a dump in no order: that of columns is not that of the specs once some were added."""
     text = CHOSEN.sub(
         "",
-        VARYING.sub(
-            "", dump(server, name_of(conninfo), "--schema-only", "--exclude-table=private.kept_*", *OURS)
-        ),
+        VARYING.sub("", dump(database, "--schema-only", "--exclude-table=private.kept_*", *OURS)),
     )
     lines = (line.rstrip(",") for line in text.split("\n") if line and not line.startswith("--"))
     return sorted(lines)
@@ -94,23 +82,23 @@ def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return [f"- {line}" for line in (a - b).elements()] + [f"+ {line}" for line in (b - a).elements()]
 
 
-def climb(conninfo: str, parts: Sequence[Part]) -> None:
+def climb(database: Database, parts: Sequence[Part]) -> None:
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
     for path in sorted(files):
         if path.startswith("migrations/"):
-            apply(conninfo, files[path])
+            apply(database.owner, files[path])
 
 
-def descend(conninfo: str, parts: Sequence[Part]) -> None:
+def descend(database: Database, parts: Sequence[Part]) -> None:
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
     for path in sorted(files, reverse=True):
         if path.startswith("rollback/"):
-            apply(conninfo, files[path])
+            apply(database.owner, files[path])
 
 
-def asked(conninfo: str, questions: dict[str, Any]) -> dict[str, Any]:
+def asked(database: Database, questions: dict[str, Any]) -> dict[str, Any]:
     """Return the answers to questions: rows, each a text of values with spaces between."""
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(database.owner) as connection:
         return {
             query: [" ".join(str(value) for value in row) for row in connection.execute(query).fetchall()]
             for query in questions
@@ -122,46 +110,42 @@ def expected(questions: dict[str, Any]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_change_goes_up_and_back_and_up(
-    path: Path, server: Server, databases: Databases, tmp_path: Path
-) -> None:
+def test_a_change_goes_up_and_back_and_up(path: Path, databases: Databases, tmp_path: Path) -> None:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     before = facts_of(case["before"], tmp_path / "before")
     after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
     old, fresh = databases(), databases()
-    apply(old, up_text("before", plan_initial(before)))
-    apply(fresh, up_text("after", plan_initial(after)))
-    base, wanted = dumped(server, old), dumped(server, fresh)
-    apply(old, case.get("rows", ""))
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(fresh.owner, up_text("after", plan_initial(after)))
+    base, wanted = dumped(old), dumped(fresh)
+    apply(old.owner, case.get("rows", ""))
     parts = plan(before, after)
     # Labels stay on the way back: nothing uses them.
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
     up, back = case.get("up", {}), case.get("back", {})
 
     climb(old, parts)
-    assert different(wanted, dumped(server, old)) == []
+    assert different(wanted, dumped(old)) == []
     assert asked(old, up) == expected(up)
     descend(old, parts)
-    assert [line for line in different(base, dumped(server, old)) if line not in labels] == []
+    assert [line for line in different(base, dumped(old)) if line not in labels] == []
     assert asked(old, back) == expected(back)
     climb(old, parts)
-    assert different(wanted, dumped(server, old)) == []
+    assert different(wanted, dumped(old)) == []
     assert asked(old, case.get("again", up)) == expected(case.get("again", up))
 
 
-def test_an_open_connection_lives_through_a_change(
-    server: Server, databases: Databases, tmp_path: Path
-) -> None:
+def test_an_open_connection_lives_through_a_change(databases: Databases, tmp_path: Path) -> None:
     case = yaml.safe_load((CASES[0].parent / "states_reordered.yaml").read_text(encoding="utf-8"))
     before = facts_of(case["before"], tmp_path / "before")
     after = facts_of(edited(case["before"], case["edits"]), tmp_path / "after")
     old = databases()
-    apply(old, up_text("before", plan_initial(before)))
-    apply(old, case["rows"])
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(old.owner, case["rows"])
     parts = plan(before, after)
     move = "update parcel set state = 'held' where code = 'o1' and state = 'open'"
     back = "update parcel set state = 'open' where code = 'o1' and state = 'held'"
-    with psycopg.connect(old, autocommit=True, prepare_threshold=0) as held:
+    with psycopg.connect(old.owner, autocommit=True, prepare_threshold=0) as held:
         for _ in range(6):
             held.execute(move)
             held.execute(back)
@@ -177,21 +161,19 @@ def test_an_open_connection_lives_through_a_change(
     assert told == (7 + 12 + 3,)
 
 
-def test_the_guard_accepts_the_new_moves_and_no_others(
-    server: Server, databases: Databases, tmp_path: Path
-) -> None:
+def test_the_guard_accepts_the_new_moves_and_no_others(databases: Databases, tmp_path: Path) -> None:
     case = yaml.safe_load((CASES[0].parent / "state_retired.yaml").read_text(encoding="utf-8"))
     before = facts_of(case["before"], tmp_path / "before")
     after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
     old = databases()
-    apply(old, up_text("before", plan_initial(before)))
-    apply(old, case["rows"])
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(old.owner, case["rows"])
     climb(old, plan(before, after))
     legal = {("open", "packed"), ("open", "dropped"), ("packed", "sent"), ("packed", "dropped")}
     states = ("open", "held", "packed", "sent", "dropped")
     ways = {"open": (), "packed": ("packed",), "sent": ("packed", "sent"), "dropped": ("dropped",)}
     found = set()
-    with psycopg.connect(old) as connection:
+    with psycopg.connect(old.owner) as connection:
         for source, way in ways.items():
             for target in (one for one in states if one != source):
                 connection.execute("savepoint each")

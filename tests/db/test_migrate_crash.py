@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from databases import BUILDS, OWNER
 from migrating import ROWS, TICKET, Folder, stamp, until
 from psycopg import sql
 
-from conftest import BUILDS, OWNER
 from specc.pg.server import Server, serve
 
 pytestmark = pytest.mark.pg

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import GENERATED, OWNER
 from migrating import Folder, stamp
 from psycopg import sql
 from supabase_cli import SupabaseCli, UnavailableError, supabase
 
-from conftest import GENERATED, OWNER
 from specc.pg.apply import apply
 from specc.pg.binaries import embedded, installed
 from specc.pg.server import Server, serve

@@ -225,6 +225,13 @@ class Course:
         )
 
     @cached_property
+    def endings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The states in which a row has ended, for good or until it recovers, and those of failure."""
+        failing = tuple(state for state in self.lifecycle.states if self.lifecycle.recovering[state])
+        over = tuple(state for state in self.lifecycle.states if state in (*self.settled, *failing))
+        return over, failing
+
+    @cached_property
     def places(self) -> tuple[Place, ...]:
         """The places of a life: each state, and one from which rows recover both with attempts left and spent."""
         return tuple(place for state in self.lifecycle.states for place in self.places_of(state))

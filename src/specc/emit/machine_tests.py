@@ -93,7 +93,7 @@ class _Matrix:
                     given="".join(f", {value}" for value in values.values()),
                     ways=tuple((self.ways | self.worn).items()),
                     recoveries=self.recoveries,
-                    **time_values(self.samples.ir, self.machine),
+                    **time_values(self.samples.ir, self.machine, self.samples),
                 )
             ).strip()
             + ";"

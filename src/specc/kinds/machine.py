@@ -22,6 +22,7 @@ from specc.kinds import (
     machine_check,
     machine_guard,
     machine_history,
+    machine_lease,
     machine_legacy,
     machine_rules,
     machine_sync,
@@ -84,6 +85,9 @@ class MachineSpec(SpecModel):
     )
     untimed: dict[StateName, str] = Field(
         default_factory=dict, description="Why states that wait for the outside have no timeout here."
+    )
+    lease: machine_lease.LeaseSpec | None = Field(
+        None, description="Which columns say who holds a row while it is worked on, and until when."
     )
     backoff: BackoffSpec | None = Field(None, description="How long rows wait before they recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
@@ -163,6 +167,7 @@ KIND = Kind(
     rules=(
         *machine_rules.RULES,
         *time_rules.RULES,
+        *machine_lease.RULES,
         *machine_legacy.RULES,
         *machine_sync_rules.RULES,
         *machine_watch.RULES,

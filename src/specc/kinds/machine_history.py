@@ -116,7 +116,7 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
         "keep_history",
         history=history,
         rest=_rest(machine),
-        stem=_stem(machine),
+        prefix=fit(f"{machine.name}_history", MAX_BYTES - len("_YYYYMMDD")),
         keep=spec.keep,
         each=spec.each,
         period=f"1 {spec.each}",
@@ -128,16 +128,6 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
     text = f"Drops the moves of rows of {machine.name} from more than {spec.keep} ago; returns how many it deleted singly."
     yield Comment(f"function private {name} integer", text)
     yield Grant("function", "private", name, "integer", "execute", "service_role")
-
-
-def _stem(machine: BoundMachine) -> str:
-    """Return how the names of partitions begin: with the machine's whole name, or as much as leaves room for a date."""
-    name = f"{machine.name}_history_"
-    return (
-        name
-        if len(name) + len("YYYYMMDD") <= MAX_BYTES
-        else f"{fit(name.ljust(MAX_BYTES + 1))[-9:]}_history_"
-    )
 
 
 def _rest(machine: BoundMachine) -> str:

@@ -28,7 +28,7 @@ from specc.ir.page import (
     table_path,
     view_path,
 )
-from specc.kinds import machine_sync_page, machine_times_page
+from specc.kinds import machine_lease, machine_sync_page, machine_times_page
 from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
@@ -81,8 +81,12 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("All about one row: "), Mono(told))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
-    check = qualified("private", fit(f"{machine.name}_check"))
-    yield (Text("Rows that the guards forbid, should there be any: "), Mono(f"{check}()"))
+    check, mend = (f"{qualified('private', fit(f'{machine.name}_{verb}'))}()" for verb in ("check", "mend"))
+    yield (
+        Text("Rows that the guards forbid, should there be any: "), Mono(check), Text("; some can be mended: "),
+        Mono(mend),
+    )  # fmt: skip
+    yield from machine_lease.facts(machine)
     yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
 
 

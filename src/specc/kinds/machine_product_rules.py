@@ -19,8 +19,9 @@ BROKEN = Code(
     "S350",
     "broken-invariant",
     "`specc check` walks a row and up to three of its children through all they may do: steps and recoveries of "
-    "the children, new children, moves of the row by functions, by roles that may write `state`, by deadlines and "
-    "by sync. The notes are the shortest way to where the invariant does not hold.",
+    "the children, new children, children that a role may delete or point at another row, moves of the row by "
+    "functions, by roles that may write `state`, by deadlines and by sync. The notes are the shortest way to where "
+    "the invariant does not hold.",
     wrong=GOOD.replace("    births: refuse\n", ""),
     right=GOOD,
 )
@@ -42,7 +43,8 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         return
     parent = found[0].parent
     claims = tuple(_claims(entry, parent, found))
-    for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project)):
+    hands = tuple(_hands(sync, project) for sync in found)
+    for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project), hands):
         notes = tuple(_told(finding, parent, found))
         if finding.claim:
             message = f"invariant `{finding.claim}` can be broken"
@@ -91,6 +93,18 @@ def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
     if any(one.command == "update" and "state" in one.columns for one in allowed):
         return frozenset(moves)
     return frozenset(edge for edge in moves if driven.get((parent.name, *edge)) != (SYNC,))
+
+
+def _hands(sync: BoundSync, project: Project) -> frozenset[str]:
+    """Return what roles may do to children besides moving them: `delete` them, `point` them at another row."""
+    allowed = permissions(project).get(f"{sync.child.schema}.{sync.child.table}", ())
+    deletes = {"delete" for one in allowed if one.command == "delete"}
+    points = {
+        "point"
+        for one in allowed
+        if one.command == "update" and (not one.columns or sync.column in one.columns)
+    }
+    return frozenset(deletes | points)
 
 
 def _above(parent: BoundMachine, project: Project) -> frozenset[Edge]:

@@ -16,6 +16,7 @@ from specc.analysis.syncs import BoundSync, Condition
 from specc.analysis.syncs import syncs as syncs_of
 from specc.ir.database import Column, Comment, Function, PrimaryKey, Table, Trigger
 from specc.ir.fact import Identity
+from specc.kinds.machine_lease import ending
 from specc.kinds.table_rules import in_full
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
@@ -231,6 +232,7 @@ def _child_triggers(sync: BoundSync) -> Lowered:
         ("insert", ("", "new_rows")),
         ("update", ("old_rows", "new_rows")),
         ("delete", ("old_rows", "")),
+        ("truncate", ("", "")),
     ):
         trigger = sync.trigger if event == "update" else fit(f"{sync.trigger}_{event}")
         yield Trigger(
@@ -263,6 +265,7 @@ def _follow(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
             "target": up.target,
             "when": " and ".join(_conditions(sync, up.when)),
             "where": in_full(up.where, project) if up.where else "",
+            "lease": ending(parent, up.source),
         }
         for sync in syncs
         for up in sync.ups
@@ -394,6 +397,7 @@ def _down(sync: BoundSync, states: tuple[str, ...]) -> dict[str, object]:
             "target": way[1],
             "substate": (substates[way[-1]] or None) if len(way) == 2 else None,
             "recovers": source in child.recoverable,
+            "lease": ending(child, source),
         }
         for source, way in sorted(ways.items(), key=lambda one: (-len(one[1]), one[0]))
     ]

@@ -17,6 +17,7 @@ from specc.analysis.tables import RETRY_COLUMN, BoundTable
 from specc.analysis.times import deadlines, recoveries
 from specc.ir.behaviour import Backoff, Timeout
 from specc.ir.database import Column, Comment, Function, Grant, Index
+from specc.kinds.machine_lease import ending
 from specc.lang.kind import Lowered
 from specc.lang.markers import Ref, Short, SpecModel
 from specc.lang.project import Project
@@ -79,13 +80,13 @@ def _time_out(machine: BoundMachine) -> Lowered:
     found = deadlines(machine)
     for one in found:
         yield (
-            Timeout(machine.name, one.state, one.substate, one.target, one.after, one.column),
-            machine.entry.key("timeouts", one.written),
+            Timeout(machine.name, one.state, one.substate, one.column, one.target, one.after, one.holder),
+            machine.entry.key(*one.path),
         )
     if found:
         targets = {one.target: [other for other in found if other.target == one.target] for one in found}
         text = f"Moves up to so many rows of {machine.name} whose deadline has passed; returns how many."
-        yield from _function(machine, "time_out", text, targets=targets)
+        yield from _function(machine, "time_out", text, targets=targets, lease=ending(machine))
 
 
 def _recover(machine: BoundMachine) -> Lowered:
@@ -106,8 +107,9 @@ def _recover(machine: BoundMachine) -> Lowered:
     text = f"Moves up to so many rows of {machine.name} that may try again back to work; returns how many."
     wait = _wait(backoff) if backoff is not None else None
     yield from _function(
-        machine, "recover", text, targets=targets, attempts=machine.attempts, backoff=wait, retry=RETRY_COLUMN
-    )
+        machine, "recover", text, targets=targets, attempts=machine.attempts, backoff=wait, retry=RETRY_COLUMN,
+        lease=ending(machine),
+    )  # fmt: skip
 
 
 def _wait(backoff: BackoffSpec) -> dict[str, object]:

@@ -209,7 +209,7 @@ def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if machine is None or not machine.lifecycle.is_complete:
         return
     for one in deadlines(machine):
-        span = entry.key("timeouts", one.written)
+        span = entry.key(*one.path)
         if one.state in machine.lifecycle.resting:
             yield SETTLED.at(span, f"the work of a row in `{one.state}` is over")
         elif not one.target:
@@ -222,8 +222,9 @@ def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _move(entry: Entry, machine: BoundMachine, one: Deadline, span: Span) -> Iterator[Diagnostic]:
     following = machine.lifecycle.following[one.state]
     if one.target in machine.lifecycle.states and one.target not in following:
-        if entry.spec.timeouts[one.written].to:
-            span = entry.at("timeouts", one.written, "to")
+        said = entry.spec.lease if one.holder else entry.spec.timeouts[one.written]
+        if said.to:
+            span = entry.at(*one.path, "to")
         listed = ", ".join(f"`{state}`" for state in following) or "nowhere"
         message = f"`{one.state} → {one.target}` is no transition"
         yield NO_MOVE.at(span, message, help=f"from `{one.state}` a row may move to {listed}")
