@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from specc.analysis.machines import machines
+from specc.analysis.machines import BoundMachine, machines
 from specc.lang.project import Entry, Project
 from specc.pg.column import Definition, read_column
 from specc.pg.names import fit
@@ -122,6 +122,11 @@ def all_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
     return (
         tuple(dict.fromkeys((*found, *STATE_COLUMNS, RETRY_COLUMN))) if _has_stray_machine(project) else found
     )
+
+
+def table_of(machine: BoundMachine, project: Project) -> BoundTable | None:
+    """Return the table of a machine, None where its document could not be bound."""
+    return tables(project).get(f"{machine.schema}.{machine.table}")
 
 
 @lru_cache(maxsize=8)

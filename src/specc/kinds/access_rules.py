@@ -215,8 +215,8 @@ def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             try:
                 read_permission(text)
             except PermissionTextError as error:
-                help = "for example `select` or `insert (name)`"
-                yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
+                span = entry.places.inside(("allow", role, at), error.start, error.end)
+                yield BAD_PERMISSION.at(span, str(error), help=error.help)
 
 
 @record
@@ -254,8 +254,8 @@ def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fault]:
     known = all_columns(table, project)
-    place = one.entry.at(*one.path)
-    for column in one.columns:
+    for column, offset in zip(one.columns, one.offsets, strict=True):
+        place = one.entry.places.inside(one.path, offset, offset + len(column))
         if column not in known:
             yield _Fault(NO_COLUMN, place, f"there is no column `{column}` in", "", suggest(column, known))
         elif one.command != "select" and _protected(column, one.command, table):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from specc.analysis.legacy import Target, backwards, places, target, words, written
 from specc.analysis.machines import BoundMachine, bound
-from specc.analysis.tables import all_columns, tables
+from specc.analysis.tables import all_columns, table_of
 from specc.diagnostics import Code, Diagnostic, Label
 from specc.diagnostics.suggest import suggest
 from specc.ir.behaviour import Legacy, LegacyBack, LegacyValue
@@ -131,8 +131,9 @@ def _column(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     if machine is None or entry.spec.legacy is None:
         return
+    table = table_of(machine, project)
     name, span = entry.spec.legacy.column, entry.at("legacy", "column")
-    if name in all_columns(tables(project)[f"{machine.schema}.{machine.table}"], project):
+    if table is not None and name in all_columns(table, project):
         yield COLUMN.at(span, f"`{machine.table}` has a column `{name}` of its own")
     elif not 0 < len(name.encode()) <= MAX_BYTES or name in SYSTEM_COLUMNS:
         yield COLUMN.at(span, f"`{name}` cannot be the name of a column")

@@ -14,7 +14,7 @@ from specc.analysis.syncs import (
     machine_named,
     syncs,
 )
-from specc.analysis.tables import all_columns, tables
+from specc.analysis.tables import OUTSIDE, all_columns, table_of
 from specc.diagnostics import Code, Diagnostic, Label
 from specc.diagnostics.suggest import suggest
 from specc.kinds import expression_rules
@@ -122,15 +122,24 @@ def _key(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         found = keys(parent, child, project)
         listed = ", ".join(f"`{one}`" for one in found)
         table = f"table `{child.table}`"
-        if spec.by and spec.by not in found:
+        if spec.by and spec.by not in found and _is_read(child, project):
             help = suggest(spec.by, found) or (f"write one of {listed}" if found else "")
             message = f"`{spec.by}` of {table} does not reference `{parent.table}`"
             yield NO_KEY.at(entry.at("sync", name, "by"), message, help=help)
-        elif not spec.by and len(found) != 1:
+        elif not spec.by and len(found) != 1 and (found or _is_read(child, project)):
             message = f"{table} has no column that references `{parent.table}`"
             if found:
                 message = f"{table} references `{parent.table}` by {listed}"
             yield NO_KEY.at(entry.key("sync", name), message, help="name one under `by`" if found else "")
+
+
+def _is_read(machine: BoundMachine, project: Project) -> bool:
+    """Whether all references of a machine's table are known: another one may be the one that is missed."""
+    table = table_of(machine, project)
+    if table is None or len(table.columns) < len(table.entry.spec.columns):
+        return False
+    references = [read.reference.table for read in table.columns.values() if read.reference]
+    return all(one in OUTSIDE or project.find("table", one) for one in references)
 
 
 def _conditions(entry: Entry) -> Iterator[tuple[Path, str, Any]]:
@@ -195,9 +204,10 @@ def _declared(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None:
+    table = table_of(machine, project) if machine else None
+    if machine is None or table is None:
         return
-    columns = all_columns(tables(project)[f"{machine.schema}.{machine.table}"], project)
+    columns = all_columns(table, project)
     for name, spec in entry.spec.sync.items():
         for at, up in enumerate(spec.up):
             if up.where:
