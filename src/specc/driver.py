@@ -110,8 +110,10 @@ def analyse(read: files.Sources) -> Checked:
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)
+    sink.advance()
     project, found = resolve.resolve(project, BY_KEY)
     sink.extend(found)
+    sink.advance()
     sink.extend(_check(project))
     ir = None if sink.has_errors else _lower(project, sink)
     sources = {source.path: source for source in read.files}

@@ -108,13 +108,20 @@ def _listed(text: str, words: list[tuple[str, int]]) -> Iterator[tuple[str, int]
         if word == ")" and at == len(words) - 1 and not wants_name:
             return
         if wants_name == (word in "(),"):
-            message = "the name of a column is missing" if wants_name else f"a comma is missing before `{word}`"
+            message = (
+                "the name of a column is missing" if wants_name else f"a comma is missing before `{word}`"
+            )
             raise PermissionTextError(message, place, end, _FORMS)
         if word == ")":
             rest = text[end:].strip()
-            raise PermissionTextError(f"`{rest}` stands behind the columns", words[at + 1][1], len(text.rstrip()))
+            raise PermissionTextError(
+                f"`{rest}` stands behind the columns", words[at + 1][1], len(text.rstrip())
+            )
         if word == "*":
-            message, help = "a permission names its columns one by one", "leave the brackets out if all are meant"
+            message, help = (
+                "a permission names its columns one by one",
+                "leave the brackets out if all are meant",
+            )
             raise PermissionTextError(message, place, end, help)
         if word in seen:
             raise PermissionTextError(f"`{word}` is listed twice", place, end, "leave one of them out")
@@ -122,7 +129,9 @@ def _listed(text: str, words: list[tuple[str, int]]) -> Iterator[tuple[str, int]
             seen.append(word)
             yield word, place
         wants_name = not wants_name
-    raise PermissionTextError("the bracket is not closed", start, start + 1, "close it behind the last column")
+    raise PermissionTextError(
+        "the bracket is not closed", start, start + 1, "close it behind the last column"
+    )
 
 
 @lru_cache(maxsize=8)

@@ -259,7 +259,9 @@ def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[_
         if column not in known:
             yield _Fault(NO_COLUMN, place, f"there is no column `{column}` in", "", suggest(column, known))
         elif one.command != "select" and _protected(column, one.command, table):
-            yield _Fault(PROTECTED, place, f"`{column}` of", " cannot be written over the API")
+            yield _Fault(
+                PROTECTED, place, f"`{column}` of", " cannot be written over the API", "leave it out"
+            )
 
 
 def _protected(column: str, command: str, table: BoundTable) -> bool:

@@ -15,7 +15,7 @@ from specc.kinds.table_rules import UNKNOWN_SCHEMA, UNKNOWN_TYPE
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg import plpgsql
-from specc.pg.parsing import SqlError, check_sql
+from specc.pg.parsing import SqlError, check_spaces, check_sql
 from specc.pg.routine import is_safe_path
 from specc.pg.typename import CATALOG, TypeUse
 
@@ -233,6 +233,7 @@ def _body(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     routine = one.routine
     language = "PL/pgSQL" if routine.language == "plpgsql" else "SQL"
     try:
+        check_spaces(routine.body)
         if routine.language == "plpgsql":
             plpgsql.check(routine, row_types(project))
         else:

@@ -13,7 +13,7 @@ from specc.diagnostics import Code, Diagnostic, SourceFile, Span
 from specc.load import yaml
 from specc.load.document import Document, Node
 from specc.load.positions import VERBATIM
-from specc.pg.parsing import SqlError
+from specc.pg.parsing import SqlError, check_spaces
 from specc.pg.routine import read_routine
 from specc.pg.statements import Statement, function_name, statements
 
@@ -150,6 +150,7 @@ class _Reader:
     def _check(self, sql: str, shift: int) -> bool:
         """Report what is wrong with the SQL as a whole; return whether it is one sound function."""
         try:
+            check_spaces(sql)
             found = statements(sql)
             if not any(one.kind == _CREATION for one in found):
                 span = self._span(shift, shift + 1) if sql else self._span(shift - 1, shift)
