@@ -551,7 +551,7 @@ def test_what_odd_spaces_indent_is_read_as_it_looks() -> None:
     ("text", "value", "helps"),
     [
         ("[a, f(b, c), d]", ["a", "f(b, c)", "d"], ['quote the item: "f(b, c)"']),
-        ("[f(a, b), g(c)]", ["f(a, b)", "g(c)"], ['quote the items: "f(a, b)" and "g(c)"']),
+        ("[f(a, b), g (c)]", ["f(a, b)", "g (c)"], ['quote the items: "f(a, b)" and "g (c)"']),
         ("[f(a, b), g(c, d)]", ["f(a, b)", "g(c, d)"], ['quote the items: "f(a, b)" and "g(c, d)"']),
         ("{a: f(b, c), d: 1}", {"a": "f(b, c)", "d": 1}, ['quote the text: "f(b, c)"']),
         (

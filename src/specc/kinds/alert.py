@@ -213,7 +213,7 @@ def _open_states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     when = entry.spec.when
     target = project.find("machine", when.of)
     machine = bound(target, project) if target and target.spec else None
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for name, condition in (("open", when.open), ("oldest", when.oldest)):
         state = condition.state if condition else ""

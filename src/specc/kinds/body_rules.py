@@ -162,7 +162,10 @@ def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     """Check the moves of each statement together: which of its values a row gets may not be known."""
     body = _body(entry, project)
     statements: dict[tuple[str, int], list[Move]] = {}
+    sound = {name for name, machine in _machines(project).items() if machine.lifecycle.is_sound}
     for move in body.moves if body else ():
+        if move.machine not in sound:
+            continue  # What is wrong with the lifecycle may be why the move is.
         if move.form == BIRTH:
             yield from _birth(entry, move, _machines(project)[move.machine])
         else:
@@ -272,7 +275,7 @@ def _untaken(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     body = _body(entry, project)
     for name, moves in entry.spec.drives.items() if body else ():
         machine = _machines(project).get(name)
-        if body is None or machine is None or not machine.lifecycle.is_complete:
+        if body is None or machine is None or not machine.lifecycle.is_sound:
             continue
         legal = {*machine.lifecycle.steps, *machine.recoveries}
         for source, targets in moves.items():

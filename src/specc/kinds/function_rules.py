@@ -262,7 +262,7 @@ def _drives(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     by_name = {one.name: one for one in machines(project).values()}
     for name, moves in entry.spec.drives.items():
         machine = by_name.get(name)
-        if machine is None:
+        if machine is None or not machine.lifecycle.is_sound:
             continue
         for source, targets in moves.items():
             legal = _targets(machine, source)

@@ -125,24 +125,29 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete:
+    if not life.is_complete or not life.initial:
         return
-    reached = life.reached() if life.initial else set(life.states)
-    known = ", ".join(f"`{state}`" for state in life.states if state in reached)
-    for state in life.states:
-        if state not in reached:
-            yield UNREACHABLE.at(
-                entry.key("states", state),
-                f"state `{state}` can never be entered",
-                label="no transition leads here",
-                notes=(f"states that rows reach: {known}",),
-                help="add a transition to it, or remove it",
-            )
+    known = ", ".join(f"`{state}`" for state in life.states if state in life.reached())
+    for first, *others in life.unreached():
+        listed = ", ".join(f"`{state}`" for state in others)
+        related, help = (), "add a transition to it, or remove it"
+        if life.missing_link:
+            source, target = life.missing_link
+            related = (Label(entry.key("states", source), "and from here no end can be reached"),)
+            help = f"add the transition `{source} → {target}`, if that is what is missing"
+        yield UNREACHABLE.at(
+            entry.key("states", first),
+            f"state `{first}` can never be entered",
+            label=f"only {listed} lead here" if others else "no transition leads here",
+            related=related,
+            notes=(f"states that rows reach: {known}",),
+            help=help,
+        )
 
 
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete:
+    if not life.is_complete or life.missing_link:
         return
     for states in life.traps():
         first, *others = states
@@ -155,9 +160,10 @@ def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    for section, edges in (("transitions", life.steps), ("recovery", life.recoveries)):
-        for source in dict.fromkeys(source for source, _ in edges):
-            if source in life.terminal:
+    for section, sources in (("transitions", entry.spec.transitions), ("recovery", entry.spec.recovery)):
+        for source in sources:
+            is_left = any(one != source for one in entry.spec.transitions.get(source, ()))
+            if source in life.terminal and (is_left or section == "recovery"):
                 label = Label(entry.at("states", source, "is"), "declared terminal here")
                 message = f"terminal state `{source}` has a way out"
                 yield TERMINAL_LEFT.at(entry.key(section, source), message, related=(label,))
@@ -174,7 +180,8 @@ def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for source, target, path in moves:
         first = seen.setdefault((source, target), path)
         if source == target:
-            yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition")
+            help = "remove it: to stay in a state is no move, and always legal"
+            yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition", help=help)
         elif first != path:
             label = Label(entry.at(*first), "first written here")
             yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))

@@ -120,7 +120,7 @@ def _back(spec: LegacySpec) -> dict[Target, str]:
 def _readable(entry: Entry, project: Project) -> BoundMachine | None:
     """Return the machine if it has this section and all states that the section names are declared."""
     machine = bound(entry, project)
-    if machine is None or entry.spec.legacy is None or not machine.lifecycle.is_complete:
+    if machine is None or entry.spec.legacy is None or not machine.lifecycle.is_sound:
         return None
     spec, known = entry.spec.legacy, {written(place) for place in places(machine.lifecycle)}
     named = {*spec.values.values(), *spec.back, spec.otherwise} - {REJECT}

@@ -56,7 +56,7 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _is_sound(sync: BoundSync) -> bool:
     """Whether what other rules ask holds; otherwise the product would only repeat their findings."""
     parent, child = sync.parent, sync.child
-    if not parent.lifecycle.is_complete or not child.lifecycle.is_complete or parent is child:
+    if not parent.lifecycle.is_sound or not child.lifecycle.is_sound or parent is child:
         return False
     over = {*child.settled, *child.recoverable}
     targets = {target.partition("/")[0] for targets in sync.downs.values() for target in targets}

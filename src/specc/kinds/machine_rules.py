@@ -114,7 +114,7 @@ def _is_readable(machine: BoundMachine) -> bool:
     undriven = machine.entry.spec.undriven
     named = set(undriven).union(*(spec.to for spec in undriven.values()))
     named |= {place.partition("/")[0] for place in machine.entry.spec.timeouts}
-    return machine.lifecycle.is_complete and named <= set(machine.lifecycle.states)
+    return machine.lifecycle.is_sound and named <= set(machine.lifecycle.states)
 
 
 def reason(entry: Entry, source: str, target: str) -> str:
@@ -143,7 +143,7 @@ def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _attempts(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for state, way in machine.lifecycle.ways().items():
         spent = machine.lifecycle.spent(way)

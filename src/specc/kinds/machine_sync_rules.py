@@ -190,7 +190,7 @@ def _asks(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _declared(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     states = machine.lifecycle.states
     for name, spec in entry.spec.sync.items():
@@ -230,7 +230,7 @@ def _targets(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                     )
                     help = suggest(target, known if to in life.states else life.states)
                     yield UNKNOWN_WORD.at(span, message, help=help)
-                elif to not in (*child.settled, *child.recoverable):
+                elif life.is_sound and to not in (*child.settled, *child.recoverable):
                     message = f"a `{child.name}` in `{to}` is not settled"
                     settled = ", ".join(f"`{one}`" for one in (*child.settled, *child.recoverable))
                     yield NOT_SETTLED.at(span, message, help=f"settled are {settled}")
@@ -239,7 +239,7 @@ def _targets(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _reachable(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for sync in syncs(project).get(entry.name, ()):
         child = sync.child
-        for state, ways in sync.ways.items() if child.lifecycle.is_complete else ():
+        for state, ways in sync.ways.items() if child.lifecycle.is_sound else ():
             targets = sync.downs[state]
             if not {one.partition("/")[0] for one in targets} <= {*child.settled, *child.recoverable}:
                 continue

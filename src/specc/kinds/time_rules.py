@@ -206,7 +206,7 @@ def _is_moment(read: Definition) -> bool:
 
 def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for one in deadlines(machine):
         span = entry.key("timeouts", one.written)
@@ -233,7 +233,7 @@ def _backoff(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     spec, machine = entry.spec.backoff, bound(entry, project)
     if spec is None:
         return
-    if machine is not None and machine.lifecycle.is_complete and not recoveries(machine):
+    if machine is not None and machine.lifecycle.is_sound and not recoveries(machine):
         message = f"no row of this machine recovers by itself: {_in_vain(machine)}"
         yield VAIN_BACKOFF.at(entry.key("backoff"), message)
     bad = [
