@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics.causes import groups, told_once
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Clash, Ir, Origin, gather
 from specc.kinds import KINDS, foundation
-from specc.lang import resolve
+from specc.lang import absent, resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
@@ -32,6 +33,9 @@ CLASH = Code(
     "---\ntable: title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
     "---\naccess: tickets\ntables: [ticket, title_key]\nallow: {}\n",
 )
+MOST_TRIES = 3
+"""How many declarations are tried under another name, each of which takes as long as a check."""
+
 CODES: tuple[Code, ...] = tuple(
     sorted(
         {
@@ -106,7 +110,44 @@ def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> R
 
 
 def analyse(read: files.Sources) -> Checked:
-    """Load, bind, resolve, check and lower what was read."""
+    """Load, bind, resolve, check and lower what was read; what one mistake brings about is told once."""
+    checked = _analyse(read)
+    if groups(checked.diagnostics):
+        found = _without_misspelt(read, checked)
+        checked.diagnostics.replace(told_once(found))
+    return checked
+
+
+def _without_misspelt(read: files.Sources, checked: Checked) -> list[Diagnostic]:
+    """Put the misspelt declaration in the place of all findings that are gone once it is mended."""
+    found = list(checked.diagnostics)
+    doubtful = [(cause, group) for cause, group in groups(found).items() if cause.near]
+    for cause, group in doubtful[:MOST_TRIES]:
+        span = absent.declaration(checked.project, cause)
+        mended = _renamed(read, span, cause) if span else None
+        after = list(_analyse(mended).diagnostics) if mended else group
+        names = [one.cause.about for one in after if one.cause]
+        if span is not None and not {cause.about, (*cause.about[:-1], cause.near)} & {*names}:
+            left = {(one.span.path, one.code.id, one.message) for one in after}
+            places = [one for one in found if (one.span.path, one.code.id, one.message) not in left]
+            first = found.index(places[0])
+            found[first] = absent.declared_otherwise(cause, span, group)
+            found = [one for one in found if one is found[first] or one not in places]
+    return found
+
+
+def _renamed(read: files.Sources, span: Span, cause: Cause) -> files.Sources | None:
+    """Return the files with a declaration as other places name it; None where it is not written as expected."""
+    source = next((one for one in read.files if one.path == span.path), None)
+    near, name = cause.near.rpartition("/")[2], cause.about[-1].rpartition("/")[2]
+    if source is None or source.text[span.start : span.end] != near:
+        return None
+    text = source.text[: span.start] + name + source.text[span.end :]
+    mended = tuple(SourceFile(one.path, text) if one is source else one for one in read.files)
+    return replace(read, files=mended)
+
+
+def _analyse(read: files.Sources) -> Checked:
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)

@@ -78,13 +78,14 @@ class Lifecycle:
         return self._closed({*self.states} - self.reached(), backwards)
 
     @cached_property
-    def missing_link(self) -> Edge | None:
-        """The move that would mend all: from a state that leads nowhere to one that nothing leads to."""
-        dead, lost = self.traps(), self.unreached()
-        if len(dead) != 1 or len(lost) != 1:
-            return None
-        links = ((source, target) for source in dead[0] for target in lost[0])
-        return next((one for one in links if replace(self, steps=(*self.steps, one)).is_sound), None)
+    def gap(self) -> tuple[Edge, ...]:
+        """The moves that would mend all: from states that lead nowhere to those that nothing leads to.
+
+        Only where one state is on one of the sides, so that it is clear which moves are missing.
+        """
+        links = tuple((dead[0], lost[0]) for dead in self.traps() for lost in self.unreached())
+        is_clear = links and 1 in (len({source for source, _ in links}), len({target for _, target in links}))
+        return links if is_clear and replace(self, steps=(*self.steps, *links)).is_sound else ()
 
     def _closed(self, within: set[str], edges: list[Edge]) -> list[tuple[str, ...]]:
         """Return the smallest sets of states that edges do not lead out of, in the order of the states."""

@@ -39,6 +39,19 @@ class Label:
 
 
 @record
+class Cause:
+    """What several findings may come from: `about` says what is missing or wrong, outermost name last.
+
+    `near` is a known name that each place may have meant, "" for none; `home` the file in which the cause would
+    be mended, if that is known.
+    """
+
+    about: tuple[str, ...]
+    near: str = ""
+    home: str = ""
+
+
+@record
 class Code:
     """A stable kind of finding, with the page that `specc explain` prints about it.
 
@@ -63,12 +76,13 @@ class Code:
         notes: tuple[str, ...] = (),
         help: str = "",
         covers: Span | None = None,
+        cause: Cause | None = None,
     ) -> Diagnostic:
         """Report this finding at `span`; `message` is one sentence, names in backticks, no full stop.
 
-        `covers` is the text around it whose meaning it leaves open.
+        `covers` is the text around it whose meaning it leaves open, `cause` what other findings may share.
         """
-        return Diagnostic(self, span, message, label, related, notes, help, covers)
+        return Diagnostic(self, span, message, label, related, notes, help, covers, cause)
 
 
 @record
@@ -83,6 +97,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str = ""
     covers: Span | None = None
+    cause: Cause | None = None
 
     @property
     def is_error(self) -> bool:
@@ -118,6 +133,10 @@ class Sink:
         areas = self._settled.get(found.span.path, ())
         if not any(area.start <= found.span.start <= found.span.end <= area.end for area in areas):
             self._found.setdefault((found.span, found.code.id, found.message), (self._stage, found))
+
+    def replace(self, found: Iterable[Diagnostic]) -> None:
+        """Put other findings in the place of those so far, in the order given."""
+        self._found = {(one.span, one.code.id, one.message): (at, one) for at, one in enumerate(found)}
 
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Keep several findings."""

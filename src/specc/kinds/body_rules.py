@@ -12,6 +12,7 @@ from specc.analysis.machines import BoundMachine, Edge, machines
 from specc.analysis.tables import all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg.parsing import SqlError, tokens
@@ -155,7 +156,12 @@ def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         states = dict.fromkeys(state for machine in known for state in machine.lifecycle.states)
         whose = f"machine `{one.machine}`" if one.machine else "any machine"
         message = f"`{one.value}` is no state of {whose}"
-        yield UNKNOWN_STATE.at(_token(entry, one.offset), message, help=suggest(one.value, states))
+        lives = {machine.lifecycle_name for machine in known}
+        life = lives.pop() if len(lives) == 1 else ""
+        cause = absent(project, "state", one.value, "lifecycle", life) if life else None
+        yield UNKNOWN_STATE.at(
+            _token(entry, one.offset), message, help=suggest(one.value, states), cause=cause
+        )
 
 
 def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -307,7 +313,8 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if one.table:
             known = all_columns(tables(project)[one.table], project)
             message = f"table `{project.short_name(one.table)}` has no column `{one.name}`"
-            yield UNKNOWN_COLUMN.at(span, message, help=suggest(one.name, known))
+            cause = absent(project, "column", one.name, "table", one.table)
+            yield UNKNOWN_COLUMN.at(span, message, help=suggest(one.name, known), cause=cause)
             continue
         full_name = project.full_name("table", one.name)
         if full_name in relations(project):
@@ -315,7 +322,8 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             yield UNKNOWN_TABLE.at(span, message, help=f"write `{full_name}`")
         else:
             hint = suggest(one.name, [*relations(project), *map(project.short_name, relations(project))])
-            yield UNKNOWN_TABLE.at(span, f"there is no table `{one.name}`", help=hint)
+            cause = absent(project, "table", project.short_name(one.name))
+            yield UNKNOWN_TABLE.at(span, f"there is no table `{one.name}`", help=hint, cause=cause)
 
 
 RULES = (

@@ -11,7 +11,9 @@ from specc.analysis.routines import BoundRoutine, routines, row_types
 from specc.analysis.tables import types
 from specc.diagnostics import Code, Diagnostic, Severity, Span
 from specc.diagnostics.suggest import suggest
-from specc.kinds.table_rules import UNKNOWN_SCHEMA, UNKNOWN_TYPE
+from specc.kinds.expression_check import UNKNOWN_TYPE
+from specc.kinds.table_rules import UNKNOWN_SCHEMA
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg import plpgsql
@@ -255,7 +257,9 @@ def _callers(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             hint = suggest(name, known) or (
                 f"known roles: {listed}" if known else "declare it in an access document"
             )
-            yield UNKNOWN_CALLER.at(entry.at("callable_by", at), f"there is no role `{name}`", help=hint)
+            cause = absent(project, "role", name)
+            span = entry.at("callable_by", at)
+            yield UNKNOWN_CALLER.at(span, f"there is no role `{name}`", help=hint, cause=cause)
 
 
 def _drives(entry: Entry, project: Project) -> Iterator[Diagnostic]:

@@ -115,7 +115,7 @@ WAITS_AFTER_END = Code(
 
 def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.initial:
+    if not life.initial and life.is_complete:
         yield NO_INITIAL.at(
             entry.key("states"),
             f"lifecycle `{entry.name}` has no initial state",
@@ -125,37 +125,53 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete or not life.initial:
+    lost = life.unreached() if life.is_complete and life.initial else []
+    if not lost or (life.gap and len(lost) > 1):
         return
+    (first, *inside), *others = lost
+    named = ", ".join(f"`{states[0]}`" for states in lost)
+    label = (
+        f"only {', '.join(f'`{one}`' for one in inside)} lead here" if inside else "no transition leads here"
+    )
+    related = [Label(entry.key("states", states[0]), "nor here") for states in others]
+    help = "add a transition to it, or remove it"
+    if life.gap:
+        source, target = life.gap[0]
+        related.append(Label(entry.key("states", source), "and from here no end can be reached"))
+        help = f"add the transition `{source} → {target}`, if that is what is missing"
     known = ", ".join(f"`{state}`" for state in life.states if state in life.reached())
-    for first, *others in life.unreached():
-        listed = ", ".join(f"`{state}`" for state in others)
-        related, help = (), "add a transition to it, or remove it"
-        if life.missing_link:
-            source, target = life.missing_link
-            related = (Label(entry.key("states", source), "and from here no end can be reached"),)
-            help = f"add the transition `{source} → {target}`, if that is what is missing"
-        yield UNREACHABLE.at(
-            entry.key("states", first),
-            f"state `{first}` can never be entered",
-            label=f"only {listed} lead here" if others else "no transition leads here",
-            related=related,
-            notes=(f"states that rows reach: {known}",),
-            help=help,
-        )
+    yield UNREACHABLE.at(
+        entry.key("states", first),
+        f"state{'s' if others else ''} {named} can never be entered",
+        label=label,
+        related=tuple(related),
+        notes=(f"states that rows reach: {known}",),
+        help=help,
+    )
 
 
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete or life.missing_link:
+    dead = life.traps() if life.is_complete else []
+    if not dead or (life.gap and len(life.unreached()) == 1):
         return
-    for states in life.traps():
-        first, *others = states
-        message = f"state `{first}` cannot reach an end"
-        listed = ", ".join(f"`{state}`" for state in others)
-        notes = (f"it leads to {listed} only, which lead nowhere else",) if others else ()
-        help = "add a transition towards an end, or mark it `is: terminal` or `is: settled`"
-        yield DEAD_END.at(entry.key("states", first), message, notes=notes, help=help)
+    (first, *inside), *others = dead
+    named = ", ".join(f"`{states[0]}`" for states in dead)
+    notes = (
+        [f"it leads to {', '.join(f'`{one}`' for one in inside)} only, which lead nowhere else"]
+        if inside
+        else []
+    )
+    if life.gap:
+        listed = ", ".join(f"`{target}`" for _, target in life.gap)
+        notes.append(f"and nothing leads to {listed}")
+    yield DEAD_END.at(
+        entry.key("states", first),
+        f"state{'s' if others else ''} {named} cannot reach an end",
+        related=tuple(Label(entry.key("states", states[0]), "nor can rows here") for states in others),
+        notes=tuple(notes),
+        help="add a transition towards an end, or mark it `is: terminal` or `is: settled`",
+    )
 
 
 def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:

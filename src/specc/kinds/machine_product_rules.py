@@ -11,6 +11,7 @@ from specc.analysis.machines import BoundMachine, Edge
 from specc.analysis.product import Claim, Finding, Situation, explore
 from specc.analysis.syncs import BoundSync, condition, is_readable, syncs
 from specc.diagnostics import Code, Diagnostic
+from specc.kinds.machine_rules import undriven
 from specc.kinds.machine_sync_samples import GOOD
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
@@ -41,6 +42,8 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not found or len(found) != len(entry.spec.sync) or not all(_is_sound(one) for one in found):
         return
     parent = found[0].parent
+    if undriven(parent, project):
+        return  # What takes these moves may be the rule that is missed.
     claims = tuple(_claims(entry, parent, found))
     for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project)):
         notes = tuple(_told(finding, parent, found))

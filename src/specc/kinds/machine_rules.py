@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.drivers import all_known, drivers
-from specc.analysis.machines import BoundMachine, bound
+from specc.analysis.machines import BoundMachine, Edge, bound
+from specc.analysis.times import TIMED_OUT, has_deadline, waiting
 from specc.diagnostics import Code, Diagnostic, Label
+from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
 
@@ -74,7 +76,8 @@ def _has_table(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not entry.spec.rows_of and project.find("table", entry.name) is None:
         known = [project.short_name(name) for name in project.entries.get("table", {})]
         help = suggest(entry.name, known) or "name the table under `rows_of`"
-        yield NO_TABLE.at(entry.title, f"there is no table `{entry.name}` for this machine", help=help)
+        message = f"there is no table `{entry.name}` for this machine"
+        yield NO_TABLE.at(entry.title, message, help=help, cause=absent(project, "table", entry.name))
 
 
 def _alone(project: Project) -> Iterator[Diagnostic]:
@@ -90,23 +93,36 @@ def _alone(project: Project) -> Iterator[Diagnostic]:
 
 def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not all_known(project):
+    if machine is None or not _is_readable(machine):
         return
-    if not _is_readable(machine) or project.has_unread("function"):
-        return
-    missing = [
-        f"`{source} → {target}`"
+    if missing := undriven(machine, project):
+        listed = ", ".join(f"`{source} → {target}`" for source, target in missing)
+        help = "declare a function's `drives`, or give the reason under `undriven`"
+        yield UNDRIVEN.at(entry.title, f"nothing takes {listed}", help=help)
+
+
+def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
+    """Return the steps that nothing takes and no reason stands for.
+
+    Left out are those that something may take which could not be read, or that is missed itself: a deadline of
+    a state that waits for the outside, a sync that invariants speak of.
+    """
+    entry = machine.entry
+    children = {child for spec in entry.spec.invariants.values() for child in spec.then}
+    if not all_known(project) or project.has_unread("function") or not children <= entry.spec.sync.keys():
+        return ()
+    endless = {
+        one
+        for one in waiting(machine, project)
+        if not entry.spec.untimed.get(one) and not has_deadline(machine, one)
+    }
+    return tuple(
+        (source, target)
         for source, target in machine.lifecycle.steps
-        if source not in machine.lifecycle.terminal
-        and not drivers(project).get((entry.name, source, target))
+        if not drivers(project).get((entry.name, source, target))
         and not reason(entry, source, target)
-    ]
-    if missing:
-        yield UNDRIVEN.at(
-            entry.title,
-            f"nothing takes {', '.join(missing)}",
-            help="declare a function's `drives`, or give the reason under `undriven`",
-        )
+        and not (source in endless and target == TIMED_OUT)
+    )
 
 
 def _is_readable(machine: BoundMachine) -> bool:

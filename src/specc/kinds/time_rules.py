@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import RETRY_COLUMN, all_columns, tables
 from specc.analysis.times import TIMED_OUT, Deadline, deadlines, has_deadline, recoveries, waiting
-from specc.diagnostics import Code, Diagnostic, Label, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg.column import Definition
@@ -148,7 +149,8 @@ def _timed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for state in entry.spec.untimed:
         span = entry.key("untimed", state)
         if state not in waits:
-            yield NOT_UNTIMED.at(span, f"`{state}` waits for nothing outside", help="remove it")
+            cause = Cause(("waits", entry.spec.follows, state))
+            yield NOT_UNTIMED.at(span, f"`{state}` waits for nothing outside", help="remove it", cause=cause)
         elif has_deadline(machine, state):
             label = Label(entry.key("timeouts", state), "its timeout")
             yield NOT_UNTIMED.at(span, f"`{state}` has a timeout", related=(label,), help="remove it")
@@ -190,7 +192,8 @@ def _moment(entry: Entry, written: str, column: str, project: Project) -> Iterat
     known = all_columns(table, project)
     if column not in known:
         message = f"table `{project.short_name(table.full_name)}` has no column `{column}`"
-        yield NO_MOMENT.at(span, message, help=suggest(column, known))
+        cause = absent(project, "column", column, "table", table.full_name)
+        yield NO_MOMENT.at(span, message, help=suggest(column, known), cause=cause)
     elif column in table.columns:
         read = table.columns[column]
         if not _is_moment(read):
