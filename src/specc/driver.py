@@ -39,7 +39,7 @@ MOST_TRIES = 3
 CODES: tuple[Code, ...] = tuple(
     sorted(
         {
-            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, CLASH,
+            *yaml.CODES, *bind.CODES, bind.EMPTY, *sqlfile.CODES, *files.CODES, *resolve.CODES, CLASH,
             *(code for kind in KINDS for rule in kind.rules for code in rule.codes),
         },
         key=lambda code: code.id,
@@ -170,7 +170,7 @@ def _load(read: files.Sources, sink: Sink) -> Project:
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
         documents, found = reader(source)
-        sink.extend(found)
+        sink.extend(found if documents or found else [bind.empty(source)])
         texts.append((source, documents))
     sink.settle()
     for source, documents in texts:

@@ -141,5 +141,8 @@ def table_of(machine: BoundMachine, project: Project) -> BoundTable | None:
 
 @lru_cache(maxsize=8)
 def _has_stray_machine(project: Project) -> bool:
-    known = project.entries.get("table", {})
-    return "machine" in project.unnamed or any(name not in known for name in with_machine(project))
+    """Whether a machine is there without its table, or a function moves one that is not there."""
+    known, machines_known = project.entries.get("table", {}), project.entries.get("machine", {})
+    driven = {name for entry in project.all("function") for name in entry.spec.drives}
+    is_lost = any(name not in known for name in with_machine(project))
+    return "machine" in project.unnamed or is_lost or any(name not in machines_known for name in driven)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from specc.diagnostics.model import Cause, Diagnostic, Label
+from specc.diagnostics.suggest import is_slip
 
 MOST_PLACES = 4
 """Other places that are shown; the rest are counted."""
@@ -25,9 +26,9 @@ def groups(found: Iterable[Diagnostic]) -> Mapping[Cause, list[Diagnostic]]:
 
 
 def told_once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Put one finding in the place of each group."""
+    """Put one finding in the place of each group, unless each of its places has a slip to be mended there."""
     every = list(found)
-    united = groups(every)
+    united = {cause: group for cause, group in groups(every).items() if not _is_slip(cause)}
     kept = []
     for one in every:
         group = united.get(one.cause) if one.cause is not None else None
@@ -37,6 +38,10 @@ def told_once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
             others = [other for other in group if other is not one]
             kept.append(with_places(one, others))
     return kept
+
+
+def _is_slip(cause: Cause) -> bool:
+    return bool(cause.near) and is_slip(cause.about[-1], cause.near)
 
 
 def _foremost(group: list[Diagnostic]) -> Diagnostic:

@@ -22,6 +22,7 @@ from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.pg.conditions import decide
+from specc.pg.types import BUILT_IN
 from specc.record import record
 
 _GOOD = """\
@@ -152,7 +153,11 @@ IN_VAIN = Code(
 
 
 def _tables(entry: Entry, _: Project) -> Iterator[Diagnostic]:
-    if any(entry.spec.allow.values()) and not entry.spec.tables:
+    if not entry.spec.roles and not entry.spec.tables:
+        yield IN_VAIN.at(
+            entry.title, "this document declares no role and lists no table", help="list `tables`"
+        )
+    elif any(entry.spec.allow.values()) and not entry.spec.tables:
         message = "nothing is allowed here, since no table is listed"
         yield IN_VAIN.at(
             entry.key("allow"), message, help="list the tables that it is about: `tables: [...]`"
@@ -165,14 +170,18 @@ def _every_table(project: Project) -> Iterator[Diagnostic]:
     listed = {name for entry in project.all("access") for name in entry.spec.tables}
     misspelt = [name for name in listed if project.find("table", name) is None]
     exposed = {name for name, schema in project.settings.schemas.items() if schema.exposed}
-    for full, table in tables(project).items():
-        name = project.short_name(full)
-        if any(nearest(other, [name]) for other in misspelt):
-            continue
-        if table.schema in exposed and full not in covered(project):
+    bare = [
+        one for full, one in tables(project).items() if one.schema in exposed and full not in covered(project)
+    ]
+    if len(bare) <= len(misspelt):
+        return  # They may be meant by the names that are not there.
+    for table in bare:
+        name = project.short_name(table.full_name)
+        if not any(nearest(other, [name]) for other in misspelt):
             message = f"table `{name}` has no access rule"
             help = "list it under `tables` of an access document"
-            yield NO_RULE.at(table.entry.title, message, help=help)
+            cause = Cause(("no access",)) if not covered(project) else None
+            yield NO_RULE.at(table.entry.title, message, help=help, cause=cause)
 
 
 def _declared_once(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -200,9 +209,10 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             message = f"`{spec.through}` is no table of a tenant's members"
             yield BAD_MEMBERSHIP.at(entry.at("roles", name, "through"), message)
         read = table.columns.get(spec.user)
-        if read is not None and read.type_name[1] != "uuid":
+        if read is not None and read.type_name[1] != "uuid" and read.type_name[1] in BUILT_IN:
             message = f"`{spec.user}` holds the id of a user, so its type is `uuid`"
-            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message)
+            cause = Cause(("user", table.full_name, spec.user))
+            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message, cause=cause)
         if spec.when:
             path: Path = ("roles", name, "when")
             yield from check_expression(Expression(entry, path, spec.when, table), project)

@@ -10,7 +10,7 @@ from specc.analysis.bodies import Body, Move, bodies
 from specc.analysis.body_names import missing, relations
 from specc.analysis.machines import BoundMachine, Edge, machines
 from specc.analysis.tables import all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.absent import absent
 from specc.lang.kind import Rule
@@ -226,7 +226,9 @@ def _illegal(entry: Entry, moves: list[Move], machine: BoundMachine) -> Iterator
             place = move.source_offsets[move.sources.index(source)]
             label = Label(_token(entry, place), f"this lets rows in `{source}` through")
             help = _legal_ways(pairs[0], move, machine)
-            yield ILLEGAL_MOVE.at(_token(entry, move.offset), message, related=(label,), help=help)
+            cause = Cause(("move", machine.name, *pairs[0])) if len(pairs) == 1 else None
+            span = _token(entry, move.offset)
+            yield ILLEGAL_MOVE.at(span, message, related=(label,), help=help, cause=cause)
         elif not move.sources and not any(target == move.target for _, target in _edges(move, machine)):
             how = (
                 "by spending an attempt"

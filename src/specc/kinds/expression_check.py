@@ -12,9 +12,11 @@ from specc.diagnostics.suggest import suggest
 from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION, faults
 from specc.lang.absent import absent
 from specc.lang.project import Entry, Path, Project
+from specc.pg.column import Definition
 from specc.pg.families import UNKNOWN, Type, type_faults
 from specc.pg.parsing import SqlError, expression, place_in, subqueries
 from specc.pg.typename import CATALOG
+from specc.pg.types import BUILT_IN
 
 
 def _sample(columns: str, extra: str = "") -> str:
@@ -125,6 +127,14 @@ def _is_type(schema: str, name: str, project: Project) -> bool:
     if schema not in ("", *project.settings.schemas, "private"):
         return True
     return (not schema and name in CATALOG) or is_state_type(schema, name, project)
+
+
+def is_known_type(read: Definition, project: Project) -> bool:
+    """Whether a column's type is PostgreSQL's or the project's."""
+    schema, name = read.type_name
+    if schema in ("", "pg_catalog") and (name in BUILT_IN or schema):
+        return True
+    return is_state_type(schema, name, project)
 
 
 def is_state_type(schema: str, name: str, project: Project) -> bool:

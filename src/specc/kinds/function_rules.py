@@ -9,7 +9,7 @@ from specc.analysis.access import roles
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.routines import BoundRoutine, routines, row_types
 from specc.analysis.tables import types
-from specc.diagnostics import Code, Diagnostic, Severity, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Severity, Span
 from specc.diagnostics.suggest import suggest
 from specc.kinds.expression_check import UNKNOWN_TYPE
 from specc.kinds.table_rules import UNKNOWN_SCHEMA
@@ -286,7 +286,8 @@ def _illegal(entry: Entry, machine: str, move: tuple[str, str, int], legal: tupl
     listed = ", ".join(f"`{state}`" for state in legal)
     hint = f"from `{source}` a row may move to {listed}" if legal else f"nothing leads out of `{source}`"
     message = f"machine `{machine}` has no move `{source} → {target}`"
-    return ILLEGAL_DRIVE.at(entry.at("drives", machine, source, at), message, help=hint)
+    span, cause = entry.at("drives", machine, source, at), Cause(("move", machine, source, target))
+    return ILLEGAL_DRIVE.at(span, message, help=hint, cause=cause)
 
 
 def _errors(entry: Entry, _: Project) -> Iterator[Diagnostic]:

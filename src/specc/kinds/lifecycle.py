@@ -126,12 +126,14 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
     lost = life.unreached() if life.is_complete and life.initial else []
-    if not lost or (life.gap and len(lost) > 1):
+    if not lost or not life.steps or (life.gap and len(lost) > 1):
         return
     (first, *inside), *others = lost
     named = ", ".join(f"`{states[0]}`" for states in lost)
     label = (
-        f"only {', '.join(f'`{one}`' for one in inside)} lead here" if inside else "no transition leads here"
+        f"only {', '.join(f'`{one}`' for one in inside)} lead{'s' if len(inside) == 1 else ''} here"
+        if inside
+        else "no transition leads here"
     )
     related = [Label(entry.key("states", states[0]), "nor here") for states in others]
     help = "add a transition to it, or remove it"
@@ -153,7 +155,7 @@ def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
     dead = life.traps() if life.is_complete else []
-    if not dead or (life.gap and len(life.unreached()) == 1):
+    if not dead or (life.steps and life.gap and len(life.unreached()) == 1):
         return
     (first, *inside), *others = dead
     named = ", ".join(f"`{states[0]}`" for states in dead)
@@ -162,6 +164,8 @@ def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
         if inside
         else []
     )
+    if not life.steps:
+        notes.append("there is no transition at all")
     if life.gap:
         listed = ", ".join(f"`{target}`" for _, target in life.gap)
         notes.append(f"and nothing leads to {listed}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from specc.analysis.drivers import all_known, drivers
 from specc.analysis.machines import BoundMachine, Edge, bound
-from specc.analysis.times import TIMED_OUT, has_deadline, waiting
+from specc.analysis.times import deadlines, has_deadline, waiting
 from specc.diagnostics import Code, Diagnostic, Label
 from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
+from specc.pg.interval import milliseconds
 
 _LIFE = (
     "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
@@ -121,16 +123,26 @@ def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
         for source, target in machine.lifecycle.steps
         if not drivers(project).get((entry.name, source, target))
         and not reason(entry, source, target)
-        and not (source in endless and target == TIMED_OUT)
+        and source not in endless
     )
 
 
 def _is_readable(machine: BoundMachine) -> bool:
     """Whether lifecycle and machine name declared states only: another name may be any of them misspelt."""
-    undriven = machine.entry.spec.undriven
-    named = set(undriven).union(*(spec.to for spec in undriven.values()))
-    named |= {place.partition("/")[0] for place in machine.entry.spec.timeouts}
-    return machine.lifecycle.is_sound and named <= set(machine.lifecycle.states)
+    spec, states = machine.entry.spec, {*machine.lifecycle.states}
+    named = {*spec.undriven}.union(*(one.to for one in spec.undriven.values()))
+    named |= {one.to for one in spec.timeouts.values() if one.to}
+    named |= {state for sync in spec.sync.values() for up in sync.up for state in (up.from_, up.to)}
+    can_be_due = all(_is_due(one) for one in spec.timeouts.values())
+    all_there = len(deadlines(machine)) == len(spec.timeouts)
+    return machine.lifecycle.is_sound and named <= states and all_there and can_be_due
+
+
+def _is_due(timeout: Any) -> bool:
+    try:
+        return bool(timeout.at) or milliseconds(timeout.after) > 0
+    except ValueError:
+        return False
 
 
 def reason(entry: Entry, source: str, target: str) -> str:

@@ -18,7 +18,7 @@ from specc.analysis.tables import OUTSIDE, table_of
 from specc.diagnostics import Cause, Code, Diagnostic, Label
 from specc.diagnostics.suggest import suggest
 from specc.kinds import expression_check
-from specc.kinds.expression_check import Expression, check_expression
+from specc.kinds.expression_check import Expression, check_expression, is_known_type
 from specc.kinds.machine_product_rules import RULES as PRODUCT_RULES
 from specc.kinds.machine_sync_samples import GOOD, SELF
 from specc.lang.absent import absent
@@ -135,9 +135,11 @@ def _key(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 
 def _is_read(machine: BoundMachine, project: Project) -> bool:
-    """Whether all references of a machine's table are known: another one may be the one that is missed."""
+    """Whether types and references of a machine's table are known: another may be the one that is missed."""
     table = table_of(machine, project)
     if table is None or len(table.columns) < len(table.entry.spec.columns):
+        return False
+    if not all(is_known_type(read, project) for read in table.columns.values()):
         return False
     references = [read.reference.table for read in table.columns.values() if read.reference]
     return all(one in OUTSIDE or project.find("table", one) for one in references)

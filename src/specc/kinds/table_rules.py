@@ -20,7 +20,7 @@ from specc.kinds.expression_check import (
     UNKNOWN_TYPE,
     Expression,
     check_expression,
-    is_state_type,
+    is_known_type,
     sql_error,
 )
 from specc.lang.absent import absent
@@ -92,6 +92,7 @@ def _owner(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         owner is not None
         and owner.spec is not None
         and owner.spec.tenant
+        and project.find("table", owner.spec.tenant)
         and not _table(owner, project).is_root
     ):
         message = f"`{spec.tenant}` is not the tenants' own table: its rows belong to `{owner.spec.tenant}`"
@@ -131,7 +132,7 @@ def _giver(column: str, table: BoundTable) -> str:
 def _definition(
     entry: Entry, path: Path, text: str, read: Definition, project: Project
 ) -> Iterator[Diagnostic]:
-    if not _known_type(read, project):
+    if not is_known_type(read, project):
         yield _unknown_type(entry, path, text, read, project)
     if read.primary:
         help = "`id` is the primary key; write `unique`"
@@ -145,13 +146,6 @@ def _definition(
         parts.append(Expression(entry, path, text, None, "a default", read.default, made))
     for part in parts:
         yield from check_expression(part, project)
-
-
-def _known_type(read: Definition, project: Project) -> bool:
-    schema, name = read.type_name
-    if schema in ("", "pg_catalog") and (name in BUILT_IN or schema):
-        return True
-    return is_state_type(schema, name, project)
 
 
 def _unknown_type(entry: Entry, path: Path, text: str, read: Definition, project: Project) -> Diagnostic:

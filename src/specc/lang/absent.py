@@ -26,6 +26,8 @@ def absent(project: Project, kind: str, name: str, owner_kind: str = "", owner: 
     known = _declarations(project, kind, owner_kind, owner)
     if kind == "role" and not known:
         return Cause(("no role",))  # Whichever is named, the section that declares them is missing.
+    if owner_kind and not known:
+        return Cause((kind, owner_kind, owner))
     outer, slash, _ = name.partition("/")
     if slash and not any(one.startswith(f"{outer}/") for one in known):
         name = outer  # It has none at all, whichever is named.
