@@ -181,6 +181,10 @@ def _load(read: files.Sources, sink: Sink) -> Project:
             unnamed.update(one.unnamed)
     entries, found_twice = bind.collect(bound, empty.full_name)
     sink.extend(found_twice)
+    # The second of one name was to have another one.
+    unnamed.update(
+        one.kind for one in bound if entries[one.kind][empty.full_name(one.kind, one.name)] is not one
+    )
     return replace(empty, entries=entries, unnamed=frozenset(unnamed))
 
 

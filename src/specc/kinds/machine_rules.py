@@ -129,13 +129,13 @@ def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
 
 def _is_readable(machine: BoundMachine) -> bool:
     """Whether lifecycle and machine name declared states only: another name may be any of them misspelt."""
-    spec, states = machine.entry.spec, {*machine.lifecycle.states}
+    spec, states, steps = machine.entry.spec, {*machine.lifecycle.states}, {*machine.lifecycle.steps}
     named = {*spec.undriven}.union(*(one.to for one in spec.undriven.values()))
     named |= {one.to for one in spec.timeouts.values() if one.to}
-    named |= {state for sync in spec.sync.values() for up in sync.up for state in (up.from_, up.to)}
+    ups = {(up.from_, up.to) for sync in spec.sync.values() for up in sync.up}
     can_be_due = all(_is_due(one) for one in spec.timeouts.values())
     all_there = len(deadlines(machine)) == len(spec.timeouts)
-    return machine.lifecycle.is_sound and named <= states and all_there and can_be_due
+    return machine.lifecycle.is_sound and named <= states and ups <= steps and all_there and can_be_due
 
 
 def _is_due(timeout: Any) -> bool:

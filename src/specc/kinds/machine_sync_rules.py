@@ -271,7 +271,11 @@ def _leads(child: BoundMachine, state: str) -> str:
 
 def _no_circle(project: Project) -> Iterator[Diagnostic]:
     follows = {
-        entry.name: [name for name, spec in entry.spec.sync.items() if spec.up or name == entry.name]
+        entry.name: [
+            name
+            for name, spec, parent, child in _children(entry, project)
+            if keys(parent, child, project) and (spec.up or name == entry.name)
+        ]
         for entry in project.all("machine")
     }
     reported: set[str] = set()
@@ -316,8 +320,10 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 
 def _about_children(entry: Entry, project: Project) -> Iterator[Diagnostic]:
-    if not all(project.find("machine", name) for name in entry.spec.sync):
-        return  # The misspelt one may be any of the children.
+    if any(not keys(parent, child, project) for _, _, parent, child in _children(entry, project)):
+        return  # A child without a key may stand for another machine.
+    if len([*_children(entry, project)]) < len(entry.spec.sync):
+        return  # The one that cannot be read may be any of the children.
     for name, spec in entry.spec.invariants.items():
         for child in spec.then:
             if child not in entry.spec.sync and machine_named(child, project) is not None:

@@ -93,7 +93,7 @@ NOWHERE = Code(
 OPTIONS = Code(
     "S402",
     "options-and-value-type",
-    "A datapoint of value type `option` or `ordinal` lists its options; one of another type has none.",
+    "A datapoint of value type `option` or `ordinal` lists its options, each once; one of another type has none.",
     wrong=_GOOD.replace(", options: [small, large]", "") + _TABLES,
     right=_GOOD + _TABLES,
 )
@@ -143,6 +143,10 @@ def _fits(kind: str, table: BoundTable, fields: Mapping[str, str], project: Proj
 
 def _options(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for name, point in entry.spec.datapoints.items():
+        for at, option in enumerate(point.options):
+            if option in point.options[:at]:
+                span = entry.at("datapoints", name, "options", at)
+                yield OPTIONS.at(span, f"option `{option}` is listed twice", help="leave one of them out")
         listed = point.value_type in ("option", "ordinal")
         if listed and not point.options:
             span = entry.key("datapoints", name)

@@ -213,7 +213,7 @@ def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         return
     for one in deadlines(machine):
         span = entry.key("timeouts", one.written)
-        if one.state in machine.lifecycle.resting:
+        if one.state in machine.lifecycle.ends:
             yield SETTLED.at(span, f"the work of a row in `{one.state}` is over")
         elif not one.target:
             help = f"write `to`, or give the lifecycle a state `{TIMED_OUT}`"

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from specc.diagnostics import Code, Diagnostic, Severity, SourceFile, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Kind
-from specc.lang.markers import SpecModel
+from specc.lang.markers import Like, SpecModel
 from specc.lang.project import Entry, Path
 from specc.lang.shape import Listing, Record, Scalar, Shape, shape_of
 from specc.lang.shape import Mapping as MappingShape
+from specc.load import scalars
 from specc.load.document import Document
 from specc.load.located import Located
 from specc.load.normalise import normalise
@@ -250,9 +251,20 @@ def _key_name(path: Path) -> str:
 def _cure(expected: Shape | None, value: object) -> str:
     if isinstance(expected, Listing) and isinstance(value, str):
         return f"write a list: `[{value}]`"
-    if isinstance(expected, Scalar) and expected.type is str and value is not None:
+    like = next((one for one in expected.markers if isinstance(one, Like)), None) if expected else None
+    if like is not None:
+        return f"for example `{like.example}`"
+    if isinstance(expected, Scalar) and expected.type is str and isinstance(value, bool | int | float):
         return "put it between quotes"
+    if isinstance(expected, Scalar) and isinstance(value, str) and _is_of(expected.type, value):
+        return f"without quotes: `{value}`"
     return ""
+
+
+def _is_of(kind: type, text: str) -> bool:
+    """Whether a text would be a value of a type if it stood without quotes."""
+    value, reason = scalars.read(text)
+    return not reason and (value.__class__ is kind or (kind is float and value.__class__ is int))
 
 
 def _wanted(shape: Shape | None) -> str:
@@ -276,7 +288,9 @@ def _given(value: object) -> str:
             return "empty"
         case bool():
             return "true or false"
-        case int() | float():
+        case float():
+            return "a number with a fraction"
+        case int():
             return "a number"
         case str():
             return "a text"

@@ -22,6 +22,9 @@ _GLUED = re.compile(r"([^\s:]+):(?=[^\s:])")
 # A sentence, a call or an expression rather than a name of two or three words.
 _FREE_TEXT = re.compile(r"[()=<>'\"]|[.!?]$|(?:\S+\s+){3}\S")
 
+# A number goes on behind a comma that parts its thousands.
+_DIGITS = re.compile(r"(?:,\d{3})+(?!\d)")
+
 Children = dict[str | int, Node]
 
 
@@ -53,21 +56,32 @@ class Collection:
 def check_mapping(one: Collection, data: dict[str, Any], children: Children) -> None:
     """Report each key of `{ }` that is the rest of a text which a comma has split."""
     torn = list(_torn_entries(one, data, children))
-    ranges = [(children[bare[0]].key_start, children[bare[-1]].key_end) for _, bare in torn]
+    ends = [_end(one, children[bare[-1]].key_end) for _, bare in torn]
+    ranges = [(children[bare[0]].key_start, end) for (_, bare), end in zip(torn, ends, strict=True)]
     one.found.drop_within(ranges, one.found_before)
-    for owner, bare in torn:
-        first, end = children[bare[0]], children[bare[-1]].key_end
+    for (owner, bare), end in zip(torn, ends, strict=True):
+        first = children[bare[0]]
         start = children[owner].start if owner is not None else first.key_start
         whole = one.slice(start, end)
         covers = (one.node.start, one.node.end)
-        one.found.add_split_key(bare[0], first.key_start, first.key_end, whole, covers)
+        is_number = owner is not None and data[owner].__class__ is int
+        if is_number:
+            one.found.add_split_number(start, end, whole, covers)
+        else:
+            one.found.add_split_key(bare[0], first.key_start, first.key_end, whole, covers)
         if owner is not None and "\n" not in whole:
-            data[owner] = whole
+            data[owner] = scalars.read(whole.replace(",", ""))[0] if is_number else whole
             children[owner] = Node(start, end, "", children[owner].key_start, children[owner].key_end)
             for key in bare:
                 del data[key], children[key]
     if any(owner is None for owner, _ in torn):
         _part_glued(data, children)
+
+
+def _end(one: Collection, end: int) -> int:
+    """Return where a torn text ends: behind all groups of digits, of which some may be the same."""
+    more = _DIGITS.match(one.text, end - one.base)
+    return more.end() + one.base if more else end
 
 
 def _part_glued(data: dict[str, Any], children: Children) -> None:
@@ -102,7 +116,8 @@ def _torn_entries(
         if is_bare and (bare or before is not None or not _IDENTIFIER.fullmatch(key)):
             owner = owner if bare else before
             bare.append(key)
-        before = key if isinstance(value, str) and not node.style else None
+        is_number = value.__class__ is int and _DIGITS.match(one.text, node.end - one.base) is not None
+        before = key if (isinstance(value, str) and not node.style) or is_number else None
     if bare:
         yield owner, bare
 

@@ -137,6 +137,15 @@ class Findings:
         place = self._span(start, end)
         self.made.append(yaml_codes.SPLIT.at(place, message, label=label, help=hint, covers=area))
 
+    def add_split_number(self, start: int, end: int, whole: str, covers: tuple[int, int]) -> None:
+        """A number in `{ }` whose thousands a comma parts."""
+        message, hint = (
+            f"the comma splits the number {brief(whole)}",
+            f"write {brief(whole.replace(',', ''))}",
+        )
+        area = self._span(*covers)
+        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, help=hint, covers=area))
+
     def add_split_item(
         self, first: str, start: int, end: int, wholes: list[str], covers: tuple[int, int]
     ) -> None:
