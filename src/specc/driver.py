@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics.causes import groups, told_once
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Clash, Ir, Origin, gather
 from specc.ir.step import Part, Step
 from specc.kinds import KINDS, foundation
-from specc.lang import resolve
+from specc.lang import absent, resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
@@ -39,10 +40,13 @@ CLASH = Code(
     "---\ntable: title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
     "---\naccess: tickets\ntables: [ticket, title_key]\nallow: {}\n",
 )
+MOST_TRIES = 3
+"""How many declarations are tried under another name, each of which takes as long as a check."""
+
 CODES: tuple[Code, ...] = tuple(
     sorted(
         {
-            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, *CHANGES, CLASH,
+            *yaml.CODES, *bind.CODES, bind.EMPTY, *sqlfile.CODES, *files.CODES, *resolve.CODES, *CHANGES, CLASH,
             *(code for kind in KINDS for rule in kind.rules for code in rule.codes),
         },
         key=lambda code: code.id,
@@ -138,12 +142,54 @@ def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> R
 
 
 def analyse(read: files.Sources, base: Base | None = None) -> Checked:
-    """Load, bind, resolve, check and lower what was read, and plan the way from the base if there is one."""
+    """Load, bind, resolve, check and lower what was read, and plan the way from the base if there is one.
+
+    What one mistake brings about is told once.
+    """
+    checked = _analyse(read, base)
+    if groups(checked.diagnostics):
+        found = _without_misspelt(read, checked)
+        checked.diagnostics.replace(told_once(found))
+    return checked
+
+
+def _without_misspelt(read: files.Sources, checked: Checked) -> list[Diagnostic]:
+    """Put the misspelt declaration in the place of all findings that are gone once it is mended."""
+    found = list(checked.diagnostics)
+    doubtful = [(cause, group) for cause, group in groups(found).items() if cause.near]
+    for cause, group in doubtful[:MOST_TRIES]:
+        span = absent.declaration(checked.project, cause)
+        mended = _renamed(read, span, cause) if span else None
+        after = list(_analyse(mended).diagnostics) if mended else group
+        names = [one.cause.about for one in after if one.cause]
+        if span is not None and not {cause.about, (*cause.about[:-1], cause.near)} & {*names}:
+            left = {(one.span.path, one.code.id, one.message) for one in after}
+            places = [one for one in found if (one.span.path, one.code.id, one.message) not in left]
+            first = found.index(places[0])
+            found[first] = absent.declared_otherwise(cause, span, group)
+            found = [one for one in found if one is found[first] or one not in places]
+    return found
+
+
+def _renamed(read: files.Sources, span: Span, cause: Cause) -> files.Sources | None:
+    """Return the files with a declaration as other places name it; None where it is not written as expected."""
+    source = next((one for one in read.files if one.path == span.path), None)
+    near, name = cause.near.rpartition("/")[2], cause.about[-1].rpartition("/")[2]
+    if source is None or source.text[span.start : span.end] != near:
+        return None
+    text = source.text[: span.start] + name + source.text[span.end :]
+    mended = tuple(SourceFile(one.path, text) if one is source else one for one in read.files)
+    return replace(read, files=mended)
+
+
+def _analyse(read: files.Sources, base: Base | None = None) -> Checked:
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)
+    sink.advance()
     project, unresolved = resolve.resolve(project, BY_KEY)
     sink.extend(unresolved)
+    sink.advance()
     sink.extend(_check(project))
     ir = None if sink.has_errors else _lower(project, sink)
     # Clashes leave facts behind that no database can have.
@@ -170,7 +216,7 @@ def _load(read: files.Sources, sink: Sink) -> Project:
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
         documents, found = reader(source)
-        sink.extend(found)
+        sink.extend(found if documents or found else [bind.empty(source)])
         texts.append((source, documents))
     sink.settle()
     for source, documents in texts:
@@ -181,6 +227,10 @@ def _load(read: files.Sources, sink: Sink) -> Project:
             unnamed.update(one.unnamed)
     entries, found_twice = bind.collect(bound, empty.full_name)
     sink.extend(found_twice)
+    # The second of one name was to have another one.
+    unnamed.update(
+        one.kind for one in bound if entries[one.kind][empty.full_name(one.kind, one.name)] is not one
+    )
     return replace(empty, entries=entries, unnamed=frozenset(unnamed))
 
 

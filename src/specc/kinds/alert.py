@@ -20,7 +20,7 @@ from specc.ir.database import Column, Comment, Function, Index, PrimaryKey, Tabl
 from specc.ir.fact import Identity
 from specc.kinds.machine_watch import NO_TIME, no_time
 from specc.lang.kind import Kind, Lowered, Rule
-from specc.lang.markers import Ref, SpecModel
+from specc.lang.markers import Like, Ref, SpecModel
 from specc.lang.project import Entry, Path, Project
 from specc.pg.body import PINNED, render
 from specc.pg.names import MONITOR, fit, lit, qualified
@@ -53,7 +53,9 @@ class OldestSpec(SpecModel):
     """A row has been in its state for longer than this."""
 
     state: StateName = Field("", description="Only rows in this state.")
-    after: str = Field(description="The longest bearable stay, such as `2 hours`.")
+    after: Annotated[str, Like("2 hours")] = Field(
+        description="The longest bearable stay, such as `2 hours`."
+    )
 
 
 class FailingSpec(SpecModel):
@@ -88,7 +90,7 @@ class AlertSpec(SpecModel):
     about: str = Field("", description="What is wrong when it fires, and what to do.")
     severity: Literal["warning", "critical"] = Field("warning", description="How bad it is.")
     when: WhenSpec = Field(description="The condition.")
-    for_: str = Field(
+    for_: Annotated[str, Like("5 minutes")] = Field(
         "", alias="for", description="How long the condition holds before the alert fires; at once without."
     )
     message: str = Field("", description="What is told; by default what the alert is about.")
@@ -278,12 +280,16 @@ def _open_states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     when = entry.spec.when
     target = project.find("machine", when.of)
     machine = bound(target, project) if target and target.spec else None
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for name, condition in (("open", when.open), ("oldest", when.oldest)):
         state = condition.state if condition else ""
         if state in machine.lifecycle.states and state not in watched(machine):
-            help = f"rows are open in {', '.join(watched(machine))}" if watched(machine) else ""
+            help = (
+                f"rows are open in {', '.join(f'`{one}`' for one in watched(machine))}"
+                if watched(machine)
+                else ""
+            )
             span = entry.at("when", name, "state")
             yield NEVER_OPEN.at(span, f"no row in `{state}` is open", help=help)
 

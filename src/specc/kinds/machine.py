@@ -33,7 +33,7 @@ from specc.kinds import (
 )
 from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
-from specc.lang.markers import Ref, Short, SpecModel
+from specc.lang.markers import Like, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
 from specc.pg.names import qualified
 
@@ -52,10 +52,12 @@ class StuckSpec(SpecModel):
     """How long a row may stay in a state before it is stuck: one length of time for all states, or some of its own."""
 
     short = Short("default")
-    default: str = Field(
+    default: Annotated[str, Like("1 hour")] = Field(
         DEFAULT, description="The longest stay in any other state, such as `30 minutes`, or `never`."
     )
-    states: dict[StateName, str] = Field(default_factory=dict, description="The longest stay in each state.")
+    states: dict[StateName, Annotated[str, Like("1 hour")]] = Field(
+        default_factory=dict, description="The longest stay in each state."
+    )
 
 
 class MachineSpec(SpecModel):

@@ -11,6 +11,7 @@ from specc.analysis.machines import BoundMachine, Edge
 from specc.analysis.product import Claim, Finding, Situation, explore
 from specc.analysis.syncs import BoundSync, condition, is_readable, syncs
 from specc.diagnostics import Code, Diagnostic
+from specc.kinds.machine_rules import undriven
 from specc.kinds.machine_sync_samples import GOOD
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
@@ -42,6 +43,8 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not found or len(found) != len(entry.spec.sync) or not all(_is_sound(one) for one in found):
         return
     parent = found[0].parent
+    if undriven(parent, project):
+        return  # What takes these moves may be the rule that is missed.
     claims = tuple(_claims(entry, parent, found))
     hands = tuple(_hands(sync, project) for sync in found)
     for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project), hands):
@@ -58,7 +61,7 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _is_sound(sync: BoundSync) -> bool:
     """Whether what other rules ask holds; otherwise the product would only repeat their findings."""
     parent, child = sync.parent, sync.child
-    if not parent.lifecycle.is_complete or not child.lifecycle.is_complete or parent is child:
+    if not parent.lifecycle.is_sound or not child.lifecycle.is_sound or parent is child:
         return False
     over = {*child.settled, *child.recoverable}
     targets = {target.partition("/")[0] for targets in sync.downs.values() for target in targets}

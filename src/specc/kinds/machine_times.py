@@ -19,7 +19,7 @@ from specc.ir.behaviour import Backoff, Timeout
 from specc.ir.database import Column, Comment, Function, Grant, Index
 from specc.kinds.machine_lease import ending
 from specc.lang.kind import Lowered
-from specc.lang.markers import Ref, Short, SpecModel
+from specc.lang.markers import Like, Ref, Short, SpecModel
 from specc.lang.project import Project
 from specc.pg.body import PINNED, render
 from specc.pg.interval import milliseconds
@@ -36,7 +36,9 @@ class TimeoutSpec(SpecModel):
     """When rows leave a state by themselves, and for which."""
 
     short = Short("after")
-    after: str = Field("", description="How long a row may stay, such as `15 minutes`.")
+    after: Annotated[str, Like("15 minutes")] = Field(
+        "", description="How long a row may stay, such as `15 minutes`."
+    )
     at: str = Field(
         "", description="Instead: the column, a `timestamptz`, that says when; null: the row has no deadline."
     )
@@ -49,9 +51,11 @@ class BackoffSpec(SpecModel):
     """How long a row waits before it recovers: longer each time."""
 
     short = Short("first")
-    first: str = Field(description="How long before the first recovery, such as `30 seconds`.")
+    first: Annotated[str, Like("30 seconds")] = Field(
+        description="How long before the first recovery, such as `30 seconds`."
+    )
     factor: float = Field(2, ge=1, le=1000, description="How many times as long before each next one.")
-    most: str = Field("1 hour", description="How long at most.")
+    most: Annotated[str, Like("1 hour")] = Field("1 hour", description="How long at most.")
 
 
 def lower(machine: BoundMachine, bound: BoundTable) -> Lowered:

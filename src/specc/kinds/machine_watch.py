@@ -368,7 +368,7 @@ def no_time(text: str, span: Span, more: str = "") -> Iterator[Diagnostic]:
 def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     spec = entry.spec.stuck_after
-    if machine is None or spec is None or not machine.lifecycle.is_complete:
+    if machine is None or spec is None or not machine.lifecycle.is_sound:
         return
     for state in spec.states:
         if state in machine.settled:
