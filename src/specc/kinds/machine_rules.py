@@ -145,7 +145,7 @@ def _is_readable(machine: BoundMachine) -> bool:
     named |= {one.to for one in spec.timeouts.values() if one.to}
     ups = {(up.from_, up.to) for sync in spec.sync.values() for up in sync.up}
     can_be_due = all(_is_due(one) for one in spec.timeouts.values())
-    all_there = len(deadlines(machine)) == len(spec.timeouts)
+    all_there = sum(not one.holder for one in deadlines(machine)) == len(spec.timeouts)
     return machine.lifecycle.is_sound and named <= states and ups <= steps and all_there and can_be_due
 
 
