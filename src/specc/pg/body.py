@@ -26,8 +26,12 @@ PINNED = (("search_path", "''"),)
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from specc.pg.compiled import Compiled
+
+    folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(folder),
+        bytecode_cache=Compiled(folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
