@@ -1,5 +1,5 @@
-"""Scripts of one sync played on the model of `family`: in go a script and what is true of parents' rows, out comes
-where everybody is before the last step and after it.
+"""Scripts of one sync played on the model of `family`: in goes a script, out comes where everybody is before its
+last step and after it.
 
 Many scripts begin alike: each beginning is played once.
 """
@@ -17,16 +17,19 @@ from specc.emit.sync_scripts import BOTH, ONE, OTHER, PARENT, TWO, Script, Step
 
 @dataclass(frozen=True)
 class Stage:
-    """Where scripts are played; `ways` are for each machine those to its places, by name."""
+    """Where scripts are played; `ways` are for each machine those to its places, by name, and `truths` the
+    conditions on parents' own rows that hold.
+    """
 
     samples: Samples
     facts: Facts
     bond: Bond
     ways: Mapping[str, Mapping[str, tuple[str, ...]]]
+    truths: frozenset[str]
 
-    def outcome(self, script: Script, truths: frozenset[str]) -> tuple[str, str] | None:
+    def outcome(self, script: Script) -> tuple[str, str] | None:
         """Return how it is before the last step, and what comes of that; None if it does not come about."""
-        before = self._after(script[:-1], truths)
+        before = self._after(script[:-1])
         if before is None:
             return None
         family = before.copy()
@@ -39,19 +42,18 @@ class Stage:
         # A row that steps took where no rule leads proves nothing.
         return None if family.is_broken(PARENT, self.bond) else (_told(before), _situation(family))
 
-    def _after(self, script: Script, truths: frozenset[str]) -> Family | None:
+    def _after(self, script: Script) -> Family | None:
         """Return everybody after the steps of a script; None if it does not come about."""
-        known = self._known.setdefault(truths, {(): Family(self.facts, truths, self.relatives)})
-        if script not in known:
-            known[script] = self._played(script, truths)
-        return known[script]
+        if script not in self._known:
+            self._known[script] = self._played(script)
+        return self._known[script]
 
     @cached_property
-    def _known(self) -> dict[frozenset[str], dict[Script, Family | None]]:
-        return {}
+    def _known(self) -> dict[Script, Family | None]:
+        return {(): Family(self.facts, self.truths, self.relatives)}
 
-    def _played(self, script: Script, truths: frozenset[str]) -> Family | None:
-        before = self._after(script[:-1], truths)
+    def _played(self, script: Script) -> Family | None:
+        before = self._after(script[:-1])
         if before is None:
             return None
         family = before.copy()

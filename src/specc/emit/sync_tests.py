@@ -104,11 +104,6 @@ class _Plays:
             is_optional=not column.not_null,
         )  # fmt: skip
 
-    @cached_property
-    def stage(self) -> Stage:
-        """Where scripts are played."""
-        return Stage(self.samples, self.facts, self.bond, self.ways)
-
     # Conditions on a parent's own row
 
     @cached_property
@@ -143,16 +138,19 @@ class _Plays:
             and all(constant(row[column]) in literals for column, literals in read)
         )
 
+    # What is expected
+
     @cached_property
-    def worlds(self) -> list[list[frozenset[str]]]:
-        """For each variant the sets of conditions of which one holds, as far as can be read."""
+    def stages(self) -> list[list[Stage]]:
+        """For each variant where its scripts are played: with each guess at the conditions that cannot be read."""
         guesses = [
             frozenset(compress(self.unread, guess))
             for guess in product((False, True), repeat=len(self.unread))
         ]
-        return [[self._truths(variant) | guess for guess in guesses] for variant in self.variants]
-
-    # What is expected
+        return [
+            [Stage(self.samples, self.facts, self.bond, self.ways, known | guess) for guess in guesses]
+            for known in map(self._truths, self.variants)
+        ]
 
     def tests(self) -> Iterator[str]:
         """Yield the tests."""
@@ -182,7 +180,7 @@ class _Plays:
 
     def _outcomes(self, script: Script, variant: int) -> tuple[str, tuple[str, ...]] | None:
         """Return the situation before the last step and what may come of it; None if it does not come about."""
-        found = [self.stage.outcome(script, truths) for truths in self.worlds[variant]]
+        found = [stage.outcome(script) for stage in self.stages[variant]]
         told = [one for one in found if one is not None]
         if len(told) < len(found):
             return None
