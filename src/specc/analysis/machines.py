@@ -16,6 +16,15 @@ Edge = tuple[str, str]
 Place = tuple[str, bool]
 """A state, and whether a row in it is settled."""
 
+WATCHED = {
+    "states": "How many are in each state",
+    "stuck": "What is stuck",
+    "moves": "How often moves were taken of late",
+    "rates": "How many settled and failed of late",
+    "minutes": "How many moved in each minute of the last hour",
+}
+"""What operators see of a machine, in the order in which they ask, and what they learn of its rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lifecycle:
@@ -290,6 +299,17 @@ class BoundMachine(Course):
     def may_move(self) -> str:
         """The name of the function that says whether a move is legal, in the table's schema."""
         return fit(f"{self.name}_may_move")
+
+
+def watching(machine: str) -> tuple[str, ...]:
+    """Return the names of a machine's views in the schema `monitor`, in the order of `WATCHED`."""
+    return tuple(fit(f"{machine}_{what}") for what in WATCHED)
+
+
+@lru_cache(maxsize=8)
+def watched(project: Project) -> Mapping[str, str]:
+    """Return the machine that each view of a machine in `monitor` is about, by the view's name."""
+    return {view: one.name for one in machines(project).values() for view in watching(one.name)}
 
 
 @lru_cache(maxsize=8)

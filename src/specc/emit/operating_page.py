@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.machines import WATCHED, BoundMachine, machines, watching
 from specc.ir.model import Ir
 from specc.ir.page import (
     OPERATING_PATH,
@@ -25,12 +25,10 @@ from specc.ir.page import (
     machine_path,
     table_path,
     view_path,
+    watching_path,
 )
 from specc.lang.project import Project
-from specc.pg.names import MONITOR, fit
-
-_SEEN = ("states", "stuck", "moves", "rates", "minutes")
-"""The views of each machine, in the order in which an operator asks for them."""
+from specc.pg.names import MONITOR
 
 _LOG_LINE = """\
 2030-01-02 12:00:00.000 UTC [4711] service_role@app PT409 ERROR:  {machine} cannot move from <from> to <to>
@@ -75,10 +73,10 @@ def _machine(machine: BoundMachine) -> Line:
 
 def _views(machine: BoundMachine) -> Line:
     line: list[Text | Link] = []
-    for name in _SEEN:
+    page = watching_path(machine.name)
+    for what, view in zip(WATCHED, watching(machine.name), strict=True):
         line += [Text(", ")] if line else []
-        view = fit(f"{machine.name}_{name}")
-        line.append(Link(name, page=view_path(MONITOR, view), mono=False))
+        line.append(Link(what, page=page, anchor=f"{MONITOR}.{view}", mono=False))
     return tuple(line)
 
 
