@@ -15,7 +15,7 @@ from typing import NamedTuple
 from specc.analysis.access import COMMANDS
 from specc.emit.access_world import Subject, World
 from specc.emit.catalogue_tests import catalogue_tests, view_tests
-from specc.emit.sample import FRESH, Place, Row, identifier
+from specc.emit.sample import FRESH, Place, Row, Samples, identifier
 from specc.ir.behaviour import Tenancy
 from specc.ir.database import (
     Column,
@@ -88,11 +88,11 @@ def _tried(attempts: Iterable[Attempt]) -> Iterator[str]:
 OWNER = Subject("owner", "", "", ())
 
 
-def access_tests(ir: Ir) -> dict[str, str]:
+def access_tests(samples: Samples) -> dict[str, str]:
     """Return the test files of all tables, and of schemas and functions, by file name."""
-    world = World(ir)
+    world = World(samples)
     files = {f"access_{_stem(place)}.sql": _Table(world, place).text() for place in world.places}
-    files["access.sql"] = _functions(ir)
+    files["access.sql"] = _functions(samples.ir)
     return files
 
 

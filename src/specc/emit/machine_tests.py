@@ -13,7 +13,6 @@ from specc.analysis.machines import lifecycle_of_facts
 from specc.emit.sample import Samples
 from specc.emit.time_tests import columns_of_time, time_tests, time_values
 from specc.ir.behaviour import History, Machine, State, Transition
-from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
 
@@ -24,10 +23,9 @@ _NO_SUBSTATE = "no_such_substate"
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
-def machine_tests(ir: Ir) -> dict[str, str]:
+def machine_tests(samples: Samples) -> dict[str, str]:
     """Return the test files of all machines, by file name."""
-    samples = Samples(ir)
-    return {f"machine_{one.name}.sql": _Matrix(samples, one).text() for one in ir.all(Machine)}
+    return {f"machine_{one.name}.sql": _Matrix(samples, one).text() for one in samples.ir.all(Machine)}
 
 
 class _Matrix:

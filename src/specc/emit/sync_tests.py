@@ -18,7 +18,6 @@ from specc.emit.sample import FRESH, Row, Samples, identifier
 from specc.emit.sync_plays import Stage
 from specc.emit.sync_scripts import BOTH, COUNTED, ONE, OTHER, PARENT, TWO, Script, Scripts, Step
 from specc.ir.behaviour import History, Invariant
-from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.conditions import constant, decide
 from specc.pg.names import fit, ident, idents, lit, qualified
@@ -27,9 +26,9 @@ _MOST_UNREAD = 3
 """So many conditions in SQL that cannot be read are tried both ways; more are taken not to hold."""
 
 
-def sync_tests(ir: Ir) -> dict[str, str]:
+def sync_tests(samples: Samples) -> dict[str, str]:
     """Return the test files of all parents, by file name."""
-    samples, facts = Samples(ir), Facts(ir)
+    facts = Facts(samples.ir)
     return {
         f"sync_{parent}.sql": _text(parent, [_Plays(samples, facts, bond) for bond in bonds])
         for parent, bonds in facts.below.items()
