@@ -42,7 +42,7 @@ def plain(text: str) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def mono(text: str, *, in_table: bool = False) -> str:
+def mono(text: str, in_table: bool = False) -> str:
     """Return a text in the fixed font: a code span fenced by more backticks than it holds in a row.
 
     In a table every `|` is escaped, in code too (GFM specification, 4.10).

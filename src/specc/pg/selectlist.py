@@ -61,6 +61,7 @@ def from_one(query: str) -> OneRelation | None:
 _NOT_PLAIN = ("SubLink", "A_Star")
 
 
+@lru_cache(maxsize=64)
 def _select(query: str) -> Fields:
     """Return the SELECT that a text is; nothing for any other text."""
     try:
