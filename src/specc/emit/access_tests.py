@@ -7,7 +7,7 @@ policies and keys. So a policy, grant or key that is lost or added shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -71,7 +71,12 @@ class Attempt(NamedTuple):
 
     def row(self) -> str:
         """Return the attempt as a row of `_tried`."""
-        return f"({lit(self.statement)}, {lit(f'^({self.expected})$')}, {lit(self.what)})"
+        return f"({lit(self.statement)}, {_pattern(self.expected)}, {lit(self.what)})"
+
+
+@cache
+def _pattern(expected: str) -> str:
+    return lit(f"^({expected})$")
 
 
 def _tried(attempts: Iterable[Attempt]) -> Iterator[str]:
@@ -273,8 +278,12 @@ class _Table:
         return any(key is not None and key.columns[1:] == ("id",) for key in found)
 
     def _insertable(self, columns: set[str], tenant: str) -> Row:
-        wanted = self.samples.needed(self.place)
-        return {one.name: self._fresh(one, tenant) for one in wanted if one.name in columns}
+        return {name: value for name, value in self._fresh_rows[tenant].items() if name in columns}
+
+    @cached_property
+    def _fresh_rows(self) -> dict[str, Row]:
+        """For each tenant a row that is not there yet."""
+        return {tenant: self.samples.values(self.place, tenant, FRESH) for tenant, _ in self._tenants()}
 
     def _fresh(self, column: Column, tenant: str) -> str:
         return self.samples.value(column, tenant, FRESH)

@@ -134,18 +134,27 @@ class Samples:
         """Return the columns that a sample row says: those it cannot do without, those for which nothing, or
         one value for all rows, would not do, those named, and what checks want besides.
         """
-        asked = (place, frozenset(names))
-        if asked not in self._answered:
-            self._answered[asked] = self._said(*asked)
-        return self._answered[asked]
+        asked = (place, frozenset(names) - self._said(place))
+        if asked not in self._needed:
+            self._needed[asked] = self._with_checks(*asked)
+        return self._needed[asked]
 
     @cached_property
-    def _answered(self) -> dict[tuple[Place, frozenset[str]], list[Column]]:
+    def _needed(self) -> dict[tuple[Place, frozenset[str]], list[Column]]:
         return {}
 
-    def _said(self, place: Place, names: frozenset[str]) -> list[Column]:
-        columns = self.columns(place)
-        said = {one.name for one in columns if one.name in {"id", *names} or self._is_said(one)}
+    def _said(self, place: Place) -> set[str]:
+        if place not in self._said_before:
+            said = {one.name for one in self.columns(place) if one.name == "id" or self._is_said(one)}
+            self._said_before[place] = said
+        return self._said_before[place]
+
+    @cached_property
+    def _said_before(self) -> dict[Place, set[str]]:
+        return {}
+
+    def _with_checks(self, place: Place, names: frozenset[str]) -> list[Column]:
+        columns, said = self.columns(place), self._said(place) | names
         checks = [one.expression for one in self.ir.of_table(Check, *place)]
         given = said | {one.name for one in columns if one.not_null or one.default or _is_made(one)}
         said.update(filled(checks, [one.name for one in columns], given, STATE_COLUMNS))
@@ -262,18 +271,34 @@ class Samples:
         yield from self.insert_all((place, row) for place in places for row in self.rows(place))
 
     def rows(self, place: Place) -> list[Row]:
-        """Return the rows of a table: one for each tenant, one in all of a shared table."""
-        return [self.values(place, tenant) for tenant in (("a", "b") if place in self.tenancy else ("a",))]
+        """Return the rows of a table, the same ones each time: one for each tenant, one of a shared table."""
+        if place not in self._rows:
+            tenants = ("a", "b") if place in self.tenancy else ("a",)
+            self._rows[place] = [self.values(place, tenant) for tenant in tenants]
+        return self._rows[place]
+
+    @cached_property
+    def _rows(self) -> dict[Place, list[Row]]:
+        return {}
 
     def insert_all(self, rows: Iterable[tuple[Place, Row]], users: Iterable[str] = ()) -> Iterator[str]:
         """Yield the INSERTs of users, then of rows in their order, each after the users it points at."""
         made = dict.fromkeys(users)
         yield from map(user_row, made)
         for place, row in rows:
-            more = [user for user in self._users(place, row) if user not in made]
+            asked = (place, tuple(row.items()))
+            if asked not in self._told:
+                self._told[asked] = self._users(place, row), list(self._insert_and_move(place, row))
+            users, statements = self._told[asked]
+            more = [user for user in users if user not in made]
             made |= dict.fromkeys(more)
             yield from map(user_row, more)
-            yield from self._insert_and_move(place, row)
+            yield from statements
+
+    @cached_property
+    def _told(self) -> dict[object, tuple[list[str], list[str]]]:
+        """For rows, which return in many tests, the users they point at and the statements that make them."""
+        return {}
 
     def _insert_and_move(self, place: Place, row: Row) -> Iterator[str]:
         """Yield the INSERT of a row, and the UPDATEs that bring it into its state."""
