@@ -82,9 +82,10 @@ class Lifecycle:
         """The states in which a life may end: terminal ones, and those declared settled."""
         return (*self.terminal, *self.resting)
 
+    @cached_property
     def ways(self) -> dict[str, tuple[str, ...]]:
-        """Return for each state that rows reach the way there, both ends included, that takes the fewest
-        recoveries, and of such the fewest moves.
+        """For each state that rows reach the way there, both ends included, that takes the fewest recoveries, and
+        of such the fewest moves.
         """
         queue: list[tuple[int, tuple[str, ...]]] = [(0, (state,)) for state in self.initial]
         ways: dict[str, tuple[str, ...]] = {}
@@ -104,7 +105,7 @@ class Lifecycle:
 
     def worn(self, attempts: int) -> dict[str, tuple[str, ...]]:
         """Return for each state that recovers the ways there with all attempts spent but one, and with all."""
-        worn, ways = {}, self.ways()
+        worn, ways = {}, self.ways
         for source, target in self.recoveries:
             way, back = ways.get(source, ()), self.shortest[target].get(source)
             for spent in (attempts - 1, attempts):

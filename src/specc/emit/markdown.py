@@ -84,6 +84,7 @@ def line_start(line: str) -> str:
     return f"\\{line}" if re.match(r"[-+=>#]", line) else line
 
 
+@lru_cache(maxsize=_KEPT)
 def heading(text: str, level: int) -> str:
     """Return a heading of level 1 to 6; a text that ends in `#` keeps it."""
     return f"{'#' * min(max(level, 1), 6)} {re.sub(r'(#+)$', _ESCAPED, plain(text).strip())}"
@@ -97,4 +98,5 @@ def fenced(language: str, text: str) -> str:
 
 
 def _code_line(line: str) -> str:
-    return "\t".join(printable(part) for part in line.rstrip().split("\t"))
+    line = line.rstrip()
+    return line if line.isprintable() else "\t".join(map(printable, line.split("\t")))

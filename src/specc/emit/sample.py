@@ -205,8 +205,8 @@ class Samples:
 
     def may_clash(self, place: Place, row: Row, others: Iterable[Row]) -> bool:
         """Whether a key may refuse a row because of another: all its columns have the same values."""
-        columns = {one.name: one for one in self.columns(place)}
         rows = list(others)
+        columns = {one.name: one for one in self.columns(place)} if rows else {}
         return any(
             all(_may_equal(columns[name], row, other) for name in key)
             for key, _ in self.keys(place)
@@ -305,19 +305,19 @@ class Samples:
         way = self._ways.get(place, {}).get(row.get("state", ""), ())
         yield self.insert(place, row | {"state": lit(way[0])} if way else row)
         for move in pairwise(way):
-            again = ", attempt = attempt + 1" if move in self._lives[place].recoveries else ""
+            again = ", attempt = attempt + 1" if move in self.lives[place].recoveries else ""
             yield f"update {qualified(*place)} set state = {lit(move[1])}{again} where id = {row['id']}"
 
     @cached_property
-    def _lives(self) -> dict[Place, Lifecycle]:
+    def lives(self) -> dict[Place, Lifecycle]:
+        """The lifecycle of each table with a machine."""
         return {(one.schema, one.table): lifecycle_of_facts(self.ir, one) for one in self.ir.all(Machine)}
 
     @cached_property
     def _ways(self) -> dict[Place, dict[str, tuple[str, ...]]]:
         """For each table with a machine, the ways into its states, by the literals of these."""
         return {
-            place: {lit(state): way for state, way in life.ways().items()}
-            for place, life in self._lives.items()
+            place: {lit(state): way for state, way in life.ways.items()} for place, life in self.lives.items()
         }
 
     def before(self, place: Place, row: Row) -> Iterator[str]:

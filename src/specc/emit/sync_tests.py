@@ -75,7 +75,7 @@ class _Plays:
     def ways(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """For each machine the ways to its states, and to those with attempts spent, by name."""
         return {
-            one.name: one.lifecycle.ways() | (one.lifecycle.worn(one.attempts) if one.attempts else {})
+            one.name: one.lifecycle.ways | (one.lifecycle.worn(one.attempts) if one.attempts else {})
             for one in (self.parent, self.child)
         }
 

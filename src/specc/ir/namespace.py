@@ -42,9 +42,14 @@ def taken(fact: Fact) -> Iterator[tuple[str, ...]]:
             yield "constraint", fact.schema, fact.table, fact.name
 
 
+_TAKING = frozenset((Check, Column, Enum, ForeignKey, Index, Partition, PrimaryKey, Table, Unique, View))
+
+
 def rivals(facts: Mapping[Identity, Fact]) -> Iterator[tuple[Identity, Identity]]:
     """Yield each two different facts that take one name, once, in the order given."""
     owners: dict[tuple[str, ...], Identity] = {}
     for identity, fact in facts.items():
+        if type(fact) not in _TAKING:
+            continue
         found = dict.fromkeys(owners.setdefault(name, identity) for name in taken(fact))
         yield from ((first, identity) for first in found if first != identity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from specc.pg.parsing import SqlError, Token, parse, tidy, tokens, used
+from specc.pg.parsing import SqlError, Token, parse, tidy, tokens
 from specc.pg.scopes import alias_of
 from specc.pg.tree import Fields, Node, named, nodes, texts
 from specc.record import record
@@ -51,14 +51,16 @@ def from_one(query: str) -> OneRelation | None:
     kind, relation = named(relations[0]) if len(relations) == 1 else ("", {})
     if kind != "RangeVar" or "schemaname" not in relation or "withClause" in statement:
         return None
-    targets = [one["ResTarget"] for one in statement.get("targetList", ())]
-    if "colnames" in relation.get("alias", {}) or any(name in _NOT_PLAIN for name, _ in nodes(targets)):
+    if "colnames" in relation.get("alias", {}):
         return None
-    items = ((_name(one), tuple(path for path, _ in used(one["val"]).columns)) for one in targets)
+    items = []
+    for target in (one["ResTarget"] for one in statement.get("targetList", ())):
+        found = list(nodes(target["val"]))
+        if any(kind in ("SubLink", "A_Star") for kind, _ in found):
+            return None
+        paths = tuple(texts(fields["fields"]) for kind, fields in found if kind == "ColumnRef")
+        items.append((_name(target), paths))
     return OneRelation((relation["schemaname"], relation["relname"]), alias_of(relation), tuple(items))
-
-
-_NOT_PLAIN = ("SubLink", "A_Star")
 
 
 @lru_cache(maxsize=64)
