@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple
+from operator import itemgetter
 
 from specc.analysis.access import COMMANDS
 from specc.emit.access_world import Subject, World
@@ -60,18 +59,12 @@ end
 $$"""
 
 
-class Attempt(NamedTuple):
-    """One statement of one subject and what should come of it; `late` ones need the table's own rows."""
+Attempt = tuple[Subject, str]
+"""Who tries, and as a row of `_tried` the statement, what should come of it, and what it is in words."""
 
-    subject: Subject
-    statement: str
-    expected: str
-    what: str
-    late: bool
 
-    def row(self) -> str:
-        """Return the attempt as a row of `_tried`."""
-        return f"({lit(self.statement)}, {_pattern(self.expected)}, {lit(self.what)})"
+def _row(statement: str, expected: str, what: str) -> str:
+    return f"({lit(statement)}, {_pattern(expected)}, {lit(what)})"
 
 
 @cache
@@ -81,8 +74,8 @@ def _pattern(expected: str) -> str:
 
 def _tried(attempts: Iterable[Attempt]) -> Iterator[str]:
     """Yield the queries that make attempts, one for all of a subject that follow each other."""
-    for subject, some in groupby(attempts, key=attrgetter("subject")):
-        rows = ",\n    ".join(one.row() for one in some)
+    for subject, some in groupby(attempts, key=itemgetter(0)):
+        rows = ",\n    ".join([row for _, row in some])
         yield (
             f"select matches(pg_temp.attempt({subject.arguments}, statement), expected,"
             f" {lit(f'{subject.title}: ')} || what)\n"
@@ -118,23 +111,22 @@ class _Table:
         self.columns = world.samples.columns(place)
 
     def text(self) -> str:
-        attempts, catalogue = list(self._attempts()), self._catalogue()
-        early = _tried(one for one in attempts if not one.late)
-        late = _tried(one for one in attempts if one.late)
+        (early, late), catalogue = self._attempts(), self._catalogue()
+        attempts = len(early) + len(late)
         parts = [
             "begin",
             "set local search_path = extensions, public",
-            f"select plan({len(attempts) + len(catalogue)})",
+            f"select plan({attempts + len(catalogue)})",
             *self._seed(),
             _ATTEMPT,
-            *early,
+            *_tried(early),
             *self._own_rows(),
-            *late,
+            *_tried(late),
             *catalogue,
             "select * from finish()",
             "rollback",
         ]
-        title = f"-- {self.place[0]}.{self.place[1]}: {len(attempts)} attempts to read, write and point.\n\n"
+        title = f"-- {self.place[0]}.{self.place[1]}: {attempts} attempts to read, write and point.\n\n"
         return HEAD + title + ";\n".join(parts) + ";\n"
 
     def _catalogue(self) -> list[str]:
@@ -177,14 +169,17 @@ class _Table:
             (role.schema, role.table) == self.place for role, _, _ in self.world.memberships
         )
 
-    def _attempts(self) -> Iterator[Attempt]:
+    def _attempts(self) -> tuple[list[Attempt], list[Attempt]]:
+        """Return the attempts that come before the table's own rows, and those that need them."""
+        early: list[Attempt] = []
+        late: list[Attempt] = []
         for subject in self.world.subjects:
-            yield from self._inserts(subject)
-            yield from self._selects(subject)
-            yield from self._updates(subject)
-            yield from self._deletes(subject)
-            yield from self._views(subject)
-        yield from self._probes()
+            early += [(subject, row) for row in self._inserts(subject)]
+            for found in (self._selects, self._updates, self._deletes, self._views):
+                late += [(subject, row) for row in found(subject)]
+        for attempt, is_late in self._probes():
+            (late if is_late else early).append(attempt)
+        return early, late
 
     def _granted(self, subject: Subject, command: str) -> tuple[bool, set[str]]:
         """Whether the subject's role of the database may do this at all, and with which columns."""
@@ -217,7 +212,18 @@ class _Table:
             return (("a", "a row"),)
         return (("a", "a row of the own tenant"), ("b", "a row of another tenant"))
 
-    def _selects(self, subject: Subject) -> Iterator[Attempt]:
+    def _selects(self, subject: Subject) -> list[str]:
+        """Return what a subject reads: the same as others with its role of the database who see as much."""
+        sees = tuple(self._sees(subject, "select", tenant) for tenant, _ in self._tenants())
+        if (subject.database_role, sees) not in self._seen:
+            self._seen[subject.database_role, sees] = list(self._sights(subject))
+        return self._seen[subject.database_role, sees]
+
+    @cached_property
+    def _seen(self) -> dict[tuple[str, tuple[bool, ...]], list[str]]:
+        return {}
+
+    def _sights(self, subject: Subject) -> Iterator[str]:
         granted, columns = self._granted(subject, "select")
         sights = []
         for tenant, whose in self._tenants():
@@ -234,9 +240,9 @@ class _Table:
             for whose, where, seen in sights:
                 expected = seen if granted and column.name in columns else DENIED
                 statement = f"select {ident(column.name)} from {self.name}{where}"
-                yield Attempt(subject, statement, expected, f"select {column.name} of {whose}", late=True)
+                yield _row(statement, expected, f"select {column.name} of {whose}")
 
-    def _inserts(self, subject: Subject) -> Iterator[Attempt]:
+    def _inserts(self, subject: Subject) -> Iterator[str]:
         granted, columns = self._granted(subject, "insert")
         for tenant, whose in self._tenants():
             values = self._insertable(columns, tenant)
@@ -248,11 +254,11 @@ class _Table:
             expected = DENIED
             if granted and self._sees(subject, "insert", tenant):
                 expected = self._inserted(values, subject)
-            yield Attempt(subject, statement, expected, f"insert {whose}", late=False)
+            yield _row(statement, expected, f"insert {whose}")
         for column in self.columns:
             if column.name not in columns and granted and not column.generated:
                 statement = f"insert into {self.name} ({ident(column.name)}) values (default)"
-                yield Attempt(subject, statement, DENIED, f"insert with {column.name}", late=False)
+                yield _row(statement, DENIED, f"insert with {column.name}")
 
     def _inserted(self, values: Row, subject: Subject) -> str:
         """Say what comes of a row that policies let in: the rest is up to keys."""
@@ -288,7 +294,7 @@ class _Table:
     def _fresh(self, column: Column, tenant: str) -> str:
         return self.samples.value(column, tenant, FRESH)
 
-    def _updates(self, subject: Subject) -> Iterator[Attempt]:
+    def _updates(self, subject: Subject) -> Iterator[str]:
         granted, columns = self._granted(subject, "update")
         _, readable = self._granted(subject, "select")
         for column in self.columns if granted else self.columns[:1]:
@@ -304,16 +310,16 @@ class _Table:
                     expected = self._changed(subject, "update", tenant, where, reads=is_same)
                     expected += "" if is_same or expected == "0 rows" else _REFUSED_VALUES
                     expected += "|PT409" if column.name == "state" else ""
-                yield Attempt(subject, statement, expected, f"update {column.name} of {whose}", late=True)
+                yield _row(statement, expected, f"update {column.name} of {whose}")
 
-    def _deletes(self, subject: Subject) -> Iterator[Attempt]:
+    def _deletes(self, subject: Subject) -> Iterator[str]:
         granted, _ = self._granted(subject, "delete")
         # What the own seed rows of memberships hold on to is kept by their keys, not by a policy.
         kept = "|23001|23503" if self.place in self.world.pointed_at else ""
         for tenant, whose, where in self._targets(subject):
             expected = self._changed(subject, "delete", tenant, where) if granted else DENIED
             expected += kept if granted and expected != "0 rows" else ""
-            yield Attempt(subject, f"delete from {self.name}{where}", expected, f"delete {whose}", late=True)
+            yield _row(f"delete from {self.name}{where}", expected, f"delete {whose}")
 
     def _targets(self, subject: Subject) -> Iterator[tuple[str, str, str]]:
         """Yield tenant, words and condition of each row to change; all rows at once for who cannot read ids."""
@@ -335,26 +341,26 @@ class _Table:
             return f"{int(is_met)} rows"
         return "[1-9][0-9]* rows"
 
-    def _probes(self) -> Iterator[Attempt]:
-        """A row of one tenant cannot point at a row of another, whoever writes it."""
+    def _probes(self) -> Iterator[tuple[Attempt, bool]]:
+        """A row of one tenant cannot point at a row of another, whoever writes it; some need the own rows."""
         for key in self.world.ir.of_table(ForeignKey, *self.place):
             target = (key.target_schema, key.target_table)
             column = key.columns[0]
             if len(key.columns) == 1 or target not in self.samples.tenancy:
-                yield from self._missing(key)
+                yield (OWNER, self._missing(key)), False
                 continue
             values = self._new_row(column) | {column: self.samples.row_id(target, "b")}
             what, late = f"{column} points at another tenant's row", target == self.place
-            yield Attempt(OWNER, self.samples.insert(self.place, values), self._lost(values), what, late)
+            yield (OWNER, _row(self.samples.insert(self.place, values), self._lost(values), what)), late
             for subject in self.world.subjects:
                 granted, columns = self._granted(subject, "insert")
                 allowed = granted and self._sees(subject, "insert", "a") and column in columns
                 mine = {name: value for name, value in values.items() if name in columns}
                 if allowed:
                     text = self.samples.insert(self.place, mine)
-                    yield Attempt(subject, text, f"23502|23514|{self._lost(mine)}", what, late)
+                    yield (subject, _row(text, f"23502|23514|{self._lost(mine)}", what)), late
 
-    def _missing(self, key: ForeignKey) -> Iterator[Attempt]:
+    def _missing(self, key: ForeignKey) -> str:
         column = key.columns[0]
         nowhere = identifier("nowhere")
         there = self.world.ir.by_identity.get(
@@ -363,8 +369,7 @@ class _Table:
         if isinstance(there, Column) and there.name != "id":
             nowhere = self.samples.plain(there, NOWHERE)
         row = self._new_row(column) | {column: nowhere}
-        what = f"{column} points nowhere"
-        yield Attempt(OWNER, self.samples.insert(self.place, row), self._lost(row), what, late=False)
+        return _row(self.samples.insert(self.place, row), self._lost(row), f"{column} points nowhere")
 
     def _lost(self, row: Row) -> str:
         """Say what comes of a row that points nowhere; other keys are looked at before those that point."""
@@ -375,10 +380,10 @@ class _Table:
         wanted = self.samples.needed(self.place, [column])
         return {one.name: self._fresh(one, "a") for one in wanted} | {"id": "gen_random_uuid()"}
 
-    def _views(self, subject: Subject) -> Iterator[Attempt]:
+    def _views(self, subject: Subject) -> Iterator[str]:
         """Through a view one sees what one sees in its table, and no view is a way around."""
+        rows = sum(self._sees(subject, "select", tenant) for tenant, _ in self._tenants())
         for view in self.world.views.get(self.place, ()):
-            rows = sum(self._sees(subject, "select", tenant) for tenant, _ in self._tenants())
             granted = (view.schema, view.name, subject.database_role) in self.world.view_grants
             granted &= subject.database_role in self.world.usage.get(view.schema, ())
             statement = f"select 1 from {qualified(view.schema, view.name)}"
@@ -386,7 +391,7 @@ class _Table:
             # What operators look at counts rows, or shows some.
             expected = "[0-9]+ rows" if view.schema == MONITOR else expected
             expected = expected if granted else DENIED
-            yield Attempt(subject, statement, expected, f"select through {view.name}", late=True)
+            yield _row(statement, expected, f"select through {view.name}")
 
 
 def _functions(ir: Ir) -> str:

@@ -36,6 +36,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # nobody edits a template while a process runs
         autoescape=False,  # noqa: S701 - SQL, not HTML; a test forbids output without a filter
     )
     environment.filters.update(ident=ident, lit=lit, lits=_lits, sql=_sql, qualified=_qualified)
