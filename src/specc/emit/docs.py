@@ -6,7 +6,7 @@ Links are relative, so that the pages read the same on a forge, in an editor and
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -158,19 +158,8 @@ def _block(block: Block, place: _Place) -> str:
 
 
 def _grid(grid: Grid, place: _Place) -> str:
-    return "\n".join(
-        [
-            _row(plain(name).strip() for name in grid.header),
-            _row("---" for _ in grid.header),
-            *(_row(_cells(row, grid, place)) for row in grid.rows),
-        ]
-    )
-
-
-def _cells(row: tuple[Line, ...], grid: Grid, place: _Place) -> Iterator[str]:
-    for _, line in zip(grid.header, row, strict=True):
-        yield place.line(line, in_table=True)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rows = [[place.line(line, in_table=True) for line in row] for row in grid.rows]
+    if any(len(row) != len(grid.header) for row in rows):
+        raise ValueError(f"a row has not {len(grid.header)} cells")
+    head = [plain(name).strip() for name in grid.header]
+    return "\n".join([f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)])

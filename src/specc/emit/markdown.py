@@ -32,6 +32,8 @@ _KEPT = 1 << 16
 
 def flat(text: str) -> str:
     """Return a text on one line, each run of white space one space, control characters visible."""
+    if text.isprintable() and "  " not in text:
+        return text
     return printable(_SPACE.sub(" ", text))
 
 
