@@ -159,7 +159,7 @@ def _block(block: Block, place: _Place) -> str:
 
 def _grid(grid: Grid, place: _Place) -> str:
     rows = [[place.line(line, in_table=True) for line in row] for row in grid.rows]
-    if any(len(row) != len(grid.header) for row in rows):
+    if not {len(row) for row in rows} <= {len(grid.header)}:
         raise ValueError(f"a row has not {len(grid.header)} cells")
     head = [plain(name).strip() for name in grid.header]
     return "\n".join([f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)])

@@ -235,7 +235,7 @@ class Samples:
 
     def _ordered(self, place: Place, *, optional: bool) -> list[Place]:
         wanted: dict[Place, None] = {}
-        queue = self._targets(place, optional=optional)
+        queue = list(self._targets(place, optional=optional))
         for target in queue:
             if target not in wanted:
                 wanted[target] = None
@@ -254,6 +254,16 @@ class Samples:
         found.setdefault(place)
 
     def _targets(self, place: Place, *, optional: bool = False, at_once: bool = False) -> list[Place]:
+        asked = (place, optional, at_once)
+        if asked not in self._pointed_to:
+            self._pointed_to[asked] = self._found_targets(place, optional=optional, at_once=at_once)
+        return self._pointed_to[asked]
+
+    @cached_property
+    def _pointed_to(self) -> dict[tuple[Place, bool, bool], list[Place]]:
+        return {}
+
+    def _found_targets(self, place: Place, *, optional: bool, at_once: bool) -> list[Place]:
         said = {one.name for one in self.needed(place)}
         found = []
         for column in self.columns(place):

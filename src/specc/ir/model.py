@@ -133,15 +133,15 @@ def walk(facts: Mapping[Identity, Fact], inside: Mapping[Identity, Identity]) ->
     numbers |= {identity: numbers[owner] for identity, owner in inside.items()}
     aliases = _function_aliases(facts.values())
     numbers |= {alias: numbers[named] for alias, named in aliases.items() if alias not in numbers}
-    needs: list[set[int]] = [set() for _ in ordered]
-    for identity, fact in facts.items():
-        needs[numbers[identity]].update(numbers[need] for need in fact.requires if need in numbers)
+    waiting = [0] * len(ordered)
     followers: list[list[int]] = [[] for _ in ordered]
-    for number, wanted in enumerate(needs):
-        wanted.discard(number)
-        for need in wanted:
-            followers[need].append(number)
-    waiting = [len(wanted) for wanted in needs]
+    for identity, fact in facts.items():
+        number = numbers[identity]
+        for need in fact.requires:
+            before = numbers.get(need, number)
+            if before != number:
+                waiting[number] += 1
+                followers[before].append(number)
     ready = [number for number, count in enumerate(waiting) if not count]
     while ready:
         number = heappop(ready)
