@@ -23,6 +23,7 @@ from specc.pg.conditions import constant
 from specc.pg.names import idents, lit, qualified
 from specc.pg.nulls import filled, truth
 from specc.pg.parsing import expression
+from specc.remember import remembered
 
 Place = tuple[str, str]
 """Schema and name of a table."""
@@ -134,26 +135,14 @@ class Samples:
         """Return the columns that a sample row says: those it cannot do without, those for which nothing, or
         one value for all rows, would not do, those named, and what checks want besides.
         """
-        asked = (place, frozenset(names) - self._said(place))
-        if asked not in self._needed:
-            self._needed[asked] = self._with_checks(*asked)
-        return self._needed[asked]
+        return self._needed(place, frozenset(names) - self._said(place))
 
-    @cached_property
-    def _needed(self) -> dict[tuple[Place, frozenset[str]], list[Column]]:
-        return {}
-
+    @remembered
     def _said(self, place: Place) -> set[str]:
-        if place not in self._said_before:
-            said = {one.name for one in self.columns(place) if one.name == "id" or self._is_said(one)}
-            self._said_before[place] = said
-        return self._said_before[place]
+        return {one.name for one in self.columns(place) if one.name == "id" or self._is_said(one)}
 
-    @cached_property
-    def _said_before(self) -> dict[Place, set[str]]:
-        return {}
-
-    def _with_checks(self, place: Place, names: frozenset[str]) -> list[Column]:
+    @remembered
+    def _needed(self, place: Place, names: frozenset[str]) -> list[Column]:
         columns, said = self.columns(place), self._said(place) | names
         checks = [one.expression for one in self.ir.of_table(Check, *place)]
         given = said | {one.name for one in columns if one.not_null or one.default or _is_made(one)}
@@ -218,22 +207,13 @@ class Samples:
         names = idents(tuple(values))
         return f"insert into {qualified(*place)} ({names}) values ({', '.join(values.values())})"
 
+    @remembered
     def parents(self, place: Place, *, optional: bool = False) -> list[Place]:
         """Return the tables a row of a table points at, each after those that it needs at once.
 
         The table itself is among them where one of the others needs its row; `optional` adds the targets of
         its references that may be null.
         """
-        asked = (place, optional)
-        if asked not in self._parents:
-            self._parents[asked] = self._ordered(place, optional=optional)
-        return list(self._parents[asked])
-
-    @cached_property
-    def _parents(self) -> dict[tuple[Place, bool], list[Place]]:
-        return {}
-
-    def _ordered(self, place: Place, *, optional: bool) -> list[Place]:
         wanted: dict[Place, None] = {}
         queue = list(self._targets(place, optional=optional))
         for target in queue:
@@ -253,17 +233,8 @@ class Samples:
                 self._append(target, wanted, found, seen | {target})
         found.setdefault(place)
 
+    @remembered
     def _targets(self, place: Place, *, optional: bool = False, at_once: bool = False) -> list[Place]:
-        asked = (place, optional, at_once)
-        if asked not in self._pointed_to:
-            self._pointed_to[asked] = self._found_targets(place, optional=optional, at_once=at_once)
-        return self._pointed_to[asked]
-
-    @cached_property
-    def _pointed_to(self) -> dict[tuple[Place, bool, bool], list[Place]]:
-        return {}
-
-    def _found_targets(self, place: Place, *, optional: bool, at_once: bool) -> list[Place]:
         said = {one.name for one in self.needed(place)}
         found = []
         for column in self.columns(place):
@@ -280,35 +251,27 @@ class Samples:
         """Yield the INSERTs of the rows of tables: for both tenants, once for shared tables."""
         yield from self.insert_all((place, row) for place in places for row in self.rows(place))
 
+    @remembered
     def rows(self, place: Place) -> list[Row]:
-        """Return the rows of a table, the same ones each time: one for each tenant, one of a shared table."""
-        if place not in self._rows:
-            tenants = ("a", "b") if place in self.tenancy else ("a",)
-            self._rows[place] = [self.values(place, tenant) for tenant in tenants]
-        return self._rows[place]
-
-    @cached_property
-    def _rows(self) -> dict[Place, list[Row]]:
-        return {}
+        """Return the rows of a table: one for each tenant, one in all of a shared table."""
+        return [self.values(place, tenant) for tenant in (("a", "b") if place in self.tenancy else ("a",))]
 
     def insert_all(self, rows: Iterable[tuple[Place, Row]], users: Iterable[str] = ()) -> Iterator[str]:
         """Yield the INSERTs of users, then of rows in their order, each after the users it points at."""
         made = dict.fromkeys(users)
         yield from map(user_row, made)
         for place, row in rows:
-            asked = (place, tuple(row.items()))
-            if asked not in self._told:
-                self._told[asked] = self._users(place, row), list(self._insert_and_move(place, row))
-            users, statements = self._told[asked]
+            users, statements = self._told(place, tuple(row.items()))
             more = [user for user in users if user not in made]
             made |= dict.fromkeys(more)
             yield from map(user_row, more)
             yield from statements
 
-    @cached_property
-    def _told(self) -> dict[object, tuple[list[str], list[str]]]:
-        """For rows, which return in many tests, the users they point at and the statements that make them."""
-        return {}
+    @remembered
+    def _told(self, place: Place, values: tuple[tuple[str, str], ...]) -> tuple[list[str], list[str]]:
+        """Return the users that a row points at and the statements that make it: it returns in many tests."""
+        row = dict(values)
+        return self._users(place, row), list(self._insert_and_move(place, row))
 
     def _insert_and_move(self, place: Place, row: Row) -> Iterator[str]:
         """Yield the INSERT of a row, and the UPDATEs that bring it into its state."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from specc.emit.family import REFUSED, Bond, CannotBe, Facts, Family, Refused, Row
 from specc.emit.sample import Samples
 from specc.emit.sync_scripts import BOTH, ONE, OTHER, PARENT, TWO, Script, Step
+from specc.remember import remembered
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,11 @@ class Stage:
         # A row that steps took where no rule leads proves nothing.
         return None if family.is_broken(PARENT, self.bond) else (_told(before), _situation(family))
 
+    @remembered
     def _after(self, script: Script) -> Family | None:
         """Return everybody after the steps of a script; None if it does not come about."""
-        if script not in self._known:
-            self._known[script] = self._played(script)
-        return self._known[script]
-
-    @cached_property
-    def _known(self) -> dict[Script, Family | None]:
-        return {(): Family(self.facts, self.truths, self.relatives)}
-
-    def _played(self, script: Script) -> Family | None:
+        if not script:
+            return Family(self.facts, self.truths, self.relatives)
         before = self._after(script[:-1])
         if before is None:
             return None
