@@ -79,6 +79,11 @@ def _path(fact: Fact, homes: Mapping[Thing, str]) -> str:
 def _thing(fact: Fact) -> Thing:
     """Return what a fact is a part of."""
     match fact:
+        case Comment():  # the most frequent of all, so it comes first
+            kind, *names = fact.target.split(" ", 3)
+            return _FOLDERS.get(kind, "tables"), names[0], names[1] if len(names) > 1 else ""
+        case Grant():
+            return _FOLDERS.get(fact.object_kind, "tables"), fact.schema, fact.name
         case Schema():
             return "schemas", fact.name, ""
         case Enum():
@@ -91,11 +96,6 @@ def _thing(fact: Fact) -> Thing:
             return "views", fact.schema, fact.name
         case Function():
             return "functions", fact.schema, fact.name
-        case Grant():
-            return _FOLDERS.get(fact.object_kind, "tables"), fact.schema, fact.name
-        case Comment():
-            kind, *names = fact.target.split(" ", 3)
-            return _FOLDERS.get(kind, "tables"), names[0], names[1] if len(names) > 1 else ""
     raise TypeError(f"no file for {type(fact).__name__}")
 
 

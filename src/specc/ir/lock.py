@@ -46,7 +46,11 @@ def _json(value: object) -> str:
         return encode_basestring(value)
     if isinstance(value, tuple):
         return f"[{','.join(map(_json, value))}]"
-    return encode_basestring(str(value)) if isinstance(value, Text) else json.dumps(value)
+    if isinstance(value, int):
+        return str(value).lower()  # `true` and `false` among them
+    if isinstance(value, Text):
+        return encode_basestring(str(value))
+    raise TypeError(f"{type(value).__name__} is nothing that a fact holds")
 
 
 def load(text: str) -> Ir:
