@@ -28,7 +28,7 @@ LAYERS = (
     ("pg",),
     ("ir",),
     ("diagnostics",),
-    ("record",),
+    ("record", "remember"),
 )
 """From the top down: a layer imports those below it; layers on one line do not import each other."""
 

@@ -10,6 +10,7 @@ grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
+grant usage on schema private to service_role;
 
 grant usage on schema public to anon, authenticated, service_role;
 
@@ -92,6 +93,14 @@ create table private.activity_request_run_queue_count (
 alter table private.activity_request_run_queue_count enable row level security;
 revoke all on table private.activity_request_run_queue_count from public, anon, authenticated, service_role;
 
+create table private.activity_request_run_queue_far (
+    parent_id uuid not null,
+    children bigint not null,
+    constraint activity_request_run_queue_far_pkey primary key (parent_id)
+);
+alter table private.activity_request_run_queue_far enable row level security;
+revoke all on table private.activity_request_run_queue_far from public, anon, authenticated, service_role;
+
 create table private.run_request_run_queue_change (
     parent_id uuid not null,
     seq bigint not null generated always as identity (sequence name private.run_request_run_queue_change_seq_seq),
@@ -116,6 +125,14 @@ create table private.run_request_run_queue_count (
 alter table private.run_request_run_queue_count enable row level security;
 revoke all on table private.run_request_run_queue_count from public, anon, authenticated, service_role;
 
+create table private.run_request_run_queue_far (
+    parent_id uuid not null,
+    children bigint not null,
+    constraint run_request_run_queue_far_pkey primary key (parent_id)
+);
+alter table private.run_request_run_queue_far enable row level security;
+revoke all on table private.run_request_run_queue_far from public, anon, authenticated, service_role;
+
 create table private.workflow_request_activity_request_change (
     parent_id uuid not null,
     seq bigint not null generated always as identity (sequence name private.workflow_request_activity_request_change_seq_seq),
@@ -139,6 +156,14 @@ create table private.workflow_request_activity_request_count (
 );
 alter table private.workflow_request_activity_request_count enable row level security;
 revoke all on table private.workflow_request_activity_request_count from public, anon, authenticated, service_role;
+
+create table private.workflow_request_activity_request_far (
+    parent_id uuid not null,
+    children bigint not null,
+    constraint workflow_request_activity_request_far_pkey primary key (parent_id)
+);
+alter table private.workflow_request_activity_request_far enable row level security;
+revoke all on table private.workflow_request_activity_request_far from public, anon, authenticated, service_role;
 
 create table public.activity_request_state_history (
     seq bigint not null generated always as identity (sequence name public.activity_request_state_history_seq_seq),
@@ -324,17 +349,20 @@ declare
             and (
                 p_parent is null
                 or (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                        end
-                    from (
-                        select c.children from private.activity_request_run_queue_change as c
-                        where c.parent_id = p.id
-                        order by c.seq
-                        limit 32
-                    ) as d
+                    -- Nobody knows how far it is, so many moved, or so many that nobody reads them.
+                    coalesce((
+                        select f.children <= (
+                            select case when count(*) < 32 then coalesce(sum(d.children), 0) else f.children end
+                            from (
+                                select c.children from private.activity_request_run_queue_change as c
+                                where c.parent_id = p.id
+                                order by c.seq
+                                limit 32
+                            ) as d
+                        )
+                        from private.activity_request_run_queue_far as f
+                        where f.parent_id = p.id
+                    ), true)
                 )
             )
         order by p.id
@@ -363,10 +391,19 @@ begin
     having sum(s.children) <> 0
     on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
 
+    -- Until so many more children have moved no rule can apply.
+    insert into private.activity_request_run_queue_far as f (parent_id, children)
+    select
+        p.id,
+        case p.state
+            when 'ready' then 0
+            else 9223372036854775807
+        end
+    from public.activity_request as p
+    where p.id = any (v_parents)
+    on conflict (parent_id) do update set children = excluded.children;
+
     v_states := array(select distinct p.state from public.activity_request as p where p.id = any (v_parents));
-    if (not v_states && array['ready']::public.activity_request_state[]) then
-        return v_count;
-    end if;
 
     if ('ready' = any (v_states)) then
         -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
@@ -407,7 +444,7 @@ begin
     for v_ahead in 1..2 loop
         v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'activity_request_history_' || to_char(v_start, 'YYYYMMDD');
+        v_name := 'activity_request_history' || to_char(v_start, '_YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.activity_request_state_history for values from (%L) to (%L)',
@@ -477,29 +514,6 @@ end
 $$;
 revoke all on function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
-create function private.activity_request_mend()
-returns table (problem text, id uuid, detail text)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    v_done integer;
-begin
-    return query
-    select
-        'counts of its run_queue were wrong', m.parent_id,
-        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
-    from private.activity_request_run_queue_recount() as m;
-
-    -- What others hold is left for the next tick.
-    for v_turn in 1 .. 1000 loop
-        v_done := private.activity_request_follow(1000);
-        exit when v_done < 1000;
-    end loop;
-end
-$$;
-revoke all on function private.activity_request_mend() from public, anon, authenticated, service_role;
-
 create function private.activity_request_refuse(p_id uuid, p_old public.activity_request_state, p_new public.activity_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -519,7 +533,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('new') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'activity_request');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('new') then
         v_reason := format('%s cannot begin in state %s', 'activity_request', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -545,7 +562,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'activity_request', column = 'state';
@@ -564,6 +581,8 @@ begin
     delete from private.activity_request_run_queue_change as c
     where not exists (select from public.activity_request as p where p.id = c.parent_id);
     delete from private.activity_request_run_queue_count as c
+    where not exists (select from public.activity_request as p where p.id = c.parent_id);
+    delete from private.activity_request_run_queue_far as c
     where not exists (select from public.activity_request as p where p.id = c.parent_id);
 
     return query
@@ -615,7 +634,15 @@ returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
 begin
-    return coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now());
+    if (coalesce(current_setting('specc.now', true), '') = '') then
+        return now();
+    end if;
+    -- Whoever writes rows must not choose the times that history tells: the clock is set by the owner, for whom tests run.
+    return case
+        when pg_has_role(session_user, (select n.nspowner from pg_namespace as n where n.nspname = 'private'), 'usage')
+        then current_setting('specc.now')::timestamptz
+        else now()
+    end;
 end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
@@ -639,7 +666,7 @@ begin
     for v_ahead in 1..2 loop
         v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_queue_history_' || to_char(v_start, 'YYYYMMDD');
+        v_name := 'run_queue_history' || to_char(v_start, '_YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',
@@ -728,7 +755,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('new') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'run_queue');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('new') then
         v_reason := format('%s cannot begin in state %s', 'run_queue', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -754,7 +784,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'run_queue', column = 'state';
@@ -798,17 +828,20 @@ declare
             and (
                 p_parent is null
                 or (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.run_request_run_queue_count as c where c.parent_id = p.id and (not (c.settled)))
-                        end
-                    from (
-                        select c.children from private.run_request_run_queue_change as c
-                        where c.parent_id = p.id
-                        order by c.seq
-                        limit 32
-                    ) as d
+                    -- Nobody knows how far it is, so many moved, or so many that nobody reads them.
+                    coalesce((
+                        select f.children <= (
+                            select case when count(*) < 32 then coalesce(sum(d.children), 0) else f.children end
+                            from (
+                                select c.children from private.run_request_run_queue_change as c
+                                where c.parent_id = p.id
+                                order by c.seq
+                                limit 32
+                            ) as d
+                        )
+                        from private.run_request_run_queue_far as f
+                        where f.parent_id = p.id
+                    ), true)
                 )
             )
         order by p.id
@@ -837,10 +870,19 @@ begin
     having sum(s.children) <> 0
     on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
 
+    -- Until so many more children have moved no rule can apply.
+    insert into private.run_request_run_queue_far as f (parent_id, children)
+    select
+        p.id,
+        case p.state
+            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.run_request_run_queue_count as c where c.parent_id = p.id and (not (c.settled)))
+            else 9223372036854775807
+        end
+    from public.run_request as p
+    where p.id = any (v_parents)
+    on conflict (parent_id) do update set children = excluded.children;
+
     v_states := array(select distinct p.state from public.run_request as p where p.id = any (v_parents));
-    if (not v_states && array['in_progress']::public.run_request_state[]) then
-        return v_count;
-    end if;
 
     if ('in_progress' = any (v_states)) then
         -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
@@ -853,7 +895,7 @@ begin
         );
         if (v_moved <> '{}') then
             update public.run_request as p
-            set state = 'done', state_substate = null, state_since = private.now()
+            set state = 'done', state_substate = null, state_since = private.now(), lease_holder = null, lease_until = null
             where p.id = any (v_moved) and p.state = 'in_progress';
         end if;
     end if;
@@ -881,7 +923,7 @@ begin
     for v_ahead in 1..2 loop
         v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_request_history_' || to_char(v_start, 'YYYYMMDD');
+        v_name := 'run_request_history' || to_char(v_start, '_YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_request_state_history for values from (%L) to (%L)',
@@ -958,29 +1000,6 @@ end
 $$;
 revoke all on function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) from public, anon, authenticated, service_role;
 
-create function private.run_request_mend()
-returns table (problem text, id uuid, detail text)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    v_done integer;
-begin
-    return query
-    select
-        'counts of its run_queue were wrong', m.parent_id,
-        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
-    from private.run_request_run_queue_recount() as m;
-
-    -- What others hold is left for the next tick.
-    for v_turn in 1 .. 1000 loop
-        v_done := private.run_request_follow(1000);
-        exit when v_done < 1000;
-    end loop;
-end
-$$;
-revoke all on function private.run_request_mend() from public, anon, authenticated, service_role;
-
 create function private.run_request_refuse(p_id uuid, p_old public.run_request_state, p_new public.run_request_state, p_substate text, p_old_attempt integer, p_new_attempt integer)
 returns void
 language plpgsql set search_path = ''
@@ -1004,7 +1023,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('new') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'run_request');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('new') then
         v_reason := format('%s cannot begin in state %s', 'run_request', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -1048,7 +1070,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'run_request', column = 'state';
@@ -1067,6 +1089,8 @@ begin
     delete from private.run_request_run_queue_change as c
     where not exists (select from public.run_request as p where p.id = c.parent_id);
     delete from private.run_request_run_queue_count as c
+    where not exists (select from public.run_request as p where p.id = c.parent_id);
+    delete from private.run_request_run_queue_far as c
     where not exists (select from public.run_request as p where p.id = c.parent_id);
 
     return query
@@ -2330,6 +2354,10 @@ begin
         end,
         'moves', v_moves,
         'remarks', array_to_json(array_remove(array[
+            case
+                when v_row.state = 'in_progress' and v_row.lease_holder is not null
+                    then format('%s holds it until %s.', v_row.lease_holder, v_row.lease_until)
+            end,
             case when not ((v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3)) then 'It is settled.' end,
             case when (v_row.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or v_row.state in ('timedout', 'failed') and v_row.attempt < 3) and (v_row.state in ('new', 'valid', 'waiting', 'ready', 'timedout', 'failed') and v_row.state_since < private.now() - interval '1 hour' or v_row.state in ('in_progress') and v_row.state_since < private.now() - interval '30 minutes') then 'It has been in its state for too long.' end,
             case
@@ -2517,7 +2545,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.activity_request as r
-    where not private.activity_request_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.activity_request_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
     from public.activity_request as r
@@ -2577,13 +2605,16 @@ declare
     v_said boolean;
 begin
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
+        if (
+            new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate
+            and new.id = old.id and new.org_id = old.org_id
+        ) then
             return new;
         end if;
 
     -- A declared edge, taken by a statement that says since when.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and new.state_since <> old.state_since
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
@@ -2599,7 +2630,7 @@ begin
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.activity_request_state[], old.state)]
@@ -2616,7 +2647,9 @@ begin
 
     -- Any other change of state, substate or attempt.
     v_said := new.state_since <> old.state_since and new.state_since = private.now();
-    if not private.activity_request_may_write(
+    if not (new.id = old.id and new.org_id = old.org_id) then
+        perform private.activity_request_refuse(old.id, old.state, null, null, old.attempt, null);
+    elsif not private.activity_request_may_write(
         old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
         perform private.activity_request_refuse(
@@ -2659,6 +2692,44 @@ end
 $$;
 revoke all on function private.activity_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.activity_request_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_done integer;
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.activity_request as r
+        where r.state_substate is not null and not private.activity_request_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.activity_request as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+
+    return query
+    select
+        'counts of its run_queue were wrong', m.parent_id,
+        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
+    from private.activity_request_run_queue_recount() as m;
+    for v_turn in 1 .. 1000 loop
+        v_done := private.activity_request_follow(1000);
+        exit when v_done < 1000;
+    end loop;
+end
+$$;
+revoke all on function private.activity_request_mend() from public, anon, authenticated, service_role;
+
 create function private.activity_request_moved()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -2671,6 +2742,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.activity_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.activity_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.activity_request_run_queue_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -2715,6 +2787,8 @@ begin
             end loop;
         end if;
         if (v_state in ('ready')) then
+            -- Here other rules wait, for others.
+            delete from private.activity_request_run_queue_far as f where f.parent_id = any (v_parents);
             perform private.activity_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;
@@ -2738,7 +2812,9 @@ declare
     v_parent uuid;
     v_to_state public.run_queue_state;
     v_to_settled boolean;
+    v_are_many boolean;
     v_rows bigint;
+    v_far bigint;
 begin
     if (tg_op = 'INSERT') then
         with appended as (
@@ -2765,47 +2841,53 @@ begin
         )
         select array_agg(distinct a.parent_id) into v_parents from appended as a;
 
-    else
-        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
-        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
-        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
-        from (
-            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from old_rows as r
-        ) as o
-        full join (
-            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from new_rows as r
-        ) as n on n.id = o.id
-        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
-            and coalesce(o.parent_id, n.parent_id) is not null
-        limit 1;
-        if (v_rows is null) then
-            return null;
-        end if;
+    elsif (tg_op = 'TRUNCATE') then
+        v_parents := array(select distinct c.parent_id from private.activity_request_run_queue_change as c);
+        -- Waits for whoever is counting these, whose counts the next statement sees.
+        delete from private.activity_request_run_queue_change;
+        with gone as (
+            delete from private.activity_request_run_queue_count as c
+            returning c.parent_id
+        )
+        select array_agg(distinct p.id)
+        into v_parents
+        from (select unnest(v_parents) as id union all select g.parent_id from gone as g) as g
+        join public.activity_request as p on p.id = g.id;
 
-        -- One child that stays where it is, by far the most frequent case, in its shortest form.
-        if (v_rows = 1 and v_parent = v_old_parent) then
+    else
+        -- One child that stays where it is, by far the most frequent case, in its shortest form: read without a join.
+        select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), (select true from old_rows limit 1 offset 1)
+        into v_old_parent, v_from_state, v_from_settled, v_are_many
+        from old_rows as r;
+        if (v_are_many is null) then
+            select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            into v_parent, v_to_state, v_to_settled
+            from new_rows as r;
+            if (
+                (v_parent = v_old_parent and v_to_state = v_from_state and v_to_settled = v_from_settled)
+                or coalesce(v_parent, v_old_parent) is null
+            ) then
+                return null;
+            end if;
+        end if;
+        if (v_parent = v_old_parent) then
             insert into private.activity_request_run_queue_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
             if ((v_to_state in ('invalid', 'in_progress', 'timedout')) and (v_from_state in ('new', 'waiting', 'ready'))) then
-                if ((
-                    select (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                        end
+                select f.children into v_far from private.activity_request_run_queue_far as f where f.parent_id = v_parent;
+                -- Where very many others have to move first, one in so many looks; whoever does renews this distance.
+                if (v_far >= 1024 and random() * 32 > 1) then
+                    return null;
+                end if;
+                if (v_far is null or (
+                    select count(*) >= 32 or sum(d.children) >= v_far
                     from (
                         select c.children from private.activity_request_run_queue_change as c
-                        where c.parent_id = p.id
+                        where c.parent_id = v_parent
                         order by c.seq
                         limit 32
                     ) as d
-                    )
-                    from public.activity_request as p
-                    where p.id = v_parent
                 )) then
                     perform private.activity_request_follow(1, array[v_parent]);
                 end if;
@@ -2846,13 +2928,20 @@ begin
                     and exists (select from public.activity_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
+            returning c.parent_id, c.children, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready')))
-        into v_arrived, v_parents
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready'))),
+            sum(a.children)
+        into v_arrived, v_parents, v_rows
         from appended as a;
+        v_parents := array(
+            select m.id
+            from unnest(v_parents) as m (id)
+            where coalesce((select f.children from private.activity_request_run_queue_far as f where f.parent_id = m.id), 0) < 1024
+                or random() * 32 <= v_rows
+        );
     end if;
 
     -- The lock lets no parent settle until this transaction ends; only then its state is read.
@@ -2881,7 +2970,7 @@ begin
         end;
     end if;
 
-    if (v_parents is not null) then
+    if (v_parents <> '{}') then
         perform private.activity_request_follow(cardinality(v_parents), v_parents);
     end if;
     return null;
@@ -2916,7 +3005,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.run_queue as r
-    where not private.run_queue_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.run_queue_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
     from public.run_queue as r
@@ -2959,7 +3048,8 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 -- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
--- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+-- whose id changed meets no other: it is refused, as is one that changed hands. A change that is not the common
+-- one asks a function.
 declare
     v_now timestamptz := private.now();
     v_changed bigint;
@@ -2973,17 +3063,19 @@ begin
     select
         n.org_id, n.id, o.state,
         case
-            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            when n.state_substate is null and n.attempt = o.attempt and n.id = o.id and n.org_id = o.org_id
+                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
             then n.state
-            when private.run_queue_may_write(
+            when n.id = o.id and n.org_id = o.org_id and private.run_queue_may_write(
                 o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
                 n.state_since <> o.state_since and n.state_since = v_now
             )
             then n.state
             else private.run_queue_refused(
-                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+                coalesce(n.id, o.id), o.state, case when n.id = o.id and n.org_id = o.org_id then n.state end,
+                n.state_substate, o.attempt, n.attempt
             )
         end,
         o.state_substate,
@@ -2996,6 +3088,7 @@ begin
     full join old_rows as o on n.id = o.id
     where
         n.state is distinct from o.state
+        or n.org_id is distinct from o.org_id
         or n.attempt is distinct from o.attempt
         or (
             n.state_substate is distinct from o.state_substate
@@ -3036,6 +3129,33 @@ begin
 end
 $$;
 revoke all on function private.run_queue_guard_update() from public, anon, authenticated, service_role;
+
+create function private.run_queue_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.run_queue as r
+        where r.state_substate is not null and not private.run_queue_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.run_queue as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+end
+$$;
+revoke all on function private.run_queue_mend() from public, anon, authenticated, service_role;
 
 create function private.run_queue_time_out(p_limit integer)
 returns integer
@@ -3100,7 +3220,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.run_request as r
-    where not private.run_request_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.run_request_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 3')
     from public.run_request as r
@@ -3109,6 +3229,18 @@ as $$
     select 'in its state since the future', r.id, r.state_since::text
     from public.run_request as r
     where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'lease without holder', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where r.state = 'in_progress' and r.lease_holder is null and r.lease_until is not null
+    union all
+    select 'lease without end', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where r.state = 'in_progress' and r.lease_holder is not null and r.lease_until is null
+    union all
+    select 'lease outside of in_progress', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where not r.state = 'in_progress' and (r.lease_holder is not null or r.lease_until is not null)
     union all
     select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
     from public.run_request as r
@@ -3160,13 +3292,16 @@ declare
     v_said boolean;
 begin
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
+        if (
+            new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate
+            and new.id = old.id and new.org_id = old.org_id
+        ) then
             return new;
         end if;
 
     -- A declared edge, taken by a statement that says since when.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and new.state_since <> old.state_since
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
@@ -3182,7 +3317,7 @@ begin
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
@@ -3199,7 +3334,9 @@ begin
 
     -- Any other change of state, substate or attempt.
     v_said := new.state_since <> old.state_since and new.state_since = private.now();
-    if not private.run_request_may_write(
+    if not (new.id = old.id and new.org_id = old.org_id) then
+        perform private.run_request_refuse(old.id, old.state, null, null, old.attempt, null);
+    elsif not private.run_request_may_write(
         old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
         perform private.run_request_refuse(
@@ -3242,6 +3379,56 @@ end
 $$;
 revoke all on function private.run_request_guard_update() from public, anon, authenticated, service_role;
 
+create function private.run_request_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_done integer;
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.run_request as r
+        where r.state_substate is not null and not private.run_request_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.run_request as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    return query
+    with wrong as (
+        select r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever')) as detail
+        from public.run_request as r
+        where not r.state = 'in_progress' and (r.lease_holder is not null or r.lease_until is not null)
+        for no key update of r skip locked
+    )
+    update public.run_request as r
+    set lease_holder = null, lease_until = null
+    from wrong as w
+    where r.id = w.id
+    returning 'lease outside of in_progress', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+
+    return query
+    select
+        'counts of its run_queue were wrong', m.parent_id,
+        format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
+    from private.run_request_run_queue_recount() as m;
+    for v_turn in 1 .. 1000 loop
+        v_done := private.run_request_follow(1000);
+        exit when v_done < 1000;
+    end loop;
+end
+$$;
+revoke all on function private.run_request_mend() from public, anon, authenticated, service_role;
+
 create function private.run_request_moved()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -3254,6 +3441,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.run_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.run_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.run_request_run_queue_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -3328,6 +3516,8 @@ begin
             end loop;
         end if;
         if (v_state in ('in_progress')) then
+            -- Here other rules wait, for others.
+            delete from private.run_request_run_queue_far as f where f.parent_id = any (v_parents);
             perform private.run_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;
@@ -3389,14 +3579,14 @@ begin
         begin
             update public.run_request as r
             set state = 'ready', state_substate = null, state_since = v_now,
-                attempt = r.attempt + 1, retry_at = null
+                attempt = r.attempt + 1, retry_at = null, lease_holder = null, lease_until = null
             where r.id = any (v_ids);
         exception when others then
             foreach v_id in array v_ids loop
                 begin
                     update public.run_request as r
                     set state = 'ready', state_substate = null, state_since = v_now,
-                attempt = r.attempt + 1, retry_at = null
+                attempt = r.attempt + 1, retry_at = null, lease_holder = null, lease_until = null
                     where r.id = v_id;
                 exception when others then
                     v_left := v_left + 1;
@@ -3443,17 +3633,27 @@ begin
         limit v_left - cardinality(v_ids)
         for no key update skip locked
     );
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'in_progress'
+            and r.id <> all (v_ids)
+            and r.lease_until <= v_now
+        order by r.lease_until
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'timeout', true);
         begin
             update public.run_request as r
-            set state = 'timedout', state_substate = null, state_since = v_now
+            set state = 'timedout', state_substate = null, state_since = v_now, lease_holder = null, lease_until = null
             where r.id = any (v_ids);
         exception when others then
             foreach v_id in array v_ids loop
                 begin
                     update public.run_request as r
-                    set state = 'timedout', state_substate = null, state_since = v_now
+                    set state = 'timedout', state_substate = null, state_since = v_now, lease_holder = null, lease_until = null
                     where r.id = v_id;
                 exception when others then
                     v_left := v_left + 1;
@@ -3486,6 +3686,8 @@ begin
     delete from private.workflow_request_activity_request_change as c
     where not exists (select from public.workflow_request as p where p.id = c.parent_id);
     delete from private.workflow_request_activity_request_count as c
+    where not exists (select from public.workflow_request as p where p.id = c.parent_id);
+    delete from private.workflow_request_activity_request_far as c
     where not exists (select from public.workflow_request as p where p.id = c.parent_id);
 
     return query
@@ -3547,7 +3749,9 @@ declare
     v_parent uuid;
     v_to_state public.activity_request_state;
     v_to_settled boolean;
+    v_are_many boolean;
     v_rows bigint;
+    v_far bigint;
 begin
     if (tg_op = 'INSERT') then
         with appended as (
@@ -3574,48 +3778,53 @@ begin
         )
         select array_agg(distinct a.parent_id) into v_parents from appended as a;
 
-    else
-        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
-        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
-        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
-        from (
-            select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from old_rows as r
-        ) as o
-        full join (
-            select r.id, r.workflow_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from new_rows as r
-        ) as n on n.id = o.id
-        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
-            and coalesce(o.parent_id, n.parent_id) is not null
-        limit 1;
-        if (v_rows is null) then
-            return null;
-        end if;
+    elsif (tg_op = 'TRUNCATE') then
+        v_parents := array(select distinct c.parent_id from private.workflow_request_activity_request_change as c);
+        -- Waits for whoever is counting these, whose counts the next statement sees.
+        delete from private.workflow_request_activity_request_change;
+        with gone as (
+            delete from private.workflow_request_activity_request_count as c
+            returning c.parent_id
+        )
+        select array_agg(distinct p.id)
+        into v_parents
+        from (select unnest(v_parents) as id union all select g.parent_id from gone as g) as g
+        join public.workflow_request as p on p.id = g.id;
 
-        -- One child that stays where it is, by far the most frequent case, in its shortest form.
-        if (v_rows = 1 and v_parent = v_old_parent) then
+    else
+        -- One child that stays where it is, by far the most frequent case, in its shortest form: read without a join.
+        select r.workflow_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), (select true from old_rows limit 1 offset 1)
+        into v_old_parent, v_from_state, v_from_settled, v_are_many
+        from old_rows as r;
+        if (v_are_many is null) then
+            select r.workflow_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            into v_parent, v_to_state, v_to_settled
+            from new_rows as r;
+            if (
+                (v_parent = v_old_parent and v_to_state = v_from_state and v_to_settled = v_from_settled)
+                or coalesce(v_parent, v_old_parent) is null
+            ) then
+                return null;
+            end if;
+        end if;
+        if (v_parent = v_old_parent) then
             insert into private.workflow_request_activity_request_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
             if ((v_to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (v_from_state in ('new', 'waiting', 'ready', 'in_progress'))) then
-                if ((
-                    select (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.workflow_request_activity_request_count as c where c.parent_id = p.id and (not (c.settled)))
-                        end
+                select f.children into v_far from private.workflow_request_activity_request_far as f where f.parent_id = v_parent;
+                -- Where very many others have to move first, one in so many looks; whoever does renews this distance.
+                if (v_far >= 1024 and random() * 32 > 1) then
+                    return null;
+                end if;
+                if (v_far is null or (
+                    select count(*) >= 32 or sum(d.children) >= v_far
                     from (
                         select c.children from private.workflow_request_activity_request_change as c
-                        where c.parent_id = p.id
+                        where c.parent_id = v_parent
                         order by c.seq
                         limit 32
                     ) as d
-                    )
-                    from public.workflow_request as p
-                    where p.id = v_parent
                 )) then
                     perform private.workflow_request_follow(1, array[v_parent]);
                 end if;
@@ -3656,13 +3865,20 @@ begin
                     and exists (select from public.workflow_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
+            returning c.parent_id, c.children, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'ready', 'in_progress')))
-        into v_arrived, v_parents
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'ready', 'in_progress'))),
+            sum(a.children)
+        into v_arrived, v_parents, v_rows
         from appended as a;
+        v_parents := array(
+            select m.id
+            from unnest(v_parents) as m (id)
+            where coalesce((select f.children from private.workflow_request_activity_request_far as f where f.parent_id = m.id), 0) < 1024
+                or random() * 32 <= v_rows
+        );
     end if;
 
     -- The lock lets no parent settle until this transaction ends; only then its state is read.
@@ -3691,7 +3907,7 @@ begin
         end;
     end if;
 
-    if (v_parents is not null) then
+    if (v_parents <> '{}') then
         perform private.workflow_request_follow(cardinality(v_parents), v_parents);
     end if;
     return null;
@@ -3723,18 +3939,20 @@ declare
             and (
                 p_parent is null
                 or (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.workflow_request_activity_request_count as c where c.parent_id = p.id and (not (c.settled)))
-                        end
-                    from (
-                        select c.children from private.workflow_request_activity_request_change as c
-                        where c.parent_id = p.id
-                        order by c.seq
-                        limit 32
-                    ) as d
+                    -- Nobody knows how far it is, so many moved, or so many that nobody reads them.
+                    coalesce((
+                        select f.children <= (
+                            select case when count(*) < 32 then coalesce(sum(d.children), 0) else f.children end
+                            from (
+                                select c.children from private.workflow_request_activity_request_change as c
+                                where c.parent_id = p.id
+                                order by c.seq
+                                limit 32
+                            ) as d
+                        )
+                        from private.workflow_request_activity_request_far as f
+                        where f.parent_id = p.id
+                    ), true)
                 )
             )
         order by p.id
@@ -3763,10 +3981,20 @@ begin
     having sum(s.children) <> 0
     on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
 
+    -- Until so many more children have moved no rule can apply.
+    insert into private.workflow_request_activity_request_far as f (parent_id, children)
+    select
+        p.id,
+        case p.state
+            when 'ready' then 0
+            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.workflow_request_activity_request_count as c where c.parent_id = p.id and (not (c.settled)))
+            else 9223372036854775807
+        end
+    from public.workflow_request as p
+    where p.id = any (v_parents)
+    on conflict (parent_id) do update set children = excluded.children;
+
     v_states := array(select distinct p.state from public.workflow_request as p where p.id = any (v_parents));
-    if (not v_states && array['ready', 'in_progress']::public.workflow_request_state[]) then
-        return v_count;
-    end if;
 
     if ('ready' = any (v_states)) then
         -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.
@@ -3875,13 +4103,16 @@ declare
     v_said boolean;
 begin
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
+        if (
+            new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate
+            and new.id = old.id and new.org_id = old.org_id
+        ) then
             return new;
         end if;
 
     -- A declared edge, taken by a statement that says since when.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and new.state_since <> old.state_since
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
@@ -3897,7 +4128,7 @@ begin
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.workflow_request_state[], old.state)]
@@ -3914,7 +4145,9 @@ begin
 
     -- Any other change of state, substate or attempt.
     v_said := new.state_since <> old.state_since and new.state_since = private.now();
-    if not private.workflow_request_may_write(
+    if not (new.id = old.id and new.org_id = old.org_id) then
+        perform private.workflow_request_refuse(old.id, old.state, null, null, old.attempt, null);
+    elsif not private.workflow_request_may_write(
         old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
         perform private.workflow_request_refuse(
@@ -3976,7 +4209,7 @@ begin
     for v_ahead in 1..2 loop
         v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'workflow_request_history_' || to_char(v_start, 'YYYYMMDD');
+        v_name := 'workflow_request_history' || to_char(v_start, '_YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.workflow_request_state_history for values from (%L) to (%L)',
@@ -4032,7 +4265,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.workflow_request as r
-    where not private.workflow_request_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.workflow_request_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
     from public.workflow_request as r
@@ -4091,14 +4324,29 @@ as $$
 #variable_conflict use_column
 declare
     v_done integer;
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.workflow_request as r
+        where r.state_substate is not null and not private.workflow_request_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.workflow_request as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+
     return query
     select
         'counts of its activity_request were wrong', m.parent_id,
         format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
     from private.workflow_request_activity_request_recount() as m;
-
-    -- What others hold is left for the next tick.
     for v_turn in 1 .. 1000 loop
         v_done := private.workflow_request_follow(1000);
         exit when v_done < 1000;
@@ -4119,6 +4367,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.workflow_request_activity_request_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.workflow_request_activity_request_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.workflow_request_activity_request_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -4163,6 +4412,8 @@ begin
             end loop;
         end if;
         if (v_state in ('ready', 'in_progress')) then
+            -- Here other rules wait, for others.
+            delete from private.workflow_request_activity_request_far as f where f.parent_id = any (v_parents);
             perform private.workflow_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;
@@ -4190,7 +4441,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('new') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'workflow_request');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('new') then
         v_reason := format('%s cannot begin in state %s', 'workflow_request', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -4216,7 +4470,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'workflow_request', column = 'state';
@@ -4257,7 +4511,9 @@ declare
     v_parent uuid;
     v_to_state public.run_queue_state;
     v_to_settled boolean;
+    v_are_many boolean;
     v_rows bigint;
+    v_far bigint;
 begin
     if (tg_op = 'INSERT') then
         with appended as (
@@ -4284,47 +4540,53 @@ begin
         )
         select array_agg(distinct a.parent_id) into v_parents from appended as a;
 
-    else
-        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
-        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
-        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
-        from (
-            select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from old_rows as r
-        ) as o
-        full join (
-            select r.id, r.run_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from new_rows as r
-        ) as n on n.id = o.id
-        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
-            and coalesce(o.parent_id, n.parent_id) is not null
-        limit 1;
-        if (v_rows is null) then
-            return null;
-        end if;
+    elsif (tg_op = 'TRUNCATE') then
+        v_parents := array(select distinct c.parent_id from private.run_request_run_queue_change as c);
+        -- Waits for whoever is counting these, whose counts the next statement sees.
+        delete from private.run_request_run_queue_change;
+        with gone as (
+            delete from private.run_request_run_queue_count as c
+            returning c.parent_id
+        )
+        select array_agg(distinct p.id)
+        into v_parents
+        from (select unnest(v_parents) as id union all select g.parent_id from gone as g) as g
+        join public.run_request as p on p.id = g.id;
 
-        -- One child that stays where it is, by far the most frequent case, in its shortest form.
-        if (v_rows = 1 and v_parent = v_old_parent) then
+    else
+        -- One child that stays where it is, by far the most frequent case, in its shortest form: read without a join.
+        select r.run_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), (select true from old_rows limit 1 offset 1)
+        into v_old_parent, v_from_state, v_from_settled, v_are_many
+        from old_rows as r;
+        if (v_are_many is null) then
+            select r.run_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            into v_parent, v_to_state, v_to_settled
+            from new_rows as r;
+            if (
+                (v_parent = v_old_parent and v_to_state = v_from_state and v_to_settled = v_from_settled)
+                or coalesce(v_parent, v_old_parent) is null
+            ) then
+                return null;
+            end if;
+        end if;
+        if (v_parent = v_old_parent) then
             insert into private.run_request_run_queue_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
             if ((v_to_state in ('invalid', 'timedout', 'failed', 'done')) and (v_from_state in ('new', 'waiting', 'in_progress'))) then
-                if ((
-                    select (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'in_progress' then (select coalesce(sum(c.children), 0) from private.run_request_run_queue_count as c where c.parent_id = p.id and (not (c.settled)))
-                        end
+                select f.children into v_far from private.run_request_run_queue_far as f where f.parent_id = v_parent;
+                -- Where very many others have to move first, one in so many looks; whoever does renews this distance.
+                if (v_far >= 1024 and random() * 32 > 1) then
+                    return null;
+                end if;
+                if (v_far is null or (
+                    select count(*) >= 32 or sum(d.children) >= v_far
                     from (
                         select c.children from private.run_request_run_queue_change as c
-                        where c.parent_id = p.id
+                        where c.parent_id = v_parent
                         order by c.seq
                         limit 32
                     ) as d
-                    )
-                    from public.run_request as p
-                    where p.id = v_parent
                 )) then
                     perform private.run_request_follow(1, array[v_parent]);
                 end if;
@@ -4365,13 +4627,20 @@ begin
                     and exists (select from public.run_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
+            returning c.parent_id, c.children, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'in_progress')))
-        into v_arrived, v_parents
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'timedout', 'failed', 'done')) and (a.from_state in ('new', 'waiting', 'in_progress'))),
+            sum(a.children)
+        into v_arrived, v_parents, v_rows
         from appended as a;
+        v_parents := array(
+            select m.id
+            from unnest(v_parents) as m (id)
+            where coalesce((select f.children from private.run_request_run_queue_far as f where f.parent_id = m.id), 0) < 1024
+                or random() * 32 <= v_rows
+        );
     end if;
 
     -- The lock lets no parent settle until this transaction ends; only then its state is read.
@@ -4400,7 +4669,7 @@ begin
         end;
     end if;
 
-    if (v_parents is not null) then
+    if (v_parents <> '{}') then
         perform private.run_request_follow(cardinality(v_parents), v_parents);
     end if;
     return null;
@@ -4638,10 +4907,13 @@ with managed (schema, name) as (
         ('monitor', 'alert'),
         ('private', 'activity_request_run_queue_change'),
         ('private', 'activity_request_run_queue_count'),
+        ('private', 'activity_request_run_queue_far'),
         ('private', 'run_request_run_queue_change'),
         ('private', 'run_request_run_queue_count'),
+        ('private', 'run_request_run_queue_far'),
         ('private', 'workflow_request_activity_request_change'),
         ('private', 'workflow_request_activity_request_count'),
+        ('private', 'workflow_request_activity_request_far'),
         ('public', 'activity'),
         ('public', 'activity_request'),
         ('public', 'activity_request_state_history'),
@@ -5045,6 +5317,10 @@ begin
         with measured (alert, severity, message, hold, value, bearable) as (
             values
                 (
+                    'failing_runs', 'warning', 'More than half of the runs that ended in the last hour failed.',
+                    interval '5 minutes', (select case when count(*) >= 20 then count(*) filter (where h.to_state in ('timedout', 'failed'))::double precision / nullif(count(*), 0) end from public.run_request_state_history as h where h.at > v_now - interval '1 hour' and h.from_state is distinct from h.to_state and h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered'))::double precision, 0.5::double precision
+                ),
+                (
                     'old_ready_runs', 'critical', 'Ready runs are not picked up.',
                     interval '0 hours', (select coalesce(extract(epoch from v_now - min(state_since)), 0) from public.run_request where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and state = 'ready')::double precision, 600.0::double precision
                 ),
@@ -5105,6 +5381,17 @@ end
 $$;
 revoke all on function private.watch_alerts() from public, anon, authenticated, service_role;
 
+create view monitor.sources with (security_invoker = true) as
+select
+  s.id,
+  s.name,
+  s.max_concurrent_runs as may_run,
+  (select count(*) from public.run_request as r where r.source_id = s.id and r.state = 'in_progress') as running,
+  (select count(*) from public.run_queue as q where q.source_id = s.id and q.state = 'ready') as ready
+from public.source as s
+where s.enabled;
+revoke all on table monitor.sources from public, anon, authenticated, service_role;
+
 create view monitor.tables with (security_invoker = true) as
 with managed (schema, name) as (
     values
@@ -5112,10 +5399,13 @@ with managed (schema, name) as (
         ('monitor', 'alert'),
         ('private', 'activity_request_run_queue_change'),
         ('private', 'activity_request_run_queue_count'),
+        ('private', 'activity_request_run_queue_far'),
         ('private', 'run_request_run_queue_change'),
         ('private', 'run_request_run_queue_count'),
+        ('private', 'run_request_run_queue_far'),
         ('private', 'workflow_request_activity_request_change'),
         ('private', 'workflow_request_activity_request_count'),
+        ('private', 'workflow_request_activity_request_far'),
         ('public', 'activity'),
         ('public', 'activity_request'),
         ('public', 'activity_request_state_history'),
@@ -5243,6 +5533,16 @@ left join taken as t
 order by w.seconds, e.from_state nulls first, e.to_state;
 revoke all on table monitor.workflow_request_moves from public, anon, authenticated, service_role;
 
+create view monitor.moves with (security_invoker = true) as
+select 'activity_request'::text as machine, window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent from monitor.activity_request_moves
+union all
+select 'run_queue'::text as machine, window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent from monitor.run_queue_moves
+union all
+select 'run_request'::text as machine, window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent from monitor.run_request_moves
+union all
+select 'workflow_request'::text as machine, window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent from monitor.workflow_request_moves;
+revoke all on table monitor.moves from public, anon, authenticated, service_role;
+
 create view monitor.workflow_request_rates with (security_invoker = true) as
 with time_window (seconds, since) as (
     values
@@ -5274,6 +5574,16 @@ select
 from counted
 order by seconds;
 revoke all on table monitor.workflow_request_rates from public, anon, authenticated, service_role;
+
+create view monitor.rates with (security_invoker = true) as
+select 'activity_request'::text as machine, window_seconds, moves, ended, failed, failure_ratio, ended_per_minute from monitor.activity_request_rates
+union all
+select 'run_queue'::text as machine, window_seconds, moves, ended, failed, failure_ratio, ended_per_minute from monitor.run_queue_rates
+union all
+select 'run_request'::text as machine, window_seconds, moves, ended, failed, failure_ratio, ended_per_minute from monitor.run_request_rates
+union all
+select 'workflow_request'::text as machine, window_seconds, moves, ended, failed, failure_ratio, ended_per_minute from monitor.workflow_request_rates;
+revoke all on table monitor.rates from public, anon, authenticated, service_role;
 
 create view monitor.workflow_request_states with (security_invoker = true) as
 with open_rows as (
@@ -5323,6 +5633,16 @@ left join open_rows as o on o.state = s.state
 order by s.place;
 revoke all on table monitor.workflow_request_states from public, anon, authenticated, service_role;
 
+create view monitor.states with (security_invoker = true) as
+select 'activity_request'::text as machine, state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds from monitor.activity_request_states
+union all
+select 'run_queue'::text as machine, state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds from monitor.run_queue_states
+union all
+select 'run_request'::text as machine, state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds from monitor.run_request_states
+union all
+select 'workflow_request'::text as machine, state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds from monitor.workflow_request_states;
+revoke all on table monitor.states from public, anon, authenticated, service_role;
+
 create view monitor.workflow_request_stuck with (security_invoker = true) as
 select
     id, org_id, state, state_substate, state_since,
@@ -5365,6 +5685,16 @@ select
 from public.workflow_request
 where state in ('new', 'valid', 'waiting', 'ready', 'in_progress');
 revoke all on table monitor.machines from public, anon, authenticated, service_role;
+
+create view monitor.stuck with (security_invoker = true) as
+select 'activity_request'::text as machine, id, state::text, state_substate, state_since, seconds, attempt from monitor.activity_request_stuck
+union all
+select 'run_queue'::text as machine, id, state::text, state_substate, state_since, seconds, attempt from monitor.run_queue_stuck
+union all
+select 'run_request'::text as machine, id, state::text, state_substate, state_since, seconds, attempt from monitor.run_request_stuck
+union all
+select 'workflow_request'::text as machine, id, state::text, state_substate, state_since, seconds, attempt from monitor.workflow_request_stuck;
+revoke all on table monitor.stuck from public, anon, authenticated, service_role;
 
 create view public.activity_request_status with (security_invoker = true) as
 select
@@ -5420,6 +5750,9 @@ create trigger workflow_request_activity_request_sync_insert after insert on pub
     referencing new table as new_rows
     for each statement execute function private.workflow_request_activity_request_sync();
 
+create trigger workflow_request_activity_request_sync_truncate after truncate on public.activity_request
+    for each statement execute function private.workflow_request_activity_request_sync();
+
 create trigger "00_run_queue_guard_insert" after insert on public.run_queue
     referencing new table as new_rows
     for each statement execute function private.run_queue_guard_insert();
@@ -5440,6 +5773,9 @@ create trigger activity_request_run_queue_sync_insert after insert on public.run
     referencing new table as new_rows
     for each statement execute function private.activity_request_run_queue_sync();
 
+create trigger activity_request_run_queue_sync_truncate after truncate on public.run_queue
+    for each statement execute function private.activity_request_run_queue_sync();
+
 create trigger trg_mark_run_done after update on public.run_queue
     referencing old table as old_rows new table as new_rows
     for each statement execute function public.mark_run_request_done();
@@ -5450,6 +5786,9 @@ create trigger trg_mark_run_done_delete after delete on public.run_queue
 
 create trigger trg_mark_run_done_insert after insert on public.run_queue
     referencing new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_truncate after truncate on public.run_queue
     for each statement execute function public.mark_run_request_done();
 
 create trigger "00_run_request_guard_insert" after insert on public.run_request
@@ -5639,6 +5978,8 @@ grant execute on routine private.now() to service_role;
 grant execute on routine private.run_queue_check() to service_role;
 
 grant execute on routine private.run_queue_keep_history(integer) to service_role;
+
+grant execute on routine private.run_queue_mend() to service_role;
 
 grant execute on routine private.run_queue_time_out(integer) to service_role;
 
@@ -5868,6 +6209,10 @@ grant select on table monitor.indexes to service_role;
 
 grant select on table monitor.machines to service_role;
 
+grant select on table monitor.moves to service_role;
+
+grant select on table monitor.rates to service_role;
+
 grant select on table monitor.run_queue_minutes to service_role;
 
 grant select on table monitor.run_queue_moves to service_role;
@@ -5887,6 +6232,12 @@ grant select on table monitor.run_request_rates to service_role;
 grant select on table monitor.run_request_states to service_role;
 
 grant select on table monitor.run_request_stuck to service_role;
+
+grant select on table monitor.sources to service_role;
+
+grant select on table monitor.states to service_role;
+
+grant select on table monitor.stuck to service_role;
 
 grant select on table monitor.tables to service_role;
 
@@ -6016,7 +6367,7 @@ comment on column monitor.alert.severity is 'How bad it is: warning or critical.
 
 comment on column monitor.alert.since is 'Since when the condition holds.';
 
-comment on column monitor.alert.value is 'The rows or seconds of the condition, at worst.';
+comment on column monitor.alert.value is 'The rows, seconds or share of the condition, at worst.';
 
 comment on column private.activity_request_run_queue_change.children is 'How many run_queue moved so in one statement.';
 
@@ -6040,6 +6391,10 @@ comment on column private.activity_request_run_queue_count.settled is 'Whether t
 
 comment on column private.activity_request_run_queue_count.state is 'The state of these run_queue.';
 
+comment on column private.activity_request_run_queue_far.children is 'How many run_queue have to move before a rule can apply.';
+
+comment on column private.activity_request_run_queue_far.parent_id is 'The row of activity_request.';
+
 comment on column private.run_request_run_queue_change.children is 'How many run_queue moved so in one statement.';
 
 comment on column private.run_request_run_queue_change.from_settled is 'Whether they were settled.';
@@ -6062,6 +6417,10 @@ comment on column private.run_request_run_queue_count.settled is 'Whether they a
 
 comment on column private.run_request_run_queue_count.state is 'The state of these run_queue.';
 
+comment on column private.run_request_run_queue_far.children is 'How many run_queue have to move before a rule can apply.';
+
+comment on column private.run_request_run_queue_far.parent_id is 'The row of run_request.';
+
 comment on column private.workflow_request_activity_request_change.children is 'How many activity_request moved so in one statement.';
 
 comment on column private.workflow_request_activity_request_change.from_settled is 'Whether they were settled.';
@@ -6083,6 +6442,10 @@ comment on column private.workflow_request_activity_request_count.parent_id is '
 comment on column private.workflow_request_activity_request_count.settled is 'Whether they are settled.';
 
 comment on column private.workflow_request_activity_request_count.state is 'The state of these activity_request.';
+
+comment on column private.workflow_request_activity_request_far.children is 'How many activity_request have to move before a rule can apply.';
+
+comment on column private.workflow_request_activity_request_far.parent_id is 'The row of workflow_request.';
 
 comment on column public.activity.created_at is 'When it was defined.';
 
@@ -6590,7 +6953,7 @@ comment on routine private.activity_request_may_carry(public.activity_request_st
 
 comment on routine private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of activity_request so.';
 
-comment on routine private.activity_request_mend() is 'Counts the children of all rows of activity_request anew, lets the rows follow what was found, and lists what it mended.';
+comment on routine private.activity_request_mend() is 'Mends rows of activity_request where nothing is lost by it, and lists what it mended: it counts their children anew, too, and lets the rows follow.';
 
 comment on routine private.activity_request_moved() is 'Lets children follow rows of activity_request.';
 
@@ -6604,7 +6967,7 @@ comment on routine private.admin_tenants() is 'The tenants in which the signed-i
 
 comment on routine private.member_tenants() is 'The tenants in which the signed-in user is member.';
 
-comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
+comment on routine private.now() is 'The clock of all rules; tests of the owner set it with `set specc.now`.';
 
 comment on routine private.run_queue_check() is 'Lists rows of run_queue that the guards forbid: restored ones, or written past triggers.';
 
@@ -6617,6 +6980,8 @@ comment on routine private.run_queue_keep_history(integer) is 'Drops the moves o
 comment on routine private.run_queue_may_carry(public.run_queue_state, text) is 'Whether a row of run_queue may carry a substate in a state.';
 
 comment on routine private.run_queue_may_write(public.run_queue_state, text, integer, public.run_queue_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_queue so.';
+
+comment on routine private.run_queue_mend() is 'Mends rows of run_queue where nothing is lost by it, and lists what it mended.';
 
 comment on routine private.run_queue_refuse(uuid, public.run_queue_state, public.run_queue_state, text, integer, integer) is 'Raises PT409 and says why a row of run_queue was refused.';
 
@@ -6638,7 +7003,7 @@ comment on routine private.run_request_may_carry(public.run_request_state, text)
 
 comment on routine private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of run_request so.';
 
-comment on routine private.run_request_mend() is 'Counts the children of all rows of run_request anew, lets the rows follow what was found, and lists what it mended.';
+comment on routine private.run_request_mend() is 'Mends rows of run_request where nothing is lost by it, and lists what it mended: it counts their children anew, too, and lets the rows follow.';
 
 comment on routine private.run_request_moved() is 'Lets children follow rows of run_request.';
 
@@ -6674,7 +7039,7 @@ comment on routine private.workflow_request_may_carry(public.workflow_request_st
 
 comment on routine private.workflow_request_may_write(public.workflow_request_state, text, integer, public.workflow_request_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of workflow_request so.';
 
-comment on routine private.workflow_request_mend() is 'Counts the children of all rows of workflow_request anew, lets the rows follow what was found, and lists what it mended.';
+comment on routine private.workflow_request_mend() is 'Mends rows of workflow_request where nothing is lost by it, and lists what it mended: it counts their children anew, too, and lets the rows follow.';
 
 comment on routine private.workflow_request_moved() is 'Lets children follow rows of workflow_request.';
 
@@ -6710,6 +7075,8 @@ comment on table private.activity_request_run_queue_change is 'Moves of run_queu
 
 comment on table private.activity_request_run_queue_count is 'How many run_queue the rows of activity_request have in each state; changes not counted yet apart.';
 
+comment on table private.activity_request_run_queue_far is 'How far rows of activity_request are from moving by their run_queue, as of when these were last counted.';
+
 comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
 
 comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
@@ -6718,9 +7085,13 @@ comment on table private.run_request_run_queue_change is 'Moves of run_queue und
 
 comment on table private.run_request_run_queue_count is 'How many run_queue the rows of run_request have in each state; changes not counted yet apart.';
 
+comment on table private.run_request_run_queue_far is 'How far rows of run_request are from moving by their run_queue, as of when these were last counted.';
+
 comment on table private.workflow_request_activity_request_change is 'Moves of activity_request under the same row of workflow_request, until they are counted.';
 
 comment on table private.workflow_request_activity_request_count is 'How many activity_request the rows of workflow_request have in each state; changes not counted yet apart.';
+
+comment on table private.workflow_request_activity_request_far is 'How far rows of workflow_request are from moving by their activity_request, as of when these were last counted.';
 
 comment on table private.workflow_request_history_default is 'Rows of workflow_request_state_history for which no other partition was made.';
 
@@ -6778,6 +7149,10 @@ comment on view monitor.indexes is 'How often the indexes of this project''s tab
 
 comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
 
+comment on view monitor.moves is 'How often rows of each machine took each move of late, and how long they had waited for it.';
+
+comment on view monitor.rates is 'How many rows of each machine settled of late, and how many failed.';
+
 comment on view monitor.run_queue_minutes is 'How many moves rows of run_queue took in each minute of the last hour, and what ended.';
 
 comment on view monitor.run_queue_moves is 'How often rows of run_queue took each move of late, and how long they had waited for it.';
@@ -6797,6 +7172,12 @@ comment on view monitor.run_request_rates is 'How many rows of run_request settl
 comment on view monitor.run_request_states is 'How many rows of run_request are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
 
 comment on view monitor.run_request_stuck is 'Open rows of run_request that have been in their state for too long.';
+
+comment on view monitor.sources is 'What each source has to do. One with many units ready and no run in progress is not called; look at its limits.';
+
+comment on view monitor.states is 'How many rows of each machine are in each state, and for how long the open ones have been.';
+
+comment on view monitor.stuck is 'Open rows of all machines that have been in their state for too long.';
 
 comment on view monitor.tables is 'How much the tables of this project hold and how they are read, since statistics were reset.';
 

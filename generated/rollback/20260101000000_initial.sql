@@ -83,11 +83,15 @@ drop trigger "00_run_request_guard_update" on public.run_request;
 
 drop trigger "00_run_request_guard_insert" on public.run_request;
 
+drop trigger trg_mark_run_done_truncate on public.run_queue;
+
 drop trigger trg_mark_run_done_insert on public.run_queue;
 
 drop trigger trg_mark_run_done_delete on public.run_queue;
 
 drop trigger trg_mark_run_done on public.run_queue;
+
+drop trigger activity_request_run_queue_sync_truncate on public.run_queue;
 
 drop trigger activity_request_run_queue_sync_insert on public.run_queue;
 
@@ -98,6 +102,8 @@ drop trigger activity_request_run_queue_sync on public.run_queue;
 drop trigger "00_run_queue_guard_update" on public.run_queue;
 
 drop trigger "00_run_queue_guard_insert" on public.run_queue;
+
+drop trigger workflow_request_activity_request_sync_truncate on public.activity_request;
 
 drop trigger workflow_request_activity_request_sync_insert on public.activity_request;
 
@@ -121,19 +127,29 @@ drop view public.run_queue_status;
 
 drop view public.activity_request_status;
 
+drop view monitor.stuck;
+
 drop view monitor.machines;
 
 drop view monitor.workflow_request_stuck;
 
+drop view monitor.states;
+
 drop view monitor.workflow_request_states;
 
+drop view monitor.rates;
+
 drop view monitor.workflow_request_rates;
+
+drop view monitor.moves;
 
 drop view monitor.workflow_request_moves;
 
 drop view monitor.workflow_request_minutes;
 
 drop view monitor.tables;
+
+drop view monitor.sources;
 
 drop function private.watch_alerts();
 
@@ -209,6 +225,8 @@ drop function private.run_request_recover(integer);
 
 drop function private.run_request_moved();
 
+drop function private.run_request_mend();
+
 drop function private.run_request_guard_update();
 
 drop function private.run_request_guard_insert();
@@ -216,6 +234,8 @@ drop function private.run_request_guard_insert();
 drop function private.run_request_check();
 
 drop function private.run_queue_time_out(integer);
+
+drop function private.run_queue_mend();
 
 drop function private.run_queue_guard_update();
 
@@ -230,6 +250,8 @@ drop function private.admin_tenants();
 drop function private.activity_request_run_queue_sync();
 
 drop function private.activity_request_moved();
+
+drop function private.activity_request_mend();
 
 drop function private.activity_request_guard_update();
 
@@ -357,8 +379,6 @@ drop function private.run_request_run_queue_recount();
 
 drop function private.run_request_refuse(uuid, public.run_request_state, public.run_request_state, text, integer, integer);
 
-drop function private.run_request_mend();
-
 drop function private.run_request_may_write(public.run_request_state, text, integer, public.run_request_state, text, integer, boolean);
 
 drop function private.run_request_may_carry(public.run_request_state, text);
@@ -383,8 +403,6 @@ drop function private.activity_request_run_queue_recount();
 
 drop function private.activity_request_refuse(uuid, public.activity_request_state, public.activity_request_state, text, integer, integer);
 
-drop function private.activity_request_mend();
-
 drop function private.activity_request_may_write(public.activity_request_state, text, integer, public.activity_request_state, text, integer, boolean);
 
 drop function private.activity_request_may_carry(public.activity_request_state, text);
@@ -405,13 +423,19 @@ drop table public.run_queue_state_history;
 
 drop table public.activity_request_state_history;
 
+drop table private.workflow_request_activity_request_far;
+
 drop table private.workflow_request_activity_request_count;
 
 drop table private.workflow_request_activity_request_change;
 
+drop table private.run_request_run_queue_far;
+
 drop table private.run_request_run_queue_count;
 
 drop table private.run_request_run_queue_change;
+
+drop table private.activity_request_run_queue_far;
 
 drop table private.activity_request_run_queue_count;
 

@@ -30,6 +30,13 @@ VIEWS = {
         ),
         {"id": "run.id", "org": "org.name", "both": "org.name run.state"},
     ),
+    "measured": (
+        (
+            "select r.state, count(*) filter (where org_id is null) as own, max(r.payload || r.parts::text)\n"
+            "from public.run as r where id is not null group by r.state"
+        ),
+        {"state": "run.state", "own": "run.org_id", "max": "run.payload run.parts"},
+    ),
     "counted": (
         (
             "select o.id, count(*) as runs, count(*) filter (where r.state = 'x') as xs, max(r.payload)\n"

@@ -116,13 +116,34 @@ def test_every_diagram_can_be_read(flagship: Docs) -> None:
 def test_every_machine_table_and_view_has_a_page_that_the_index_leads_to(flagship: Docs, facts: Ir) -> None:
     expected = {
         *(f"machines/{one.name}.md" for one in facts.all(Machine)),
+        *(f"watching/{one.name}.md" for one in facts.all(Machine)),
         *(f"tables/{one.schema}.{one.name}.md" for one in facts.all(Table)),
-        *(f"views/{one.schema}.{one.name}.md" for one in facts.all(View)),
+        *(f"views/{one.schema}.{one.name}.md" for one in facts.all(View) if one.name not in WATCHING),
         "access.md",
     }
     listed = set(targets(pages_of(flagship)["README.md"]))
     assert listed == pages_of(flagship).keys() - {"README.md"}
     assert expected <= listed
+
+
+WATCHING = {
+    f"{machine}_{what}": machine
+    for machine in ("activity_request", "run_queue", "run_request", "workflow_request")
+    for what in ("states", "stuck", "moves", "rates", "minutes")
+}
+"""The views that operators watch each machine of the flagship with."""
+
+
+@pytest.mark.parametrize(("view", "machine"), WATCHING.items())
+def test_what_operators_see_of_a_machine_is_on_one_page(
+    view: str, machine: str, flagship: Docs, facts: Ir
+) -> None:
+    page = pages_of(flagship)[f"watching/{machine}.md"]
+    fact = facts.by_identity["view", "monitor", view]
+    assert isinstance(fact, View)
+    assert f"monitor.{view}" in titles(page)
+    assert f"```sql\n{fact.query}\n```" in page.split(f"## monitor.{view}\n")[1]
+    assert f"watching/{machine}.md#monitor{view}" in targets(pages_of(flagship)["operating.md"])
 
 
 def targets(page: str) -> Iterator[str]:

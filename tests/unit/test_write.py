@@ -157,6 +157,34 @@ def test_a_text_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> No
     assert tree(tmp_path) == FILES
 
 
+def test_a_file_that_another_build_has_just_made_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({**FILES, "schema/order.sql": "older\n"}, tmp_path)
+    every = Comparison((), tuple(sorted(FILES)), (), ())
+    monkeypatch.setattr("specc.emit.write.compare", lambda *_: every)
+    write(FILES, tmp_path)
+    assert tree(tmp_path) == FILES
+
+
+@pytest.mark.parametrize("before", [{}, {"schema/order.sql": "older\n", "specc.lock": "lock\n"}])
+def test_a_full_disk_leaves_no_half_file(
+    before: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(before, tmp_path)
+    written = os.write
+
+    def fill(handle: int, content: bytes) -> int:
+        if len(content) < 20:
+            raise OSError(28, "No space left on device")
+        return written(handle, content[:8])
+
+    monkeypatch.setattr("os.write", fill)
+    with pytest.raises(OSError, match="No space"):
+        write({"schema/order.sql": f"{OURS}select 1;\n", "specc.lock": "lock\n"}, tmp_path)
+    assert tree(tmp_path) == before
+
+
 def test_files_are_as_readable_as_the_user_asks_for(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

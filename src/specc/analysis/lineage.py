@@ -1,7 +1,7 @@
 """Which columns of tables each column of a view is made of: the views of an IR in, their columns traced out.
 
-sqlglot parses the queries and finds the scopes in them; names are resolved here and only names go on, so that
-no text of sqlglot's comes into any file. What it cannot read is left untraced, never guessed.
+sqlglot parses queries of several relations and finds the scopes in them; names are resolved here and only names
+go on, so that no text of sqlglot's comes into any file. What it cannot read is left untraced, never guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from specc.ir.database import Column, View
 from specc.ir.model import Ir
 from specc.pg.names import MONITOR
-from specc.pg.selectlist import select_list
+from specc.pg.selectlist import from_one, select_list
 from specc.record import record
 
 if TYPE_CHECKING:
@@ -90,6 +90,23 @@ class _Tracer:
 
 
 def _of_query(query: str, tracer: _Tracer) -> Outputs:
+    return _of_one(query, tracer) or _of_scopes(query, tracer)
+
+
+def _of_one(query: str, tracer: _Tracer) -> Outputs:
+    """Return the columns of a query of one relation, where no name can mean anything else; none for others."""
+    one = from_one(query)
+    if one is None:
+        return {}
+    columns, found = tracer.outputs(one.place), Outputs()
+    for name, paths in one.items:
+        if not all(path[-1] in columns and path[:-1] in ((), (one.alias,)) for path in paths):
+            return {}
+        found[name] = frozenset(source for path in paths for source in columns[path[-1]])
+    return found
+
+
+def _of_scopes(query: str, tracer: _Tracer) -> Outputs:
     import sqlglot
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.normalize_identifiers import normalize_identifiers

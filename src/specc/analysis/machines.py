@@ -17,6 +17,15 @@ Edge = tuple[str, str]
 Place = tuple[str, bool]
 """A state, and whether a row in it is settled."""
 
+WATCHED = {
+    "states": "How many are in each state",
+    "stuck": "What is stuck",
+    "moves": "How often moves were taken of late",
+    "rates": "How many settled and failed of late",
+    "minutes": "How many moved in each minute of the last hour",
+}
+"""What operators see of a machine, in the order in which they ask, and what they learn of its rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lifecycle:
@@ -100,9 +109,10 @@ class Lifecycle:
         """The states in which a life may end: terminal ones, and those declared settled."""
         return (*self.terminal, *self.resting)
 
+    @cached_property
     def ways(self) -> dict[str, tuple[str, ...]]:
-        """Return for each state that rows reach the way there, both ends included, that takes the fewest
-        recoveries, and of such the fewest moves.
+        """For each state that rows reach the way there, both ends included, that takes the fewest recoveries, and
+        of such the fewest moves.
         """
         queue: list[tuple[int, tuple[str, ...]]] = [(0, (state,)) for state in self.initial]
         ways: dict[str, tuple[str, ...]] = {}
@@ -122,7 +132,7 @@ class Lifecycle:
 
     def worn(self, attempts: int) -> dict[str, tuple[str, ...]]:
         """Return for each state that recovers the ways there with all attempts spent but one, and with all."""
-        worn, ways = {}, self.ways()
+        worn, ways = {}, self.ways
         for source, target in self.recoveries:
             way, back = ways.get(source, ()), self.shortest[target].get(source)
             for spent in (attempts - 1, attempts):
@@ -345,6 +355,17 @@ def guard_of(machine: str, event: str) -> str:
     It sorts before others' names, so that no AFTER trigger acts on a row about to be refused.
     """
     return fit(f"00_{fit(f'{machine}_guard_{event}')}")
+
+
+def watching(machine: str) -> tuple[str, ...]:
+    """Return the names of a machine's views in the schema `monitor`, in the order of `WATCHED`."""
+    return tuple(fit(f"{machine}_{what}") for what in WATCHED)
+
+
+@lru_cache(maxsize=8)
+def watched(project: Project) -> Mapping[str, str]:
+    """Return the machine that each view of a machine in `monitor` is about, by the view's name."""
+    return {view: one.name for one in machines(project).values() for view in watching(one.name)}
 
 
 @lru_cache(maxsize=8)

@@ -10,19 +10,16 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from specc.analysis.access import readers
-from specc.analysis.machines import machines
+from specc.analysis.machines import machines, watching
 from specc.analysis.tables import tables
 from specc.ir.fact import Identity
 from specc.lang.project import Entry, Project
-from specc.pg.names import MONITOR, OPERATOR, fit
+from specc.pg.names import MONITOR, OPERATOR
 from specc.pg.parsing import SqlError, parse
 from specc.pg.tree import nodes
 
-OF_EACH = ("states", "stuck", "moves", "rates", "minutes")
-"""The views of each machine, in the order in which an operator asks for them."""
-
 TOGETHER = ("states", "stuck", "moves", "rates")
-"""Those of them that are there for all machines together, too."""
+"""The views of a machine (`WATCHED`) that are there for all machines together, too."""
 
 _OTHERS = ("machines", "tables", "indexes")
 
@@ -44,8 +41,7 @@ def relations(project: Project) -> Mapping[Place, tuple[str, ...]]:
         full = f"{machine.schema}.{machine.table}"
         for name in (machine.status, machine.history):
             found[machine.schema, name] = (full,)
-        for name in OF_EACH:
-            found[MONITOR, fit(f"{machine.name}_{name}")] = (full,)
+        found |= dict.fromkeys(((MONITOR, view) for view in watching(machine.name)), (full,))
     if bound:
         every = tuple(f"{one.schema}.{one.table}" for one in bound)
         found |= {(MONITOR, name): every for name in (*TOGETHER, *_OTHERS)}

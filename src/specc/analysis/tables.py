@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from specc.analysis.machines import BoundMachine, machines
 from specc.lang.project import Entry, Project
@@ -26,7 +26,7 @@ class BoundTable:
     tenant: str
     columns: Mapping[str, Definition]
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """Schema and name."""
         return f"{self.schema}.{self.name}"
@@ -36,7 +36,7 @@ class BoundTable:
         """Whether its rows are the tenants themselves."""
         return self.tenant == self.full_name
 
-    @property
+    @cached_property
     def tenant_column(self) -> str:
         """The column that says whose a row is; "" in shared tables."""
         if not self.tenant:

@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code; `arguments` are those of the process if not given."""
     make_robust()
     _start_lean()
-    raise SystemExit(_run(arguments))
+    code = _run(arguments)
+    gc.freeze()  # Python looks for cycles once more when it ends, in all that is left
+    raise SystemExit(code)
 
 
 def _start_lean() -> None:

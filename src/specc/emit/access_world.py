@@ -33,14 +33,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class World:
-    """The IR and what follows from it for all tables, computed once."""
+    """Sample rows, their IR and what follows from it for all tables, computed once."""
 
-    ir: Ir
+    samples: Samples
 
-    @cached_property
-    def samples(self) -> Samples:
-        """Rows."""
-        return Samples(self.ir)
+    @property
+    def ir(self) -> Ir:
+        """The facts."""
+        return self.samples.ir
 
     @cached_property
     def places(self) -> list[Place]:

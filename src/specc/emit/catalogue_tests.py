@@ -23,6 +23,13 @@ Rights = Mapping[tuple[str, str], tuple[str, ...]]
 """The columns by role of the database and command; none: the whole table."""
 
 
+def _array(values: Iterable[str]) -> str:
+    return f"array[{', '.join(map(lit, values))}]::text[]"
+
+
+_TABLE_RIGHTS, _COLUMN_RIGHTS = _array(_ON_TABLES), _array(_ON_COLUMNS)
+
+
 def catalogue_tests(ir: Ir, table: Table, views: Iterable[View]) -> list[str]:
     """Return one query for each test of a table and of the views on it."""
     tests = [*_keys(ir, table), *_columns(ir, table), _secured(table), *_rights(table, _allowed(ir, table))]
@@ -136,7 +143,7 @@ def _rights(place: Table | View, rights: Rights) -> Iterator[str]:
         yield f"""\
 select is(
     array(
-        select one from unnest({_array(_ON_TABLES)}) with ordinality as every (one, place)
+        select one from unnest({_TABLE_RIGHTS}) with ordinality as every (one, place)
         where has_table_privilege({lit(role)}, {name}, one)
         order by place
     ),
@@ -146,7 +153,7 @@ select is(
         yield f"""\
 select is(
     array(
-        select one || ' ' || attname from unnest({_array(_ON_COLUMNS)}) as one, pg_attribute
+        select one || ' ' || attname from unnest({_COLUMN_RIGHTS}) as one, pg_attribute
         where attrelid = {_oid(place)} and attnum > 0 and not attisdropped
             and has_column_privilege({lit(role)}, attrelid, attnum, one)
             and not has_table_privilege({lit(role)}, attrelid, one)
@@ -159,7 +166,3 @@ select is(
 
 def _oid(place: Table | View) -> str:
     return f"{lit(qualified(place.schema, place.name))}::regclass"
-
-
-def _array(values: Iterable[str]) -> str:
-    return "array[" + ", ".join(lit(one) for one in values) + "]::text[]"

@@ -7,15 +7,16 @@ same in the database.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 from specc.analysis.machines import Course, Place, course_of_facts
-from specc.analysis.product import condition_test, settles
+from specc.analysis.product import Test, condition_test, settles
 from specc.analysis.syncs import Condition, meant, way_down
 from specc.ir.behaviour import Invariant, Machine, Sync, SyncDown, SyncUp
 from specc.ir.model import Ir
+from specc.record import record
 
 REFUSED = "PT409"
 
@@ -28,21 +29,21 @@ class Refused(Exception):  # noqa: N818 - what the database must do, too
     """A row may not come under a settled one."""
 
 
-@dataclass
+@record
 class Row:
     """A row of a machine; `under` says for each sync in which it is the child whose child it is."""
 
     course: Course
     state: str
-    under: dict[tuple[str, str], str]
+    under: Mapping[tuple[str, str], str]
     attempt: int = 0
     substate: str = ""
     moves: int = 0
 
-    def move(self, state: str, substate: str = "") -> None:
-        """Take a step or a recovery."""
-        self.attempt += (self.state, state) in self.course.lifecycle.recoveries
-        self.state, self.substate, self.moves = state, substate, self.moves + 1
+    def moved(self, state: str, substate: str = "") -> Row:
+        """Return it after a step or a recovery."""
+        attempt = self.attempt + ((self.state, state) in self.course.lifecycle.recoveries)
+        return Row(self.course, state, self.under, attempt, substate, self.moves + 1)
 
     @property
     def place(self) -> Place:
@@ -53,6 +54,40 @@ class Row:
     def __str__(self) -> str:
         place = f"{self.state}/{self.substate}" if self.substate else self.state
         return f"{place} in {self.moves}"
+
+
+@dataclass(frozen=True, eq=False)
+class Bond:
+    """A sync with its two machines, its rules in the order in which they are tried, and its invariants."""
+
+    sync: Sync
+    parent: Course
+    child: Course
+    ups: tuple[SyncUp, ...]
+    downs: Mapping[str, tuple[str, ...]]
+    """For each state that settles children where these may go."""
+    invariants: tuple[Invariant, ...]
+
+    @cached_property
+    def key(self) -> tuple[str, str]:
+        """The names of the machines."""
+        return self.parent.name, self.child.name
+
+    @cached_property
+    def rules(self) -> dict[str, list[tuple[SyncUp, Test]]]:
+        """For each state the rules that lead out of it, and what they ask of the children."""
+        found: dict[str, list[tuple[SyncUp, Test]]] = {}
+        for up in self.ups:
+            found.setdefault(up.source, []).append((up, condition_test(self.child, _condition(up))))
+        return found
+
+    @cached_property
+    def claims(self) -> list[tuple[frozenset[Place], Test]]:
+        """The invariants: in which places of the parent what must hold of its children."""
+        return [
+            (meant(self.parent, one.given), condition_test(self.child, _condition(one), claim=True))
+            for one in self.invariants
+        ]
 
 
 @dataclass(frozen=True)
@@ -67,23 +102,28 @@ class Facts:
         return {one.name: course_of_facts(self.ir, one) for one in self.ir.all(Machine)}
 
     @cached_property
-    def syncs(self) -> tuple[Sync, ...]:
+    def bonds(self) -> tuple[Bond, ...]:
         """Every sync."""
-        return tuple(self.ir.all(Sync))
+        return tuple(map(self._bond, self.ir.all(Sync)))
 
-    def ups(self, sync: Sync) -> list[SyncUp]:
-        """Return the rules of a sync in the order in which they are tried."""
-        found = [one for one in self.ir.of_machine(SyncUp, sync.machine) if one.child == sync.child]
-        return sorted(found, key=lambda one: int(one.number))
+    def _bond(self, sync: Sync) -> Bond:
+        ups = [one for one in self.ir.of_machine(SyncUp, sync.machine) if one.child == sync.child]
+        downs = [one for one in self.ir.of_machine(SyncDown, sync.machine) if one.child == sync.child]
+        claims = [one for one in self.ir.of_machine(Invariant, sync.machine) if one.child == sync.child]
+        return Bond(
+            sync, self.courses[sync.machine], self.courses[sync.child],
+            tuple(sorted(ups, key=lambda one: int(one.number))),
+            {one.state: one.targets for one in downs},
+            tuple(claims),
+        )  # fmt: skip
 
-    def downs(self, sync: Sync) -> dict[str, tuple[str, ...]]:
-        """Return for each state that settles children where these may go."""
-        found = self.ir.of_machine(SyncDown, sync.machine)
-        return {one.state: one.targets for one in found if one.child == sync.child}
-
-    def invariants(self, sync: Sync) -> list[Invariant]:
-        """Return what always holds of a row and its children of this sync."""
-        return [one for one in self.ir.of_machine(Invariant, sync.machine) if one.child == sync.child]
+    @cached_property
+    def below(self) -> dict[str, list[Bond]]:
+        """For each machine that is a parent its syncs."""
+        found: dict[str, list[Bond]] = {}
+        for bond in self.bonds:
+            found.setdefault(bond.parent.name, []).append(bond)
+        return found
 
 
 @dataclass
@@ -92,23 +132,28 @@ class Family:
 
     facts: Facts
     truths: frozenset[str]
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, Row]
 
-    def born(self, name: str, machine: str, under: Mapping[tuple[str, str], str], state: str = "") -> None:
+    def copy(self) -> Family:
+        """Return a family that moves on by itself."""
+        return Family(self.facts, self.truths, dict(self.rows))
+
+    def born(self, name: str, machine: str, under: Mapping[tuple[str, str], str]) -> None:
         """Let a row come in its first state. Raises `Refused`."""
         course = self.facts.courses[machine]
         self._arrive(under)
-        self.rows[name] = Row(course, state or course.lifecycle.initial[0], dict(under))
+        self.rows[name] = Row(course, course.lifecycle.initial[0], under)
         self._follow_parents(under.values())
 
-    def point(self, name: str, sync: Sync, parent: str) -> None:
+    def point(self, name: str, bond: Bond, parent: str) -> None:
         """Let a child come under another parent, or "" for none. Raises `Refused`."""
-        key, under = (sync.machine, sync.child), self.rows[name].under
-        before = under.pop(key, "")
+        under = dict(self.rows[name].under)
+        before = under.pop(bond.key, "")
         if parent and parent != before:
-            self._arrive({key: parent})
+            self._arrive({bond.key: parent})
         if parent:
-            under[key] = parent
+            under[bond.key] = parent
+        self.rows[name] = replace(self.rows[name], under=under)
         self._follow_parents(one for one in (before, parent) if one)
 
     def gone(self, name: str) -> None:
@@ -124,16 +169,15 @@ class Family:
         for name, state in moves.items():
             row = self.rows[name]
             edge, life = (row.state, state), row.course.lifecycle
-            if edge not in (*life.steps, *life.recoveries):
+            if edge not in life.steps and edge not in life.recoveries:
                 raise CannotBe
-            row.move(state)
+            self.rows[name] = row.moved(state)
         for name in moves:
             self._moved(name)
 
     def _arrive(self, under: Mapping[tuple[str, str], str]) -> None:
-        for sync in self.facts.syncs:
-            parent = under.get((sync.machine, sync.child))
-            if parent and sync.refuses_births and self.rows[parent].place[1]:
+        for bond in self.facts.bonds:
+            if bond.sync.refuses_births and bond.key in under and self.rows[under[bond.key]].place[1]:
                 raise Refused
 
     def _moved(self, name: str) -> None:
@@ -141,26 +185,21 @@ class Family:
         self._follow(name)
         self._follow_parents(self.rows[name].under.values())
 
-    def children(self, name: str, sync: Sync) -> list[str]:
+    def children(self, name: str, bond: Bond) -> list[str]:
         """Return the children of a row by a sync."""
-        key = (sync.machine, sync.child)
-        return [one for one, row in self.rows.items() if row.under.get(key) == name]
+        return [one for one, row in self.rows.items() if row.under.get(bond.key) == name]
 
-    def bag(self, name: str, sync: Sync) -> tuple[Place, ...]:
+    def bag(self, name: str, bond: Bond) -> tuple[Place, ...]:
         """Return where the children of a row are."""
-        return tuple(sorted(self.rows[one].place for one in self.children(name, sync)))
-
-    def _of(self, name: str) -> Iterator[Sync]:
-        """Yield the syncs in which a row is a parent."""
-        return (one for one in self.facts.syncs if one.machine == self.rows[name].course.name)
+        return tuple(sorted(self.rows[one].place for one in self.children(name, bond)))
 
     def _settle(self, name: str) -> None:
-        parent = self.rows[name]
-        if not settles(parent.course, parent.place):
+        course = self.rows[name].course
+        if not settles(course, self.rows[name].place):
             return
-        for sync in self._of(name):
-            targets = self.facts.downs(sync).get(parent.state, ())
-            for child in self.children(name, sync) if targets else ():
+        for bond in self.facts.below.get(course.name, ()):
+            targets = bond.downs.get(self.rows[name].state, ())
+            for child in self.children(name, bond) if targets else ():
                 while not self.rows[child].place[1]:
                     self._hop(child, targets)
 
@@ -172,12 +211,13 @@ class Family:
             raise CannotBe
         substates = {to: substate for to, _, substate in (one.partition("/") for one in reversed(targets))}
         for source, target in pairwise(way):
-            if row.state == source:
-                row.move(target, substates[target] if target == way[-1] else "")
+            if self.rows[child].state == source:
+                substate = substates[target] if target == way[-1] else ""
+                self.rows[child] = self.rows[child].moved(target, substate)
                 self._moved(child)
 
     def _follow_parents(self, parents: Iterable[str]) -> None:
-        for parent in tuple(parents):
+        for parent in parents:
             self._follow(parent)
 
     def _follow(self, name: str) -> None:
@@ -188,24 +228,19 @@ class Family:
     def following(self, name: str) -> Iterator[SyncUp]:
         """Yield the rules that apply to a row, in order."""
         row = self.rows[name]
-        for sync in self._of(name):
-            child, bag = self.facts.courses[sync.child], self.bag(name, sync)
-            for up in self.facts.ups(sync):
-                is_meant = up.source == row.state and (not up.where or up.where in self.truths)
-                if is_meant and condition_test(child, _condition(up))(bag):
+        for bond in self.facts.below.get(row.course.name, ()):
+            rules = bond.rules.get(row.state, ())
+            bag = self.bag(name, bond) if rules else ()
+            for up, holds in rules:
+                if (not up.where or up.where in self.truths) and holds(bag):
                     yield up
 
-    def broken(self, name: str, sync: Sync) -> list[str]:
-        """Return the invariants that do not hold of a row and its children of a sync."""
+    def is_broken(self, name: str, bond: Bond) -> bool:
+        """Whether an invariant does not hold of a row and its children of a sync."""
         if name not in self.rows:
-            return []
-        row, bag, child = self.rows[name], self.bag(name, sync), self.facts.courses[sync.child]
-        return [
-            one.name
-            for one in self.facts.invariants(sync)
-            if row.place in meant(row.course, one.given)
-            and not condition_test(child, _condition(one), claim=True)(bag)
-        ]
+            return False
+        place, bag = self.rows[name].place, self.bag(name, bond)
+        return any(place in given and not holds(bag) for given, holds in bond.claims)
 
 
 def _condition(one: SyncUp | Invariant) -> Condition:

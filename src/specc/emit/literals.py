@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from specc.pg.names import lit
-from specc.pg.parsing import parse_inside
+from specc.pg.parsing import REMEMBERED, parse_inside
 from specc.pg.tree import Node, named, texts
 from specc.record import record
 
@@ -30,7 +30,7 @@ class TypeText:
     text: str
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=REMEMBERED)
 def read(text: str) -> TypeText:
     """Read the text of a type that has been checked. Raises `SqlError` otherwise."""
     _, query = named(parse_inside("select cast(null as ", text, ")"))

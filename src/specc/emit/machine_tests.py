@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count, pairwise, repeat
 
-from specc.analysis.machines import lifecycle_of_facts
 from specc.emit.sample import Samples
 from specc.emit.time_tests import columns_of_time, time_tests, time_values
 from specc.ir.behaviour import History, Machine, State, Transition
-from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.names import fit, ident, lit, qualified
 
@@ -24,10 +22,9 @@ _NO_SUBSTATE = "no_such_substate"
 BIRTHS = ("insert", "upsert", "merge", "trigger")
 
 
-def machine_tests(ir: Ir) -> dict[str, str]:
+def machine_tests(samples: Samples) -> dict[str, str]:
     """Return the test files of all machines, by file name."""
-    samples = Samples(ir)
-    return {f"machine_{one.name}.sql": _Matrix(samples, one).text() for one in ir.all(Machine)}
+    return {f"machine_{one.name}.sql": _Matrix(samples, one).text() for one in samples.ir.all(Machine)}
 
 
 class _Matrix:
@@ -45,8 +42,8 @@ class _Matrix:
         self.enum = qualified(machine.schema, fit(f"{machine.table}_state"))
         self.table = qualified(*self.place)
         self.row = self.samples.fresh(self.place, columns_of_time(ir, machine))
-        self.life = lifecycle_of_facts(ir, machine)
-        self.ways = self.life.ways()
+        self.life = samples.lives[self.place]
+        self.ways = self.life.ways
         self.worn = self.life.worn(machine.attempts)
         known = {substate for one in states for substate in one.substates}
         self.unknown_substate = next(
@@ -55,7 +52,7 @@ class _Matrix:
 
     def text(self) -> str:
         spent = {state: self._spent(state) for state in self.ways}
-        in_time = time_tests(self.samples.ir, self.machine, spent)
+        in_time = time_tests(self.samples.ir, self.machine, self.life, spent)
         checks = [*self._moves(), *self._births(), *self._recoveries(), *self._substates(), *in_time]
         planned = sum(count for count, _ in checks)
         parts = [
@@ -93,7 +90,7 @@ class _Matrix:
                     given="".join(f", {value}" for value in values.values()),
                     ways=tuple((self.ways | self.worn).items()),
                     recoveries=self.recoveries,
-                    **time_values(self.samples.ir, self.machine, self.samples),
+                    **time_values(self.samples.ir, self.machine, self.life, self.samples),
                 )
             ).strip()
             + ";"

@@ -24,6 +24,8 @@ _SPECIAL = re.compile(
     re.VERBOSE,
 )
 _ORDERED = re.compile(r"\d{1,9}[.)]")
+_LAST = re.compile(r"(#+)$")
+_NO_LANGUAGE = re.compile(r"[^\w+-]")
 
 
 _KEPT = 1 << 16
@@ -32,6 +34,8 @@ _KEPT = 1 << 16
 
 def flat(text: str) -> str:
     """Return a text on one line, each run of white space one space, control characters visible."""
+    if text.isprintable() and "  " not in text:
+        return text
     return printable(_SPACE.sub(" ", text))
 
 
@@ -42,7 +46,7 @@ def plain(text: str) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def mono(text: str, *, in_table: bool = False) -> str:
+def mono(text: str, in_table: bool = False) -> str:
     """Return a text in the fixed font: a code span fenced by more backticks than it holds in a row.
 
     In a table every `|` is escaped, in code too (GFM specification, 4.10).
@@ -60,7 +64,7 @@ def longest_run(text: str, char: str) -> int:
     """Return the length of the longest run of one character."""
     if char not in text:
         return 0
-    return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)
+    return max(len(run) for run in re.findall(f"{re.escape(char)}+", text))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -81,20 +85,22 @@ def line_start(line: str) -> str:
     line = line.strip()
     if ordered := _ORDERED.match(line):
         return f"{line[: ordered.end() - 1]}\\{line[ordered.end() - 1 :]}"
-    return f"\\{line}" if re.match(r"[-+=>#]", line) else line
+    return f"\\{line}" if line.startswith(("-", "+", "=", ">", "#")) else line
 
 
+@lru_cache(maxsize=_KEPT)
 def heading(text: str, level: int) -> str:
     """Return a heading of level 1 to 6; a text that ends in `#` keeps it."""
-    return f"{'#' * min(max(level, 1), 6)} {re.sub(r'(#+)$', _ESCAPED, plain(text).strip())}"
+    return f"{'#' * min(max(level, 1), 6)} {_LAST.sub(_ESCAPED, plain(text).strip())}"
 
 
 def fenced(language: str, text: str) -> str:
     """Return a block of code, fenced by more backticks than it holds in a row; tabs stay."""
     lines = [_code_line(line) for line in text.rstrip().splitlines()]
     fence = "`" * max(3, longest_run(text, "`") + 1)
-    return "\n".join([fence + re.sub(r"[^\w+-]", "", language), *lines, fence])
+    return "\n".join([fence + _NO_LANGUAGE.sub("", language), *lines, fence])
 
 
 def _code_line(line: str) -> str:
-    return "\t".join(printable(part) for part in line.rstrip().split("\t"))
+    line = line.rstrip()
+    return line if line.isprintable() else "\t".join(map(printable, line.split("\t")))

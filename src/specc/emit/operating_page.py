@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.machines import BoundMachine, machines
-from specc.analysis.monitors import OF_EACH, TOGETHER
+from specc.analysis.machines import WATCHED, BoundMachine, machines, watching
+from specc.analysis.monitors import TOGETHER
 from specc.ir.model import Ir
 from specc.ir.page import (
     OPERATING_PATH,
@@ -26,6 +26,7 @@ from specc.ir.page import (
     machine_path,
     table_path,
     view_path,
+    watching_path,
 )
 from specc.lang.project import Project
 from specc.pg.names import MONITOR, fit
@@ -95,10 +96,10 @@ def _machine(machine: BoundMachine) -> Line:
 
 def _views(machine: BoundMachine) -> Line:
     line: list[Text | Link] = []
-    for name in OF_EACH:
+    page = watching_path(machine.name)
+    for what, view in zip(WATCHED, watching(machine.name), strict=True):
         line += [Text(", ")] if line else []
-        view = fit(f"{machine.name}_{name}")
-        line.append(Link(name, page=view_path(MONITOR, view), mono=False))
+        line.append(Link(what, page=page, anchor=f"{MONITOR}.{view}", mono=False))
     return tuple(line)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from specc.emit.operating_page import operating_pages
 from specc.emit.view_page import view_pages
+from specc.emit.watching_page import watching_pages
 from specc.ir.behaviour import Tenancy
 from specc.ir.database import Column, ForeignKey, PrimaryKey, Table, Unique
 from specc.ir.model import Ir
@@ -26,6 +27,7 @@ def pages(project: Project, ir: Ir, kinds: Iterable[Kind]) -> Iterator[Page]:
         for entry in project.all(kind.key):
             yield from kind.pages(entry, project, ir)
     yield from operating_pages(project, ir)
+    yield from watching_pages(project, ir)
     yield from view_pages(project, ir)
 
 

@@ -23,6 +23,7 @@ from specc.pg.conditions import constant
 from specc.pg.names import idents, lit, qualified
 from specc.pg.nulls import filled, truth
 from specc.pg.parsing import expression
+from specc.remember import remembered
 
 Place = tuple[str, str]
 """Schema and name of a table."""
@@ -134,18 +135,15 @@ class Samples:
         """Return the columns that a sample row says: those it cannot do without, those for which nothing, or
         one value for all rows, would not do, those named, and what checks want besides.
         """
-        asked = (place, frozenset(names))
-        if asked not in self._answered:
-            self._answered[asked] = self._said(*asked)
-        return self._answered[asked]
+        return self._needed(place, frozenset(names) - self._said(place))
 
-    @cached_property
-    def _answered(self) -> dict[tuple[Place, frozenset[str]], list[Column]]:
-        return {}
+    @remembered
+    def _said(self, place: Place) -> set[str]:
+        return {one.name for one in self.columns(place) if one.name == "id" or self._is_said(one)}
 
-    def _said(self, place: Place, names: frozenset[str]) -> list[Column]:
-        columns = self.columns(place)
-        said = {one.name for one in columns if one.name in {"id", *names} or self._is_said(one)}
+    @remembered
+    def _needed(self, place: Place, names: frozenset[str]) -> list[Column]:
+        columns, said = self.columns(place), self._said(place) | names
         checks = [one.expression for one in self.ir.of_table(Check, *place)]
         given = said | {one.name for one in columns if one.not_null or one.default or _is_made(one)}
         said.update(filled(checks, [one.name for one in columns], given, STATE_COLUMNS))
@@ -196,8 +194,8 @@ class Samples:
 
     def may_clash(self, place: Place, row: Row, others: Iterable[Row]) -> bool:
         """Whether a key may refuse a row because of another: all its columns have the same values."""
-        columns = {one.name: one for one in self.columns(place)}
         rows = list(others)
+        columns = {one.name: one for one in self.columns(place)} if rows else {}
         return any(
             all(_may_equal(columns[name], row, other) for name in key)
             for key, _ in self.keys(place)
@@ -209,24 +207,15 @@ class Samples:
         names = idents(tuple(values))
         return f"insert into {qualified(*place)} ({names}) values ({', '.join(values.values())})"
 
+    @remembered
     def parents(self, place: Place, *, optional: bool = False) -> list[Place]:
         """Return the tables a row of a table points at, each after those that it needs at once.
 
         The table itself is among them where one of the others needs its row; `optional` adds the targets of
         its references that may be null.
         """
-        asked = (place, optional)
-        if asked not in self._parents:
-            self._parents[asked] = self._ordered(place, optional=optional)
-        return list(self._parents[asked])
-
-    @cached_property
-    def _parents(self) -> dict[tuple[Place, bool], list[Place]]:
-        return {}
-
-    def _ordered(self, place: Place, *, optional: bool) -> list[Place]:
         wanted: dict[Place, None] = {}
-        queue = self._targets(place, optional=optional)
+        queue = list(self._targets(place, optional=optional))
         for target in queue:
             if target not in wanted:
                 wanted[target] = None
@@ -244,6 +233,7 @@ class Samples:
                 self._append(target, wanted, found, seen | {target})
         found.setdefault(place)
 
+    @remembered
     def _targets(self, place: Place, *, optional: bool = False, at_once: bool = False) -> list[Place]:
         said = {one.name for one in self.needed(place)}
         found = []
@@ -261,6 +251,7 @@ class Samples:
         """Yield the INSERTs of the rows of tables: for both tenants, once for shared tables."""
         yield from self.insert_all((place, row) for place in places for row in self.rows(place))
 
+    @remembered
     def rows(self, place: Place) -> list[Row]:
         """Return the rows of a table: one for each tenant, one in all of a shared table."""
         return [self.values(place, tenant) for tenant in (("a", "b") if place in self.tenancy else ("a",))]
@@ -270,29 +261,36 @@ class Samples:
         made = dict.fromkeys(users)
         yield from map(user_row, made)
         for place, row in rows:
-            more = [user for user in self._users(place, row) if user not in made]
+            users, statements = self._told(place, tuple(row.items()))
+            more = [user for user in users if user not in made]
             made |= dict.fromkeys(more)
             yield from map(user_row, more)
-            yield from self._insert_and_move(place, row)
+            yield from statements
+
+    @remembered
+    def _told(self, place: Place, values: tuple[tuple[str, str], ...]) -> tuple[list[str], list[str]]:
+        """Return the users that a row points at and the statements that make it: it returns in many tests."""
+        row = dict(values)
+        return self._users(place, row), list(self._insert_and_move(place, row))
 
     def _insert_and_move(self, place: Place, row: Row) -> Iterator[str]:
         """Yield the INSERT of a row, and the UPDATEs that bring it into its state."""
         way = self._ways.get(place, {}).get(row.get("state", ""), ())
         yield self.insert(place, row | {"state": lit(way[0])} if way else row)
         for move in pairwise(way):
-            again = ", attempt = attempt + 1" if move in self._lives[place].recoveries else ""
+            again = ", attempt = attempt + 1" if move in self.lives[place].recoveries else ""
             yield f"update {qualified(*place)} set state = {lit(move[1])}{again} where id = {row['id']}"
 
     @cached_property
-    def _lives(self) -> dict[Place, Lifecycle]:
+    def lives(self) -> dict[Place, Lifecycle]:
+        """The lifecycle of each table with a machine."""
         return {(one.schema, one.table): lifecycle_of_facts(self.ir, one) for one in self.ir.all(Machine)}
 
     @cached_property
     def _ways(self) -> dict[Place, dict[str, tuple[str, ...]]]:
         """For each table with a machine, the ways into its states, by the literals of these."""
         return {
-            place: {lit(state): way for state, way in life.ways().items()}
-            for place, life in self._lives.items()
+            place: {lit(state): way for state, way in life.ways.items()} for place, life in self.lives.items()
         }
 
     def before(self, place: Place, row: Row) -> Iterator[str]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from specc.analysis.machines import Course, Place
+from specc.analysis.machines import Place
 from specc.analysis.syncs import meant
-from specc.emit.family import Facts, Row
-from specc.ir.behaviour import Invariant, Sync, SyncUp
+from specc.emit.family import Bond, Row
+from specc.ir.behaviour import Invariant, SyncUp
 
 Step = tuple[str, str, str]
 """Who, what, and where to."""
@@ -28,8 +28,7 @@ COUNTED: Step = (PARENT, "counted", "")
 class Scripts:
     """The scripts of one sync; `ways` are for each machine those to its places, by name."""
 
-    facts: Facts
-    sync: Sync
+    bond: Bond
     ways: Mapping[str, Mapping[str, tuple[str, ...]]]
     has_two: bool
     """Whether two children can be there at once."""
@@ -38,31 +37,21 @@ class Scripts:
     is_optional: bool
     """Whether a child may be without parent."""
 
-    @property
-    def parent(self) -> Course:
-        """The machine of the parent."""
-        return self.facts.courses[self.sync.machine]
-
-    @property
-    def child(self) -> Course:
-        """The machine of the children."""
-        return self.facts.courses[self.sync.child]
-
     def every(self) -> Iterator[Script]:
         """Yield scripts, some of which end before they begin."""
-        sources = list(dict.fromkeys(up.source for up in self.facts.ups(self.sync)))
-        for place in self.ways[self.parent.name]:
+        sources = list(dict.fromkeys(up.source for up in self.bond.ups))
+        for place in self.ways[self.bond.parent.name]:
             yield from self._arrivals(place)
         for bag in self._bags():
             for source in sources:
                 yield from self._child_last(source, bag)
-            for place, way in self.ways[self.parent.name].items():
-                if len(bag) == 1 or way[-1] in sources or way[-1] in self.facts.downs(self.sync):
+            for place, way in self.ways[self.bond.parent.name].items():
+                if len(bag) == 1 or way[-1] in sources or way[-1] in self.bond.downs:
                     yield from self._parent_last(place, bag)
 
     def _bags(self) -> Iterator[tuple[str, ...]]:
         """Yield the places of one child, and of one child beside one that differs from others in what is asked."""
-        places = self.ways[self.child.name]
+        places = self.ways[self.bond.child.name]
         yield from ((place,) for place in places)
         if self.has_two:
             yield from product(self.kinds, places)
@@ -70,26 +59,26 @@ class Scripts:
     @cached_property
     def kinds(self) -> list[str]:
         """One place for each answer to everything that rules and invariants ask of a child."""
-        asked: list[SyncUp | Invariant] = [*self.facts.ups(self.sync), *self.facts.invariants(self.sync)]
+        asked: list[SyncUp | Invariant] = [*self.bond.ups, *self.bond.invariants]
         words = sorted({word for one in asked for word in (*one.all, *one.any, *one.none)})
         found: dict[object, str] = {}
-        for name in self.ways[self.child.name]:
+        for name in self.ways[self.bond.child.name]:
             place = self._place(name)
-            found.setdefault((place[1], *(place in meant(self.child, (word,)) for word in words)), name)
+            found.setdefault((place[1], *(place in meant(self.bond.child, (word,)) for word in words)), name)
         return list(found.values())
 
     def _place(self, name: str) -> Place:
-        first, *others = self.ways[self.child.name][name]
-        row = Row(self.child, first, {})
+        first, *others = self.ways[self.bond.child.name][name]
+        row = Row(self.bond.child, first, {})
         for state in others:
-            row.move(state)
+            row = row.moved(state)
         return row.place
 
     def _child_last(self, place: str, bag: tuple[str, ...]) -> Iterator[Script]:
         """Yield scripts in which a child takes the last step, comes, or leaves, under a parent in a place."""
         names = (ONE, TWO)[: len(bag)]
         *others, last = zip(names, bag, strict=True)
-        way = self.ways[self.child.name][last[1]]
+        way = self.ways[self.bond.child.name][last[1]]
         begin: Script = ((PARENT, "born", ""), *((name, "born", "") for name, _ in others))
         there: Script = ((PARENT, "walk", place), *((name, "walk", to) for name, to in others))
         if len(way) == 1:
@@ -113,7 +102,7 @@ class Scripts:
         """Yield scripts in which one statement moves, deletes or inserts two children."""
         begin: Script = ((PARENT, "born", ""), (PARENT, "walk", place))
         if bag[0] == self.kinds[0]:
-            way = self.ways[self.child.name][bag[1]]
+            way = self.ways[self.bond.child.name][bag[1]]
             both: Script = (*begin, (ONE, "born", ""), (TWO, "born", ""))
             yield *both, (ONE, "nearly", bag[1]), (TWO, "nearly", bag[1]), (BOTH, "step", way[-1])
             yield *both, (ONE, "walk", bag[1]), (TWO, "walk", bag[1]), (BOTH, "gone", "")
@@ -121,7 +110,7 @@ class Scripts:
 
     def _parent_last(self, place: str, bag: tuple[str, ...]) -> Iterator[Script]:
         """Yield scripts in which the parent takes the last step, its children being there before."""
-        way = self.ways[self.parent.name][place]
+        way = self.ways[self.bond.parent.name][place]
         names = (ONE, TWO)[: len(bag)]
         begin: Script = ((PARENT, "born", ""), *((name, "born", "") for name in names))
         walks: Script = tuple((name, "walk", to) for name, to in zip(names, bag, strict=True))

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, product
+from itertools import chain, compress, product
 
 from specc.analysis.machines import Course, Place
 from specc.analysis.syncs import meant
-from specc.emit.family import REFUSED, CannotBe, Facts, Family, Refused
+from specc.emit.family import Bond, Facts
 from specc.emit.sample import FRESH, Row, Samples, identifier
+from specc.emit.sync_plays import Stage
 from specc.emit.sync_scripts import BOTH, COUNTED, ONE, OTHER, PARENT, TWO, Script, Scripts, Step
-from specc.ir.behaviour import History, Invariant, Sync
+from specc.ir.behaviour import History, Invariant
 from specc.ir.database import Trigger
-from specc.ir.model import Ir
 from specc.pg.body import render
 from specc.pg.conditions import constant, decide
 from specc.pg.names import fit, ident, idents, lit, qualified
@@ -27,17 +27,16 @@ _MOST_UNREAD = 3
 """So many conditions in SQL that cannot be read are tried both ways; more are taken not to hold."""
 
 
-def sync_tests(ir: Ir) -> dict[str, str]:
+def sync_tests(samples: Samples) -> dict[str, str]:
     """Return the test files of all parents, by file name."""
-    samples, facts = Samples(ir), Facts(ir)
-    found: dict[str, list[Sync]] = {}
-    for sync in facts.syncs:
-        found.setdefault(sync.machine, []).append(sync)
-    return {f"sync_{parent}.sql": _text(samples, facts, parent, syncs) for parent, syncs in found.items()}
+    facts = Facts(samples.ir)
+    return {
+        f"sync_{parent}.sql": _text(parent, [_Plays(samples, facts, bond) for bond in bonds])
+        for parent, bonds in facts.below.items()
+    }
 
 
-def _text(samples: Samples, facts: Facts, parent: str, syncs: Iterable[Sync]) -> str:
-    plays = [_Plays(samples, facts, sync) for sync in syncs]
+def _text(parent: str, plays: list[_Plays]) -> str:
     tests = [list(one.tests()) for one in plays]
     planned = sum(map(len, tests))
     before = dict.fromkeys(chain.from_iterable(one.before() for one in plays))
@@ -63,21 +62,21 @@ class _Plays:
 
     samples: Samples
     facts: Facts
-    sync: Sync
+    bond: Bond
 
-    @cached_property
+    @property
     def parent(self) -> Course:
-        return self.facts.courses[self.sync.machine]
+        return self.bond.parent
 
-    @cached_property
+    @property
     def child(self) -> Course:
-        return self.facts.courses[self.sync.child]
+        return self.bond.child
 
     @cached_property
     def ways(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """For each machine the ways to its states, and to those with attempts spent, by name."""
         return {
-            one.name: one.lifecycle.ways() | (one.lifecycle.worn(one.attempts) if one.attempts else {})
+            one.name: one.lifecycle.ways | (one.lifecycle.worn(one.attempts) if one.attempts else {})
             for one in (self.parent, self.child)
         }
 
@@ -90,16 +89,16 @@ class _Plays:
             for at, (name, place) in enumerate(((PARENT, above), (OTHER, above), (ONE, below), (TWO, below)))
         }
         for name in (ONE, TWO):
-            found[name][self.sync.column] = found[PARENT]["id"]
+            found[name][self.bond.sync.column] = found[PARENT]["id"]
         return found
 
     @cached_property
     def scripts(self) -> Scripts:
         """What is tried: with two parents or two children unless keys forbid it."""
         above, below = (self.parent.schema, self.parent.table), (self.child.schema, self.child.table)
-        column = next(one for one in self.samples.columns(below) if one.name == self.sync.column)
+        column = next(one for one in self.samples.columns(below) if one.name == self.bond.sync.column)
         return Scripts(
-            self.facts, self.sync, self.ways,
+            self.bond, self.ways,
             has_two=not self.samples.may_clash(below, self.rows[ONE], [self.rows[TWO]]),
             has_other=not self.samples.may_clash(above, self.rows[PARENT], [self.rows[OTHER]]),
             is_optional=not column.not_null,
@@ -110,9 +109,7 @@ class _Plays:
     @cached_property
     def wheres(self) -> list[str]:
         """The conditions on a parent's own row, each once."""
-        rules = (
-            up for sync in self.facts.syncs if sync.machine == self.parent.name for up in self.facts.ups(sync)
-        )
+        rules = (up for bond in self.facts.below[self.parent.name] for up in bond.ups)
         return list(dict.fromkeys(up.where for up in rules if up.where))
 
     @cached_property
@@ -143,12 +140,24 @@ class _Plays:
 
     # What is expected
 
+    @cached_property
+    def stages(self) -> list[list[Stage]]:
+        """For each variant where its scripts are played: with each guess at the conditions that cannot be read."""
+        guesses = [
+            frozenset(compress(self.unread, guess))
+            for guess in product((False, True), repeat=len(self.unread))
+        ]
+        return [
+            [Stage(self.samples, self.facts, self.bond, self.ways, known | guess) for guess in guesses]
+            for known in map(self._truths, self.variants)
+        ]
+
     def tests(self) -> Iterator[str]:
         """Yield the tests."""
         yield self._standing()
         seen: set[object] = set()
         for script in self.scripts.every():
-            plain = self._outcomes(script, {})
+            plain = self._outcomes(script, 0)
             if plain is None:
                 continue
             before, expected = plain
@@ -156,7 +165,7 @@ class _Plays:
                 seen.add(key)
                 yield _test(0, script, expected, f"{before}: {_said(script[-1])}")
             for at, variant in enumerate(self.variants[1:], 1):
-                other = self._outcomes(script, variant)
+                other = self._outcomes(script, at)
                 if other is None or (at, other[0], script[-1]) in seen:
                     continue
                 if other[1] == expected and not (COUNTED in script and self._might_differ(other[0])):
@@ -170,7 +179,7 @@ class _Plays:
         (name,) = (
             one.name
             for one in self.facts.ir.all(Trigger)
-            if f"{one.function_schema}.{one.function}" == self.sync.function and "truncate" in one.events
+            if f"{one.function_schema}.{one.function}" == self.bond.sync.function and "truncate" in one.events
         )
         table = lit(qualified(self.child.schema, self.child.table))
         stands = f"tgrelid = {table}::regclass and tgname = {lit(name)} and tgenabled <> 'D'"
@@ -178,79 +187,16 @@ class _Plays:
 
     def _might_differ(self, before: str) -> bool:
         """Whether the parent is in a state from which a rule leads that is for some parents only."""
-        sources = (up.source for up in self.facts.ups(self.sync) if up.where)
+        sources = (up.source for up in self.bond.ups if up.where)
         return any(before.startswith(f"{PARENT} {source}, ") for source in sources)
 
-    def _outcomes(self, script: Script, variant: Row) -> tuple[str, tuple[str, ...]] | None:
+    def _outcomes(self, script: Script, variant: int) -> tuple[str, tuple[str, ...]] | None:
         """Return the situation before the last step and what may come of it; None if it does not come about."""
-        known = self._truths(variant)
-        found = [
-            self._outcome(
-                script, known | {one for one, holds in zip(self.unread, guess, strict=True) if holds}
-            )
-            for guess in product((False, True), repeat=len(self.unread))
-        ]
+        found = [stage.outcome(script) for stage in self.stages[variant]]
         told = [one for one in found if one is not None]
         if len(told) < len(found):
             return None
         return told[0][0], tuple(dict.fromkeys(one[1] for one in told))
-
-    def _outcome(self, script: Script, truths: frozenset[str]) -> tuple[str, str] | None:
-        family = Family(self.facts, truths)
-        before, is_last = "", False
-        try:
-            self._add_samples(family, self.sync.child)
-            self._add_samples(family, self.sync.machine)
-            for step in script:
-                before, is_last = _told(family), step is script[-1]
-                self._take(family, step)
-        except CannotBe:
-            return None
-        except Refused:
-            return (before, REFUSED) if is_last else None
-        # A row that steps took where no rule leads proves nothing.
-        return None if family.broken(PARENT, self.sync) else (before, _situation(family))
-
-    def _add_samples(self, family: Family, machine: str) -> dict[tuple[str, str], str]:
-        """Add the rows that sample rows of a machine point at, and return how these are under them."""
-        course = self.facts.courses[machine]
-        row = self.samples.values((course.schema, course.table), "a")
-        under: dict[tuple[str, str], str] = {}
-        for sync in self.facts.syncs:
-            if sync.child != machine or sync.column not in row:
-                continue
-            name = f"sample {sync.machine}"
-            if name not in family.rows:
-                # First it is there, so that a row under itself does not go on for ever.
-                family.born(name, sync.machine, {})
-                family.rows[name].under.update(self._add_samples(family, sync.machine))
-            under[sync.machine, sync.child] = name
-        return under
-
-    def _take(self, family: Family, step: Step) -> None:
-        who, what, to = step
-        is_parent = who in (PARENT, OTHER)
-        machine = self.sync.machine if is_parent else self.sync.child
-        both = (ONE, TWO) if who == BOTH else (who,)
-        if what == "born":
-            own = {} if is_parent else {(self.sync.machine, self.sync.child): PARENT}
-            for one in both:
-                family.born(one, machine, self._add_samples(family, machine) | own)
-        elif what == "under":
-            family.point(who, self.sync, to)
-        elif what == "counted":
-            return
-        elif what == "gone":
-            for one in both:
-                family.gone(one)
-        elif what == "step":
-            family.steps(dict.fromkeys(both, to))
-        else:
-            way = self.ways[machine][to]
-            if family.rows[who].state != way[0]:
-                raise CannotBe
-            for state in way[1 : len(way) - (what == "nearly")]:
-                family.step(who, state)
 
     # What the database is told
 
@@ -280,7 +226,7 @@ class _Plays:
                 child=below,
                 child_ids=f"{ids[ONE]}, {ids[TWO]}",
                 of_child=f"case v_step[1] when {lit(ONE)} then {ids[ONE]}::uuid else {ids[TWO]}::uuid end",
-                column=self.sync.column,
+                column=self.bond.sync.column,
                 parent_machine=self.parent.name,
                 child_machine=self.child.name,
                 parent_enum=_enum(self.parent),
@@ -290,7 +236,7 @@ class _Plays:
                 ways=[
                     (machine, name, way) for machine, ways in self.ways.items() for name, way in ways.items()
                 ],
-                invariants=[(one.name, self._holds(one)) for one in self.facts.invariants(self.sync)],
+                invariants=[(one.name, self._holds(one)) for one in self.bond.invariants],
                 change=fit(f"{self.parent.name}_{self.child.name}_change"),
                 count=fit(f"{self.parent.name}_{self.child.name}_count"),
                 follow=fit(f"{self.parent.name}_follow"),
@@ -323,7 +269,7 @@ class _Plays:
 
     def _holds(self, one: Invariant) -> str:
         """Return the SQL condition on a row `p` that an invariant holds."""
-        rows = f"select from {qualified(self.child.schema, self.child.table)} as r where r.{ident(self.sync.column)} = p.id"
+        rows = f"select from {qualified(self.child.schema, self.child.table)} as r where r.{ident(self.bond.sync.column)} = p.id"
         parts = [f"not exists ({rows})"] if one.empty else []
         parts += [f"not exists ({rows} and not ({_are(self.child, one.all, 'r')}))"] if one.all else []
         parts += [f"exists ({rows} and ({_are(self.child, one.any, 'r')}))"] if one.any else []
@@ -352,20 +298,6 @@ def _pairs(course: Course) -> str:
 
 def _enum(course: Course) -> str:
     return qualified(course.schema, fit(f"{course.table}_state"))
-
-
-def _situation(family: Family) -> str:
-    return ", ".join(
-        f"{name} {family.rows[name]}" for name in (PARENT, OTHER, ONE, TWO) if name in family.rows
-    )
-
-
-def _told(family: Family) -> str:
-    """Return where everybody is, with the attempts they have spent."""
-    rows = ((name, family.rows[name]) for name in (PARENT, OTHER, ONE, TWO) if name in family.rows)
-    return ", ".join(
-        f"{name} {row.state}{f' after {row.attempt}' if row.attempt else ''}" for name, row in rows
-    )
 
 
 def _said(step: Step) -> str:

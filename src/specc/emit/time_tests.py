@@ -5,10 +5,10 @@ Expected results come from the facts about timeouts, recoveries and backoff, not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from specc.analysis.machines import Lifecycle, lifecycle_of_facts
+from specc.analysis.machines import Edge, Lifecycle
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Backoff, Machine, Timeout, Transition
 from specc.ir.model import Ir
@@ -18,7 +18,7 @@ from specc.pg.names import fit, lit
 _FOR_EVER = "1000 years"
 
 
-def time_values(ir: Ir, machine: Machine, samples: Samples) -> dict[str, object]:
+def time_values(ir: Ir, machine: Machine, life: Lifecycle, samples: Samples) -> dict[str, object]:
     """Return what the template of attempts needs: the functions of time that there are, and their columns.
 
     The columns of a lease are filled only for the test of it, with what comes of samples.
@@ -27,7 +27,10 @@ def time_values(ir: Ir, machine: Machine, samples: Samples) -> dict[str, object]
     return {
         "time_functions": {
             verb: fit(f"{machine.name}_{verb}")
-            for verb, is_there in (("time_out", bool(found)), ("recover", bool(_recoveries(ir, machine))))
+            for verb, is_there in (
+                ("time_out", bool(found)),
+                ("recover", bool(_recoveries(ir, machine, life))),
+            )
             if is_there
         },
         "moments": tuple(sorted({one.column for one in found if one.column})),
@@ -47,14 +50,17 @@ def columns_of_time(ir: Ir, machine: Machine) -> tuple[str, ...]:
     return tuple(sorted({one.column for one in found if one.column and not one.holder}))
 
 
-def time_tests(ir: Ir, machine: Machine, spent: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+def time_tests(
+    ir: Ir, machine: Machine, life: Lifecycle, spent: Mapping[str, int]
+) -> Iterator[tuple[int, str]]:
     """Yield tests with their number; `spent` are the attempts a row has used when it comes into a state."""
     for one in ir.of_machine(Timeout, machine.name):
         if one.state in spent:
             yield from _timeout(one)
-    for source, target in _recoveries(ir, machine):
+    worn = life.worn(machine.attempts)
+    for source, target in _recoveries(ir, machine, life):
         if source in spent:
-            yield from _recovery(ir, machine, source, target, spent[source])
+            yield from _recovery(ir, machine, (source, target), spent[source], worn)
 
 
 def _timeout(one: Timeout) -> Iterator[tuple[int, str]]:
@@ -67,14 +73,17 @@ def _timeout(one: Timeout) -> Iterator[tuple[int, str]]:
     yield _waits("time_out", one.state, wait, one.target, f"{here} to {one.target} at {when}", one)
 
 
-def _recovery(ir: Ir, machine: Machine, source: str, target: str, spent: int) -> Iterator[tuple[int, str]]:
-    wait = _wait(ir, machine, spent)
+def _recovery(
+    ir: Ir, machine: Machine, move: Edge, spent: int, known: Container[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield the tests of one recovery; `known` are the names of the ways to states with attempts spent."""
+    (source, target), wait = move, _wait(ir, machine, spent)
     if wait:
         text = f"{wait} milliseconds"
         yield _waits("recover", source, f"{text} -1 microsecond", source, f"{source} backs off")
     yield _waits("recover", source, f"{wait} milliseconds", target, f"{source} to {target} after {wait} ms")
     last = machine.attempts - 1
-    if last > spent and f"{source} after {last}" in lifecycle_of_facts(ir, machine).worn(machine.attempts):
+    if last > spent and f"{source} after {last}" in known:
         wait = _wait(ir, machine, last)
         here = f"{source} after {last}"
         yield _waits("recover", here, f"{wait} milliseconds", target, f"{here} to {target} after {wait} ms")
@@ -102,9 +111,8 @@ def _waits(
     return 1, f"select is({call}, {lit(expected)}, {lit(f'{verb}: {what}')})"
 
 
-def _recoveries(ir: Ir, machine: Machine) -> list[tuple[str, str]]:
+def _recoveries(ir: Ir, machine: Machine, life: Lifecycle) -> list[Edge]:
     """Return the recoveries that rows take by themselves."""
-    life: Lifecycle = lifecycle_of_facts(ir, machine)
     moves: Iterable[Transition] = ir.of_machine(Transition, machine.name)
     return [
         (one.source, one.target) for one in moves if one.form == "recovery" and one.source in life.recoverable

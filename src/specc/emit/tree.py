@@ -11,6 +11,7 @@ from specc.emit.docs import docs_files
 from specc.emit.legacy import legacy_files
 from specc.emit.machine_tests import machine_tests
 from specc.emit.pages import overview, pages
+from specc.emit.sample import Samples
 from specc.emit.sync_tests import sync_tests
 from specc.ir import lock
 from specc.ir.model import Ir
@@ -46,5 +47,6 @@ def docs(project: Project, ir: Ir, kinds: Sequence[Kind]) -> dict[str, str]:
 
 def tests(ir: Ir) -> dict[str, str]:
     """Return the generated pgTAP files by path."""
-    found = machine_tests(ir) | sync_tests(ir) | access_tests(ir)
+    samples = Samples(ir)
+    found = machine_tests(samples) | sync_tests(samples) | access_tests(samples)
     return {f"tests/{name}": text for name, text in found.items()}

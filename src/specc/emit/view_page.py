@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.lineage import UNKNOWN, Traced, lineage
+from specc.analysis.machines import watched
 from specc.ir.database import Grant, Table, View
 from specc.ir.model import Ir
 from specc.ir.page import (
@@ -22,14 +23,15 @@ from specc.ir.page import (
     Text,
     table_path,
     view_path,
+    watching_path,
 )
 from specc.lang.project import Project
-from specc.pg.names import API_ROLES
+from specc.pg.names import API_ROLES, MONITOR
 
 
 def view_pages(project: Project, ir: Ir) -> Iterator[Page]:
-    """Yield a page for every view, whatever kind of spec it comes from."""
-    views = ir.all(View)
+    """Yield a page for every view that has one of its own, whatever kind of spec it comes from."""
+    views = [one for one in ir.all(View) if one.schema != MONITOR or one.name not in watched(project)]
     columns = lineage(ir) if views else {}
     for view in views:
         blocks = (
@@ -72,6 +74,14 @@ def _sources(column: Traced, project: Project, ir: Ir) -> Iterator[Inline]:
 
 def _readers(view: View, ir: Ir) -> Iterator[Block]:
     yield Heading("Who may read it")
+    if roles := readers(view, ir):
+        yield Paragraph((*roles, Text("; each sees the rows that the policies of the tables below show it.")))
+    else:
+        yield Paragraph((Text("No role of the API."),))
+
+
+def readers(view: View, ir: Ir) -> Line:
+    """Return the roles of the API that may read a view; none for none."""
     roles: list[Inline] = []
     for role in API_ROLES:
         if isinstance(
@@ -79,22 +89,37 @@ def _readers(view: View, ir: Ir) -> Iterator[Block]:
         ):
             roles += [Text(", ")] if roles else []
             roles.append(Mono(role))
-    if roles:
-        yield Paragraph((*roles, Text("; each sees the rows that the policies of the tables below show it.")))
-    else:
-        yield Paragraph((Text("No role of the API."),))
+    return tuple(roles)
 
 
 def _reads(view: View, project: Project, ir: Ir) -> Iterator[Block]:
+    if lines := relations(view, project, ir):
+        yield Heading("What it reads")
+        yield Bullets(lines)
+
+
+def link_to_view(schema: str, name: str, project: Project) -> Link:
+    """Return a link to where a view is described: its own page, or that of the machine that it watches."""
+    short = project.short_name(f"{schema}.{name}")
+    machine = watched(project).get(name) if schema == MONITOR else None
+    if machine is None:
+        return Link(short, page=view_path(schema, name))
+    return Link(short, page=watching_path(machine), anchor=f"{schema}.{name}")
+
+
+def relations(view: View, project: Project, ir: Ir) -> tuple[Line, ...]:
+    """Return the tables and views that a view reads, with links to their pages."""
     lines: list[Line] = []
     for kind, *names in sorted(view.needs):
         if kind not in ("table", "view") or len(names) != 2:
             continue
         schema, name = names
         short = project.short_name(f"{schema}.{name}")
-        path = table_path(schema, name) if kind == "table" else view_path(schema, name)
         is_ours = isinstance(ir.by_identity.get((kind, schema, name)), Table | View)
-        lines.append((Link(short, page=path) if is_ours else Mono(short),))
-    if lines:
-        yield Heading("What it reads")
-        yield Bullets(tuple(lines))
+        link = (
+            Link(short, page=table_path(schema, name))
+            if kind == "table"
+            else link_to_view(schema, name, project)
+        )
+        lines.append((link if is_ours else Mono(short),))
+    return tuple(lines)

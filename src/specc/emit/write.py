@@ -84,14 +84,22 @@ def write(files: Mapping[str, str], output: Path) -> Comparison:
     wanted = sorted((*found.stale, *found.missing), key=lambda path: (path == LOCK, path))
     for folder in sorted({"", *_folders(wanted)}):
         (output / folder).mkdir(parents=True, exist_ok=True)
+    missing = frozenset(found.missing)
     for path in wanted:
-        _replace(f"{output}/{path}", files[path].encode())
+        put = _create if path in missing else _replace
+        put(f"{output}/{path}", files[path].encode())
     return found
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
     """Return all folders that paths lead through."""
-    return {path[:at] for path in paths for at, char in enumerate(path) if char == "/"}
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _is_ours(path: str, entry: os.DirEntry[str]) -> bool:
@@ -155,10 +163,34 @@ def _replace(path: str, content: bytes) -> None:
     # Short, so that a name that fits still does; the process's number keeps two builds apart.
     temporary = f"{path.rpartition('/')[0]}/{os.getpid()}{_TEMPORARY}"
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        _fill(os.open(temporary, _NEW, 0o666), content)
         os.replace(temporary, path)  # noqa: PTH105 - a Path for each file takes longer than the writing
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _create(path: str, content: bytes) -> None:
+    """Write a file that is not there yet; what a build that is killed leaves of it, the next one replaces."""
+    try:
+        handle = os.open(path, _NEW, 0o666)
+    except FileExistsError:  # from another build, just now
+        _replace(path, content)
+        return
+    try:
+        _fill(handle, content)
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+def _fill(handle: int, content: bytes) -> None:
+    """Write all of a file and close it."""
+    try:
+        while content:
+            content = content[os.write(handle, content) :]
+    finally:
+        os.close(handle)

@@ -30,7 +30,7 @@ class Fact:
     def identity(self) -> Identity:
         """The class word and the values of the identifying fields."""
         kind: Any = type(self)
-        return (self.KIND, *_named(kind)(self))
+        return _identity(kind)(self)
 
     @property
     def requires(self) -> tuple[Identity, ...]:
@@ -39,11 +39,9 @@ class Fact:
 
 
 @cache
-def _named(kind: type[Fact]) -> Callable[[Fact], tuple[str, ...]]:
-    """Return what gets the identifying fields of a fact of this class."""
-    names = [one.name for one in fields(kind)][: kind.NAMES]
-    # Of a single name it would return the bare value.
-    return attrgetter(*names) if len(names) > 1 else lambda fact: (getattr(fact, names[0]),)
+def _identity(kind: type[Fact]) -> Callable[[Fact], Identity]:
+    """Return what gets the class word and the identifying fields of a fact of this class."""
+    return attrgetter("KIND", *[one.name for one in fields(kind)][: kind.NAMES])
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -25,15 +25,15 @@ Origin = tuple[Span, str]
 
 @dataclass(frozen=True)
 class Ir:
-    """Facts sorted by identity; `origins` is never serialised."""
+    """Facts by identity, sorted by it; `origins` is never serialised."""
 
-    facts: tuple[Fact, ...]
+    by_identity: dict[Identity, Fact]
     origins: dict[Identity, Origin]
 
     @cached_property
-    def by_identity(self) -> dict[Identity, Fact]:
-        """All facts by identity."""
-        return {fact.identity: fact for fact in self.facts}
+    def facts(self) -> tuple[Fact, ...]:
+        """All facts in the order of their identities."""
+        return tuple(self.by_identity.values())
 
     @cached_property
     def _by_class(self) -> dict[type[Fact], list[Fact]]:
@@ -115,49 +115,47 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
         first = origins.setdefault(identity, origin)
         if known is not fact and known != fact:
             clashes.append(Clash(identity, identity, first, origin))
-    ordered = tuple(facts[identity] for identity in sorted(facts))
+    ordered = {identity: facts[identity] for identity in sorted(facts)}
     clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ordered)]
     return Ir(ordered, origins), tuple(clashes)
 
 
 def walk(
-    facts: Iterable[Fact],
+    facts: Mapping[Identity, Fact],
     inside: Mapping[Identity, Identity],
     more: Mapping[Identity, Collection[Identity]] = MappingProxyType({}),
 ) -> Iterator[Fact]:
-    """Yield facts so that each comes after what it requires, by rank and identity where that is free.
+    """Yield facts so that each comes after what it requires, where that is free by rank, then in the order given.
 
     `inside` says which facts are made together with another one (a column with its table): they are not
     yielded, and what requires them or what they require counts for the other. `more` are requirements that
-    facts have besides their own. Facts whose requirements form a circle come last, in the order of their
-    identities.
+    facts have besides their own. Facts whose requirements form a circle come last, in the order given.
     """
-    every = {fact.identity: fact for fact in facts}
-    aliases = _function_aliases(every.values())
-    known = {identity: fact for identity, fact in every.items() if identity not in inside}
-    required: dict[Identity, set[Identity]] = {identity: set() for identity in known}
-    for identity, fact in every.items():
-        needs = {aliases.get(need, need) for need in (*fact.requires, *more.get(identity, ()))}
-        required[inside.get(identity, identity)] |= {inside.get(need, need) for need in needs}
-    waiting: dict[Identity, int] = {}
-    followers: dict[Identity, list[Identity]] = {}
-    for identity, wanted in required.items():
-        needs = (wanted & known.keys()) - {identity}
-        waiting[identity] = len(needs)
-        for need in needs:
-            followers.setdefault(need, []).append(identity)
-    ready = [(known[i].RANK, i) for i, count in waiting.items() if not count]
-    heapify(ready)
-    done: set[Identity] = set()
+    known = [identity for identity in facts if identity not in inside]
+    # Numbers instead of identities from here on: they are kept and compared much faster.
+    ordered = sorted(known, key=lambda identity: facts[identity].RANK)
+    numbers = {identity: number for number, identity in enumerate(ordered)}
+    numbers |= {identity: numbers[owner] for identity, owner in inside.items()}
+    aliases = _function_aliases(facts.values())
+    numbers |= {alias: numbers[named] for alias, named in aliases.items() if alias not in numbers}
+    waiting = [0] * len(ordered)
+    followers: list[list[int]] = [[] for _ in ordered]
+    for identity, fact in facts.items():
+        number = numbers[identity]
+        for need in (*fact.requires, *more.get(identity, ())):
+            before = numbers.get(need, number)
+            if before != number:
+                waiting[number] += 1
+                followers[before].append(number)
+    ready = [number for number, count in enumerate(waiting) if not count]
     while ready:
-        _, identity = heappop(ready)
-        done.add(identity)
-        yield known[identity]
-        for follower in followers.get(identity, ()):
+        number = heappop(ready)
+        yield facts[ordered[number]]
+        for follower in followers[number]:
             waiting[follower] -= 1
             if not waiting[follower]:
-                heappush(ready, (known[follower].RANK, follower))
-    yield from (known[identity] for identity in known if identity not in done)
+                heappush(ready, follower)
+    yield from (facts[identity] for identity in known if waiting[numbers[identity]])
 
 
 def _function_aliases(facts: Iterable[Fact]) -> dict[Identity, Identity]:

@@ -4,7 +4,7 @@ set of names, types another, and the constraints of a table a third. Knows ident
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from specc.ir.database import (
     Check,
@@ -42,10 +42,14 @@ def taken(fact: Fact) -> Iterator[tuple[str, ...]]:
             yield "constraint", fact.schema, fact.table, fact.name
 
 
-def rivals(facts: Iterable[Fact]) -> Iterator[tuple[Identity, Identity]]:
+_TAKING = frozenset((Check, Column, Enum, ForeignKey, Index, Partition, PrimaryKey, Table, Unique, View))
+
+
+def rivals(facts: Mapping[Identity, Fact]) -> Iterator[tuple[Identity, Identity]]:
     """Yield each two different facts that take one name, once, in the order given."""
     owners: dict[tuple[str, ...], Identity] = {}
-    for fact in facts:
-        names = taken(fact)
-        found = {owners.setdefault(name, fact.identity): None for name in names}
-        yield from ((first, fact.identity) for first in found if first != fact.identity)
+    for identity, fact in facts.items():
+        if type(fact) not in _TAKING:
+            continue
+        found = dict.fromkeys(owners.setdefault(name, identity) for name in taken(fact))
+        yield from ((first, identity) for first in found if first != identity)

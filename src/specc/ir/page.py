@@ -142,6 +142,11 @@ def view_path(schema: str, name: str) -> str:
     return f"views/{schema}.{name}.md"
 
 
+def watching_path(machine: str) -> str:
+    """Return the path of the page about a machine's views in `monitor`."""
+    return f"watching/{machine}.md"
+
+
 def function_path(full_name: str) -> str:
     """Return the path of a function's page; `full_name` has its schema."""
     return f"functions/{full_name}.md"

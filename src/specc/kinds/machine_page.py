@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from specc.analysis.machines import BoundMachine, Edge, bound
+from specc.analysis.machines import WATCHED, BoundMachine, Edge, bound, watching
 from specc.analysis.patience import patience, words_of
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
@@ -27,6 +27,7 @@ from specc.ir.page import (
     machine_path,
     table_path,
     view_path,
+    watching_path,
 )
 from specc.kinds import machine_lease, machine_sync_page, machine_times_page
 from specc.kinds.machine_legacy_page import legacy
@@ -68,15 +69,9 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
     yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
-    for about, name in (
-        ("How many are in each state", "states"),
-        ("What is stuck", "stuck"),
-        ("How often moves were taken of late", "moves"),
-        ("How many settled and failed of late", "rates"),
-        ("How many moved in each minute of the last hour", "minutes"),
-    ):
-        view = fit(f"{machine.name}_{name}")
-        yield (Text(f"{about}: "), Link(f"{MONITOR}.{view}", page=view_path(MONITOR, view)))
+    for about, view in zip(WATCHED.values(), watching(machine.name), strict=True):
+        name = f"{MONITOR}.{view}"
+        yield (Text(f"{about}: "), Link(name, page=watching_path(machine.name), anchor=name))
     told = f"{qualified(MONITOR, fit(f'{machine.name}_story'))}(id)"
     yield (Text("All about one row: "), Mono(told))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"

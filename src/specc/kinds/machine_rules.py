@@ -184,7 +184,7 @@ def _attempts(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     if machine is None or not machine.lifecycle.is_sound:
         return
-    for state, way in machine.lifecycle.ways().items():
+    for state, way in machine.lifecycle.ways.items():
         spent = machine.lifecycle.spent(way)
         if spent > machine.attempts:
             times = "one recovery" if spent == 1 else f"{spent} recoveries"

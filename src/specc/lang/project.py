@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Protocol
 
 from pydantic import Field
@@ -107,7 +108,7 @@ class Project:
     unnamed: frozenset[str] = frozenset()
     """The kinds of documents whose name could not be read: any missing name of such a kind may be theirs."""
 
-    @property
+    @cached_property
     def default_schema(self) -> str:
         """The schema of names written without one."""
         return next(iter(self.settings.schemas), "public")

@@ -26,12 +26,17 @@ PINNED = (("search_path", "''"),)
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from specc.pg.compiled import Compiled
+
+    folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(folder),
+        bytecode_cache=Compiled(folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # nobody edits a template while a process runs
         autoescape=False,  # noqa: S701 - SQL, not HTML; a test forbids output without a filter
     )
     environment.filters.update(ident=ident, lit=lit, lits=_lits, sql=_sql, qualified=_qualified)

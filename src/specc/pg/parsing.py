@@ -198,6 +198,7 @@ def expression(text: str) -> Used:
     return used(expression_node(text), len(_BEFORE))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def subqueries(text: str) -> bool:
     """Whether an expression contains a query, which constraints and indexes cannot. Raises `SqlError`."""
     return any(name == "SubLink" for name, _ in nodes(expression_node(text)))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from specc.pg.parsing import SqlError, Token, parse, tidy, tokens
-from specc.pg.tree import Fields, Node, named, texts
+from specc.pg.scopes import alias_of
+from specc.pg.tree import Fields, Node, named, nodes, texts
 from specc.record import record
 
 
@@ -18,25 +19,59 @@ class Selected:
     text: str
 
 
+@record
+class OneRelation:
+    """A query without queries in it that selects from one relation: its schema and name, the name its columns
+    go by, and for each item, in order, its column's name and the columns, as paths, that it names.
+    """
+
+    place: tuple[str, str]
+    alias: str
+    items: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+
+
 @lru_cache(maxsize=64)
 def select_list(query: str) -> tuple[Selected, ...]:
     """Return the select list of a query; that of its first part, which names the columns, without texts.
 
     A query that cannot be read, or is no SELECT, has none.
     """
-    try:
-        statements = parse(query)
-    except SqlError:
-        return ()
-    found = [named(one["stmt"]) for one in statements]
-    if [kind for kind, _ in found] != ["SelectStmt"]:
-        return ()
-    statement, is_whole = found[0][1], True
+    statement, is_whole = _select(query), True
     while "larg" in statement:
         statement, is_whole = statement["larg"], False
     targets = [one["ResTarget"] for one in statement.get("targetList", ())]
     parts = _texts(query, targets) if is_whole and targets else [""] * len(targets)
     return tuple(Selected(_name(one), text) for one, text in zip(targets, parts, strict=True))
+
+
+def from_one(query: str) -> OneRelation | None:
+    """Return what a query of the simplest form reads: from one relation, named in full, items without `*`."""
+    statement = _select(query)
+    relations = statement.get("fromClause", ())
+    kind, relation = named(relations[0]) if len(relations) == 1 else ("", {})
+    if kind != "RangeVar" or "schemaname" not in relation or "withClause" in statement:
+        return None
+    if "colnames" in relation.get("alias", {}):
+        return None
+    items = []
+    for target in (one["ResTarget"] for one in statement.get("targetList", ())):
+        found = list(nodes(target["val"]))
+        if any(kind in ("SubLink", "A_Star") for kind, _ in found):
+            return None
+        paths = tuple(texts(fields["fields"]) for kind, fields in found if kind == "ColumnRef")
+        items.append((_name(target), paths))
+    return OneRelation((relation["schemaname"], relation["relname"]), alias_of(relation), tuple(items))
+
+
+@lru_cache(maxsize=64)
+def _select(query: str) -> Fields:
+    """Return the SELECT that a text is; nothing for any other text."""
+    try:
+        statements = parse(query)
+    except SqlError:
+        return {}
+    found = [named(one["stmt"]) for one in statements]
+    return found[0][1] if [kind for kind, _ in found] == ["SelectStmt"] else {}
 
 
 def _name(target: Fields) -> str:

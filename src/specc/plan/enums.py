@@ -180,7 +180,7 @@ def in_place(base: Ir, new: Ir) -> Ir:
             labels = _with_retired(before, after.labels, live)
             if labels != after.labels:
                 later[after.identity] = replace(after, labels=labels)
-    return replace(new, facts=tuple(later.get(one.identity, one) for one in new.facts)) if later else new
+    return replace(new, by_identity=new.by_identity | later) if later else new
 
 
 def _with_retired(before: Sequence[str], after: Sequence[str], live: set[str]) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def _with_labels(base: Ir, new: Ir) -> Ir:
     later = {old.identity: more for old, more, _ in enums.extended(base, new)}
     if not later:
         return base
-    return replace(base, facts=tuple(later.get(one.identity, one) for one in base.facts))
+    return replace(base, by_identity=base.by_identity | later)
 
 
 @dataclass(frozen=True)
@@ -361,7 +361,11 @@ def _walk(facts: list[Fact], inside: dict[Identity, Identity]) -> Iterator[Fact]
         elif isinstance(one, PrimaryKey | Unique):
             keys.setdefault(_table_of(one), []).append(one.identity)
     more = {fact.identity: {*_columns_before(fact, columns), *_keys_before(fact, keys)} for fact in facts}
-    return walk(facts, inside, more)
+    return walk({fact.identity: fact for fact in sorted(facts, key=_identity)}, inside, more)
+
+
+def _identity(fact: Fact) -> Identity:
+    return fact.identity
 
 
 def _columns_before(fact: Fact, columns: dict[Identity, list[Column]]) -> Iterator[Identity]:

@@ -21,6 +21,7 @@ from specc.ir.model import Ir, walk
 from specc.ir.step import Step
 from specc.pg.ddl import create, create_table, drop
 
+_DATABASE = frozenset(DATABASE)
 _INLINE = (Column, PrimaryKey, Unique, Check)
 _GONE_WITH_OWNER = (Index, Grant, Comment, Row)
 """Triggers and policies go first instead: the functions they call could not be dropped before them."""
@@ -32,9 +33,11 @@ def plan_initial(ir: Ir) -> tuple[Step, ...]:
 
 
 def _steps(ir: Ir) -> Iterator[Step]:
-    database = [fact for fact in ir.facts if isinstance(fact, DATABASE)]
+    database = {name: fact for name, fact in ir.by_identity.items() if type(fact) in _DATABASE}
     inside = {
-        fact.identity: ("table", fact.schema, fact.table) for fact in database if isinstance(fact, _INLINE)
+        name: ("table", fact.schema, fact.table)
+        for name, fact in database.items()
+        if isinstance(fact, _INLINE)
     }
     for fact in walk(database, inside):
         if isinstance(fact, Table):

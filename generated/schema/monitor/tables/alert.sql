@@ -30,6 +30,6 @@ comment on column monitor.alert.severity is 'How bad it is: warning or critical.
 
 comment on column monitor.alert.since is 'Since when the condition holds.';
 
-comment on column monitor.alert.value is 'The rows or seconds of the condition, at worst.';
+comment on column monitor.alert.value is 'The rows, seconds or share of the condition, at worst.';
 
 comment on table monitor.alert is 'Each time that the condition of an alert held for long enough.';

@@ -24,17 +24,20 @@ declare
             and (
                 p_parent is null
                 or (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                        end
-                    from (
-                        select c.children from private.activity_request_run_queue_change as c
-                        where c.parent_id = p.id
-                        order by c.seq
-                        limit 32
-                    ) as d
+                    -- Nobody knows how far it is, so many moved, or so many that nobody reads them.
+                    coalesce((
+                        select f.children <= (
+                            select case when count(*) < 32 then coalesce(sum(d.children), 0) else f.children end
+                            from (
+                                select c.children from private.activity_request_run_queue_change as c
+                                where c.parent_id = p.id
+                                order by c.seq
+                                limit 32
+                            ) as d
+                        )
+                        from private.activity_request_run_queue_far as f
+                        where f.parent_id = p.id
+                    ), true)
                 )
             )
         order by p.id
@@ -63,10 +66,19 @@ begin
     having sum(s.children) <> 0
     on conflict (parent_id, state, settled) do update set children = c.children + excluded.children;
 
+    -- Until so many more children have moved no rule can apply.
+    insert into private.activity_request_run_queue_far as f (parent_id, children)
+    select
+        p.id,
+        case p.state
+            when 'ready' then 0
+            else 9223372036854775807
+        end
+    from public.activity_request as p
+    where p.id = any (v_parents)
+    on conflict (parent_id) do update set children = excluded.children;
+
     v_states := array(select distinct p.state from public.activity_request as p where p.id = any (v_parents));
-    if (not v_states && array['ready']::public.activity_request_state[]) then
-        return v_count;
-    end if;
 
     if ('ready' = any (v_states)) then
         -- Looked for first: an UPDATE of no row would call the triggers for statements all the same.

@@ -12,6 +12,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.activity_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.activity_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.activity_request_run_queue_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -56,6 +57,8 @@ begin
             end loop;
         end if;
         if (v_state in ('ready')) then
+            -- Here other rules wait, for others.
+            delete from private.activity_request_run_queue_far as f where f.parent_id = any (v_parents);
             perform private.activity_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;

@@ -15,7 +15,9 @@ declare
     v_parent uuid;
     v_to_state public.run_queue_state;
     v_to_settled boolean;
+    v_are_many boolean;
     v_rows bigint;
+    v_far bigint;
 begin
     if (tg_op = 'INSERT') then
         with appended as (
@@ -42,47 +44,53 @@ begin
         )
         select array_agg(distinct a.parent_id) into v_parents from appended as a;
 
-    else
-        -- FULL JOIN always hashes: a plan made for one row does no harm to a statement on many.
-        select o.parent_id, o.state, o.settled, n.parent_id, n.state, n.settled, count(*) over ()
-        into v_old_parent, v_from_state, v_from_settled, v_parent, v_to_state, v_to_settled, v_rows
-        from (
-            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from old_rows as r
-        ) as o
-        full join (
-            select r.id, r.activity_request_id as parent_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress') as settled
-            from new_rows as r
-        ) as n on n.id = o.id
-        where (o.parent_id, o.state, o.settled) is distinct from (n.parent_id, n.state, n.settled)
-            and coalesce(o.parent_id, n.parent_id) is not null
-        limit 1;
-        if (v_rows is null) then
-            return null;
-        end if;
+    elsif (tg_op = 'TRUNCATE') then
+        v_parents := array(select distinct c.parent_id from private.activity_request_run_queue_change as c);
+        -- Waits for whoever is counting these, whose counts the next statement sees.
+        delete from private.activity_request_run_queue_change;
+        with gone as (
+            delete from private.activity_request_run_queue_count as c
+            returning c.parent_id
+        )
+        select array_agg(distinct p.id)
+        into v_parents
+        from (select unnest(v_parents) as id union all select g.parent_id from gone as g) as g
+        join public.activity_request as p on p.id = g.id;
 
-        -- One child that stays where it is, by far the most frequent case, in its shortest form.
-        if (v_rows = 1 and v_parent = v_old_parent) then
+    else
+        -- One child that stays where it is, by far the most frequent case, in its shortest form: read without a join.
+        select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress'), (select true from old_rows limit 1 offset 1)
+        into v_old_parent, v_from_state, v_from_settled, v_are_many
+        from old_rows as r;
+        if (v_are_many is null) then
+            select r.activity_request_id, r.state, not r.state in ('new', 'valid', 'waiting', 'ready', 'in_progress')
+            into v_parent, v_to_state, v_to_settled
+            from new_rows as r;
+            if (
+                (v_parent = v_old_parent and v_to_state = v_from_state and v_to_settled = v_from_settled)
+                or coalesce(v_parent, v_old_parent) is null
+            ) then
+                return null;
+            end if;
+        end if;
+        if (v_parent = v_old_parent) then
             insert into private.activity_request_run_queue_change
                 (parent_id, children, from_state, from_settled, to_state, to_settled)
             values (v_parent, 1, v_from_state, v_from_settled, v_to_state, v_to_settled);
             if ((v_to_state in ('invalid', 'in_progress', 'timedout')) and (v_from_state in ('new', 'waiting', 'ready'))) then
-                if ((
-                    select (
-                    select
-                        count(*) >= 32
-                        or coalesce(sum(d.children), 0) >= case p.state
-                            when 'ready' then 0
-                        end
+                select f.children into v_far from private.activity_request_run_queue_far as f where f.parent_id = v_parent;
+                -- Where very many others have to move first, one in so many looks; whoever does renews this distance.
+                if (v_far >= 1024 and random() * 32 > 1) then
+                    return null;
+                end if;
+                if (v_far is null or (
+                    select count(*) >= 32 or sum(d.children) >= v_far
                     from (
                         select c.children from private.activity_request_run_queue_change as c
-                        where c.parent_id = p.id
+                        where c.parent_id = v_parent
                         order by c.seq
                         limit 32
                     ) as d
-                    )
-                    from public.activity_request as p
-                    where p.id = v_parent
                 )) then
                     perform private.activity_request_follow(1, array[v_parent]);
                 end if;
@@ -123,13 +131,20 @@ begin
                     and exists (select from public.activity_request as p where p.id = m.old_parent)
             ) as d
             group by d.parent_id, d.from_state, d.from_settled, d.to_state, d.to_settled
-            returning c.parent_id, c.from_state, c.from_settled, c.to_state, c.to_settled
+            returning c.parent_id, c.children, c.from_state, c.from_settled, c.to_state, c.to_settled
         )
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
-            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready')))
-        into v_arrived, v_parents
+            array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready'))),
+            sum(a.children)
+        into v_arrived, v_parents, v_rows
         from appended as a;
+        v_parents := array(
+            select m.id
+            from unnest(v_parents) as m (id)
+            where coalesce((select f.children from private.activity_request_run_queue_far as f where f.parent_id = m.id), 0) < 1024
+                or random() * 32 <= v_rows
+        );
     end if;
 
     -- The lock lets no parent settle until this transaction ends; only then its state is read.
@@ -158,7 +173,7 @@ begin
         end;
     end if;
 
-    if (v_parents is not null) then
+    if (v_parents <> '{}') then
         perform private.activity_request_follow(cardinality(v_parents), v_parents);
     end if;
     return null;

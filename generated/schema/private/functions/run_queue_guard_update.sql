@@ -5,7 +5,8 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 -- Sees all rows of a statement as stored. The FULL JOIN is hashed whatever plan the session has kept, and a row
--- whose id changed meets no other: it is refused. A change that is not the common one asks a function.
+-- whose id changed meets no other: it is refused, as is one that changed hands. A change that is not the common
+-- one asks a function.
 declare
     v_now timestamptz := private.now();
     v_changed bigint;
@@ -19,17 +20,19 @@ begin
     select
         n.org_id, n.id, o.state,
         case
-            when n.state_substate is null and n.attempt = o.attempt and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
+            when n.state_substate is null and n.attempt = o.attempt and n.id = o.id and n.org_id = o.org_id
+                and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], o.state)]
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_queue_state[], n.state)]
             then n.state
-            when private.run_queue_may_write(
+            when n.id = o.id and n.org_id = o.org_id and private.run_queue_may_write(
                 o.state, o.state_substate, o.attempt, n.state, n.state_substate, n.attempt,
                 n.state_since <> o.state_since and n.state_since = v_now
             )
             then n.state
             else private.run_queue_refused(
-                coalesce(n.id, o.id), o.state, n.state, n.state_substate, o.attempt, n.attempt
+                coalesce(n.id, o.id), o.state, case when n.id = o.id and n.org_id = o.org_id then n.state end,
+                n.state_substate, o.attempt, n.attempt
             )
         end,
         o.state_substate,
@@ -42,6 +45,7 @@ begin
     full join old_rows as o on n.id = o.id
     where
         n.state is distinct from o.state
+        or n.org_id is distinct from o.org_id
         or n.attempt is distinct from o.attempt
         or (
             n.state_substate is distinct from o.state_substate

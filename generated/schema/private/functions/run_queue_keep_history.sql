@@ -19,7 +19,7 @@ begin
     for v_ahead in 1..2 loop
         v_start := date_trunc('month', private.now()) + v_ahead * '1 month'::interval;
         v_stop := v_start + '1 month'::interval;
-        v_name := 'run_queue_history_' || to_char(v_start, 'YYYYMMDD');
+        v_name := 'run_queue_history' || to_char(v_start, '_YYYYMMDD');
         if to_regclass(format('private.%I', v_name)) is null then
             execute format(
                 'create table private.%I partition of public.run_queue_state_history for values from (%L) to (%L)',

@@ -14,7 +14,7 @@ begin
     with wrong as (
         select r.id, concat_ws('/', r.state, r.state_substate) as detail
         from public.run_queue as r
-        where not private.run_queue_may_carry(r.state, r.state_substate)
+        where r.state_substate is not null and not private.run_queue_may_carry(r.state, r.state_substate)
         for no key update of r skip locked
     )
     update public.run_queue as r

@@ -19,7 +19,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('new') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'run_queue');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('new') then
         v_reason := format('%s cannot begin in state %s', 'run_queue', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -45,7 +48,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'run_queue', column = 'state';

@@ -6,7 +6,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.run_request as r
-    where not private.run_request_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.run_request_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 3')
     from public.run_request as r
@@ -15,6 +15,18 @@ as $$
     select 'in its state since the future', r.id, r.state_since::text
     from public.run_request as r
     where r.state_since > greatest(private.now(), clock_timestamp())
+    union all
+    select 'lease without holder', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where r.state = 'in_progress' and r.lease_holder is null and r.lease_until is not null
+    union all
+    select 'lease without end', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where r.state = 'in_progress' and r.lease_holder is not null and r.lease_until is null
+    union all
+    select 'lease outside of in_progress', r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever'))
+    from public.run_request as r
+    where not r.state = 'in_progress' and (r.lease_holder is not null or r.lease_until is not null)
     union all
     select 'not where its history ends', r.id, (select concat_ws('/', told.to_state, told.to_substate) from (select h.to_state, h.to_substate from public.run_request_state_history as h where h.org_id = r.org_id and h.row_id = r.id order by h.seq desc limit 1) as told)
     from public.run_request as r

@@ -11,13 +11,16 @@ declare
     v_said boolean;
 begin
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
+        if (
+            new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate
+            and new.id = old.id and new.org_id = old.org_id
+        ) then
             return new;
         end if;
 
     -- A declared edge, taken by a statement that says since when.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and new.state_since <> old.state_since
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
@@ -33,7 +36,7 @@ begin
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id and new.org_id = old.org_id
         and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
         and ('{{f,t,t,f,f,f,f,f,f,f},{f,f,f,t,t,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,t,f,t,f,t,f,f,f},{f,f,f,f,f,t,f,f,f,f},{f,f,f,f,f,f,t,t,t,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,f},{f,f,f,f,f,f,f,f,f,t},{f,f,f,f,f,f,f,f,f,f}}'::boolean[])
             [array_position('{new,valid,invalid,waiting,ready,in_progress,timedout,failed,done,delivered}'::public.run_request_state[], old.state)]
@@ -50,7 +53,9 @@ begin
 
     -- Any other change of state, substate or attempt.
     v_said := new.state_since <> old.state_since and new.state_since = private.now();
-    if not private.run_request_may_write(
+    if not (new.id = old.id and new.org_id = old.org_id) then
+        perform private.run_request_refuse(old.id, old.state, null, null, old.attempt, null);
+    elsif not private.run_request_may_write(
         old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
         perform private.run_request_refuse(

@@ -7,14 +7,41 @@ as $$
 #variable_conflict use_column
 declare
     v_done integer;
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.run_request as r
+        where r.state_substate is not null and not private.run_request_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.run_request as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    return query
+    with wrong as (
+        select r.id, concat(r.state, ', held by ', coalesce(r.lease_holder::text, 'nobody'), ' until ', coalesce(r.lease_until::text, 'ever')) as detail
+        from public.run_request as r
+        where not r.state = 'in_progress' and (r.lease_holder is not null or r.lease_until is not null)
+        for no key update of r skip locked
+    )
+    update public.run_request as r
+    set lease_holder = null, lease_until = null
+    from wrong as w
+    where r.id = w.id
+    returning 'lease outside of in_progress', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+
     return query
     select
         'counts of its run_queue were wrong', m.parent_id,
         format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
     from private.run_request_run_queue_recount() as m;
-
-    -- What others hold is left for the next tick.
     for v_turn in 1 .. 1000 loop
         v_done := private.run_request_follow(1000);
         exit when v_done < 1000;
@@ -25,4 +52,4 @@ revoke all on function private.run_request_mend() from public, anon, authenticat
 
 grant execute on routine private.run_request_mend() to service_role;
 
-comment on routine private.run_request_mend() is 'Counts the children of all rows of run_request anew, lets the rows follow what was found, and lists what it mended.';
+comment on routine private.run_request_mend() is 'Mends rows of run_request where nothing is lost by it, and lists what it mended: it counts their children anew, too, and lets the rows follow.';

@@ -12,6 +12,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.run_request_run_queue_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.run_request_run_queue_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.run_request_run_queue_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -86,6 +87,8 @@ begin
             end loop;
         end if;
         if (v_state in ('in_progress')) then
+            -- Here other rules wait, for others.
+            delete from private.run_request_run_queue_far as f where f.parent_id = any (v_parents);
             perform private.run_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;

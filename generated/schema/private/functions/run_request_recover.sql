@@ -53,14 +53,14 @@ begin
         begin
             update public.run_request as r
             set state = 'ready', state_substate = null, state_since = v_now,
-                attempt = r.attempt + 1, retry_at = null
+                attempt = r.attempt + 1, retry_at = null, lease_holder = null, lease_until = null
             where r.id = any (v_ids);
         exception when others then
             foreach v_id in array v_ids loop
                 begin
                     update public.run_request as r
                     set state = 'ready', state_substate = null, state_since = v_now,
-                attempt = r.attempt + 1, retry_at = null
+                attempt = r.attempt + 1, retry_at = null, lease_holder = null, lease_until = null
                     where r.id = v_id;
                 exception when others then
                     v_left := v_left + 1;

@@ -12,6 +12,8 @@ begin
     where not exists (select from public.run_request as p where p.id = c.parent_id);
     delete from private.run_request_run_queue_count as c
     where not exists (select from public.run_request as p where p.id = c.parent_id);
+    delete from private.run_request_run_queue_far as c
+    where not exists (select from public.run_request as p where p.id = c.parent_id);
 
     return query
     with truth as (

@@ -25,17 +25,27 @@ begin
         limit v_left - cardinality(v_ids)
         for no key update skip locked
     );
+    v_ids := v_ids || array(
+        select r.id
+        from public.run_request as r
+        where r.state = 'in_progress'
+            and r.id <> all (v_ids)
+            and r.lease_until <= v_now
+        order by r.lease_until
+        limit v_left - cardinality(v_ids)
+        for no key update skip locked
+    );
     if cardinality(v_ids) > 0 then
         perform set_config('specc.reason', 'timeout', true);
         begin
             update public.run_request as r
-            set state = 'timedout', state_substate = null, state_since = v_now
+            set state = 'timedout', state_substate = null, state_since = v_now, lease_holder = null, lease_until = null
             where r.id = any (v_ids);
         exception when others then
             foreach v_id in array v_ids loop
                 begin
                     update public.run_request as r
-                    set state = 'timedout', state_substate = null, state_since = v_now
+                    set state = 'timedout', state_substate = null, state_since = v_now, lease_holder = null, lease_until = null
                     where r.id = v_id;
                 exception when others then
                     v_left := v_left + 1;

@@ -18,6 +18,10 @@ begin
         with measured (alert, severity, message, hold, value, bearable) as (
             values
                 (
+                    'failing_runs', 'warning', 'More than half of the runs that ended in the last hour failed.',
+                    interval '5 minutes', (select case when count(*) >= 20 then count(*) filter (where h.to_state in ('timedout', 'failed'))::double precision / nullif(count(*), 0) end from public.run_request_state_history as h where h.at > v_now - interval '1 hour' and h.from_state is distinct from h.to_state and h.to_state in ('invalid', 'timedout', 'failed', 'done', 'delivered'))::double precision, 0.5::double precision
+                ),
+                (
                     'old_ready_runs', 'critical', 'Ready runs are not picked up.',
                     interval '0 hours', (select coalesce(extract(epoch from v_now - min(state_since)), 0) from public.run_request where (state in ('new', 'valid', 'waiting', 'ready', 'in_progress') or state in ('timedout', 'failed') and attempt < 3) and state = 'ready')::double precision, 600.0::double precision
                 ),

@@ -12,6 +12,8 @@ begin
     where not exists (select from public.workflow_request as p where p.id = c.parent_id);
     delete from private.workflow_request_activity_request_count as c
     where not exists (select from public.workflow_request as p where p.id = c.parent_id);
+    delete from private.workflow_request_activity_request_far as c
+    where not exists (select from public.workflow_request as p where p.id = c.parent_id);
 
     return query
     with truth as (

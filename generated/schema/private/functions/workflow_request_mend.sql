@@ -7,14 +7,29 @@ as $$
 #variable_conflict use_column
 declare
     v_done integer;
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
 begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.workflow_request as r
+        where r.state_substate is not null and not private.workflow_request_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.workflow_request as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+
     return query
     select
         'counts of its activity_request were wrong', m.parent_id,
         format('%s%s: %s counted, %s found', m.state, case when m.settled then ' (settled)' end, m.counted, m.found)
     from private.workflow_request_activity_request_recount() as m;
-
-    -- What others hold is left for the next tick.
     for v_turn in 1 .. 1000 loop
         v_done := private.workflow_request_follow(1000);
         exit when v_done < 1000;
@@ -25,4 +40,4 @@ revoke all on function private.workflow_request_mend() from public, anon, authen
 
 grant execute on routine private.workflow_request_mend() to service_role;
 
-comment on routine private.workflow_request_mend() is 'Counts the children of all rows of workflow_request anew, lets the rows follow what was found, and lists what it mended.';
+comment on routine private.workflow_request_mend() is 'Mends rows of workflow_request where nothing is lost by it, and lists what it mended: it counts their children anew, too, and lets the rows follow.';

@@ -12,6 +12,7 @@ begin
     if (tg_op = 'DELETE') then
         delete from private.workflow_request_activity_request_change as c using old_rows as o where c.parent_id = o.id;
         delete from private.workflow_request_activity_request_count as c using old_rows as o where c.parent_id = o.id;
+        delete from private.workflow_request_activity_request_far as c using old_rows as o where c.parent_id = o.id;
         return null;
     end if;
 
@@ -56,6 +57,8 @@ begin
             end loop;
         end if;
         if (v_state in ('ready', 'in_progress')) then
+            -- Here other rules wait, for others.
+            delete from private.workflow_request_activity_request_far as f where f.parent_id = any (v_parents);
             perform private.workflow_request_follow(cardinality(v_parents), v_parents);
         end if;
     end loop;

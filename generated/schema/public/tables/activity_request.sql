@@ -82,6 +82,9 @@ create trigger workflow_request_activity_request_sync_insert after insert on pub
     referencing new table as new_rows
     for each statement execute function private.workflow_request_activity_request_sync();
 
+create trigger workflow_request_activity_request_sync_truncate after truncate on public.activity_request
+    for each statement execute function private.workflow_request_activity_request_sync();
+
 create policy insert_authenticated on public.activity_request
     for insert to authenticated
     with check (org_id = any (array(select private.member_tenants())));

@@ -57,4 +57,6 @@ comment on column public.activity_request_state_history.to_substate is 'The subs
 
 comment on column public.activity_request_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.activity_request_history_default is 'Rows of activity_request_state_history for which no other partition was made.';
+
 comment on table public.activity_request_state_history is 'Every move of every row of activity_request, in order; written by its guard.';

@@ -74,6 +74,9 @@ create trigger activity_request_run_queue_sync_insert after insert on public.run
     referencing new table as new_rows
     for each statement execute function private.activity_request_run_queue_sync();
 
+create trigger activity_request_run_queue_sync_truncate after truncate on public.run_queue
+    for each statement execute function private.activity_request_run_queue_sync();
+
 create trigger trg_mark_run_done after update on public.run_queue
     referencing old table as old_rows new table as new_rows
     for each statement execute function public.mark_run_request_done();
@@ -84,6 +87,9 @@ create trigger trg_mark_run_done_delete after delete on public.run_queue
 
 create trigger trg_mark_run_done_insert after insert on public.run_queue
     referencing new table as new_rows
+    for each statement execute function public.mark_run_request_done();
+
+create trigger trg_mark_run_done_truncate after truncate on public.run_queue
     for each statement execute function public.mark_run_request_done();
 
 create policy select_authenticated on public.run_queue

@@ -57,4 +57,6 @@ comment on column public.run_queue_state_history.to_substate is 'The substate it
 
 comment on column public.run_queue_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.run_queue_history_default is 'Rows of run_queue_state_history for which no other partition was made.';
+
 comment on table public.run_queue_state_history is 'Every move of every row of run_queue, in order; written by its guard.';

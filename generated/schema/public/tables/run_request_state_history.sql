@@ -57,4 +57,6 @@ comment on column public.run_request_state_history.to_substate is 'The substate 
 
 comment on column public.run_request_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.run_request_history_default is 'Rows of run_request_state_history for which no other partition was made.';
+
 comment on table public.run_request_state_history is 'Every move of every row of run_request, in order; written by its guard.';

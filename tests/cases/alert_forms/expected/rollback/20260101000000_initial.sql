@@ -11,6 +11,14 @@ drop view public.door_status;
 
 drop view monitor.tables;
 
+drop view monitor.stuck;
+
+drop view monitor.states;
+
+drop view monitor.rates;
+
+drop view monitor.moves;
+
 drop view monitor.machines;
 
 drop view monitor.indexes;
@@ -28,6 +36,8 @@ drop view monitor.door_moves;
 drop view monitor.door_minutes;
 
 drop function public.door_may_move(public.door_state, public.door_state);
+
+drop function private.door_mend();
 
 drop function private.door_guard_update();
 

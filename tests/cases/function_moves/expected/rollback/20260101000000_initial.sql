@@ -9,6 +9,14 @@ drop view public.lamp_status;
 
 drop view monitor.tables;
 
+drop view monitor.stuck;
+
+drop view monitor.states;
+
+drop view monitor.rates;
+
+drop view monitor.moves;
+
 drop view monitor.machines;
 
 drop view monitor.lamp_stuck;
@@ -26,6 +34,8 @@ drop view monitor.indexes;
 drop function public.switch(uuid);
 
 drop function public.lamp_may_move(public.lamp_state, public.lamp_state);
+
+drop function private.lamp_mend();
 
 drop function private.lamp_guard_update();
 

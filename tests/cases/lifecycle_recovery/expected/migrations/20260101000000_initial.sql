@@ -7,6 +7,7 @@ grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
+grant usage on schema private to service_role;
 
 grant usage on schema public to anon, authenticated, service_role;
 
@@ -106,7 +107,15 @@ returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
 begin
-    return coalesce(nullif(current_setting('specc.now', true), '')::timestamptz, now());
+    if (coalesce(current_setting('specc.now', true), '') = '') then
+        return now();
+    end if;
+    -- Whoever writes rows must not choose the times that history tells: the clock is set by the owner, for whom tests run.
+    return case
+        when pg_has_role(session_user, (select n.nspowner from pg_namespace as n where n.nspname = 'private'), 'usage')
+        then current_setting('specc.now')::timestamptz
+        else now()
+    end;
 end
 $$;
 revoke all on function private.now() from public, anon, authenticated, service_role;
@@ -173,7 +182,10 @@ declare
     v_reason text;
     v_hint text;
 begin
-    if p_old is null and p_new not in ('packed') then
+    if p_new is null then
+        v_reason := format('%s cannot become another row', 'parcel');
+        v_hint := 'A row keeps its id and its tenant, since its history goes by them. Insert another one.';
+    elsif p_old is null and p_new not in ('packed') then
         v_reason := format('%s cannot begin in state %s', 'parcel', p_new);
         v_hint := 'Insert the row in an initial state, then move it along declared transitions.';
     elsif p_old is null and p_new_attempt is distinct from 0 then
@@ -217,7 +229,7 @@ begin
         detail = format(
             'Row %s, from %s, to %s, allowed: %s.',
             p_id, coalesce(p_old::text, 'nothing'),
-            p_new::text || coalesce('/' || p_substate, ''), v_allowed
+            coalesce(p_new::text || coalesce('/' || p_substate, ''), 'another row'), v_allowed
         ),
         hint = v_hint,
         schema = 'public', table = 'parcel', column = 'state';
@@ -383,7 +395,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.parcel as r
-    where not private.parcel_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.parcel_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 2')
     from public.parcel as r
@@ -431,13 +443,16 @@ declare
     v_said boolean;
 begin
     if (new.state = old.state) then
-        if (new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate) then
+        if (
+            new.attempt = old.attempt and new.state_substate is not distinct from old.state_substate
+            and new.id = old.id
+        ) then
             return new;
         end if;
 
     -- A declared edge, taken by a statement that says since when.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id
         and new.state_since = now() and new.state_since <> old.state_since
         and ('{{f,t,f,f},{f,f,t,t},{f,f,f,f},{f,f,f,f}}'::boolean[])
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], old.state)]
@@ -453,7 +468,7 @@ begin
 
     -- The next edge in one transaction: state_since is right already, unless a test set the clock meanwhile.
     elsif (
-        new.state_substate is null and new.attempt = old.attempt
+        new.state_substate is null and new.attempt = old.attempt and new.id = old.id
         and new.state_since = now() and coalesce(current_setting('specc.now', true), '') = ''
         and ('{{f,t,f,f},{f,f,t,t},{f,f,f,f},{f,f,f,f}}'::boolean[])
             [array_position('{packed,moving,lost,there}'::public.parcel_state[], old.state)]
@@ -470,7 +485,9 @@ begin
 
     -- Any other change of state, substate or attempt.
     v_said := new.state_since <> old.state_since and new.state_since = private.now();
-    if not private.parcel_may_write(
+    if not (new.id = old.id) then
+        perform private.parcel_refuse(old.id, old.state, null, null, old.attempt, null);
+    elsif not private.parcel_may_write(
         old.state, old.state_substate, old.attempt, new.state, new.state_substate, new.attempt, v_said
     ) then
         perform private.parcel_refuse(
@@ -512,6 +529,33 @@ begin
 end
 $$;
 revoke all on function private.parcel_guard_update() from public, anon, authenticated, service_role;
+
+create function private.parcel_mend()
+returns table (problem text, id uuid, detail text)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_reason text := coalesce(current_setting('specc.reason', true), '');
+begin
+    -- What others hold is left for another call.
+    perform set_config('specc.reason', 'mended', true);
+    return query
+    with wrong as (
+        select r.id, concat_ws('/', r.state, r.state_substate) as detail
+        from public.parcel as r
+        where r.state_substate is not null and not private.parcel_may_carry(r.state, r.state_substate)
+        for no key update of r skip locked
+    )
+    update public.parcel as r
+    set state_substate = null
+    from wrong as w
+    where r.id = w.id
+    returning 'substate of another state', r.id, w.detail;
+    perform set_config('specc.reason', v_reason, true);
+end
+$$;
+revoke all on function private.parcel_mend() from public, anon, authenticated, service_role;
 
 create function private.parcel_recover(p_limit integer)
 returns integer
@@ -688,6 +732,10 @@ left join taken as t
 order by w.seconds, e.from_state nulls first, e.to_state;
 revoke all on table monitor.parcel_moves from public, anon, authenticated, service_role;
 
+create view monitor.moves with (security_invoker = true) as
+select 'parcel'::text as machine, window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent from monitor.parcel_moves;
+revoke all on table monitor.moves from public, anon, authenticated, service_role;
+
 create view monitor.parcel_rates with (security_invoker = true) as
 with time_window (seconds, since) as (
     values
@@ -787,6 +835,18 @@ from public.parcel
 where (state in ('packed', 'moving') or state in ('lost') and attempt < 2);
 revoke all on table monitor.machines from public, anon, authenticated, service_role;
 
+create view monitor.rates with (security_invoker = true) as
+select 'parcel'::text as machine, window_seconds, moves, ended, failed, failure_ratio, ended_per_minute from monitor.parcel_rates;
+revoke all on table monitor.rates from public, anon, authenticated, service_role;
+
+create view monitor.states with (security_invoker = true) as
+select 'parcel'::text as machine, state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds from monitor.parcel_states;
+revoke all on table monitor.states from public, anon, authenticated, service_role;
+
+create view monitor.stuck with (security_invoker = true) as
+select 'parcel'::text as machine, id, state::text, state_substate, state_since, seconds, attempt from monitor.parcel_stuck;
+revoke all on table monitor.stuck from public, anon, authenticated, service_role;
+
 create view monitor.tables with (security_invoker = true) as
 with managed (schema, name) as (
     values
@@ -839,6 +899,8 @@ grant execute on routine private.now() to authenticated;
 grant execute on routine private.now() to service_role;
 
 grant execute on routine private.parcel_check() to service_role;
+
+grant execute on routine private.parcel_mend() to service_role;
 
 grant execute on routine private.parcel_recover(integer) to service_role;
 
@@ -900,7 +962,7 @@ comment on routine monitor.statements() is 'The statements of this database with
 
 comment on routine monitor.statements_problem() is 'Says why there are no statements to see, and what to do; null where pg_stat_statements works.';
 
-comment on routine private.now() is 'The clock of all rules; tests set it with `set specc.now`.';
+comment on routine private.now() is 'The clock of all rules; tests of the owner set it with `set specc.now`.';
 
 comment on routine private.parcel_check() is 'Lists rows of parcel that the guards forbid: restored ones, or written past triggers.';
 
@@ -911,6 +973,8 @@ comment on routine private.parcel_guard_update() is 'Refuses undeclared moves of
 comment on routine private.parcel_may_carry(public.parcel_state, text) is 'Whether a row of parcel may carry a substate in a state.';
 
 comment on routine private.parcel_may_write(public.parcel_state, text, integer, public.parcel_state, text, integer, boolean) is 'Whether one UPDATE may change state, substate and attempt of a row of parcel so.';
+
+comment on routine private.parcel_mend() is 'Mends rows of parcel where nothing is lost by it, and lists what it mended.';
 
 comment on routine private.parcel_recover(integer) is 'Moves up to so many rows of parcel that may try again back to work; returns how many.';
 
@@ -938,6 +1002,8 @@ comment on view monitor.indexes is 'How often the indexes of this project''s tab
 
 comment on view monitor.machines is 'For each machine its open rows and the stuck ones.';
 
+comment on view monitor.moves is 'How often rows of each machine took each move of late, and how long they had waited for it.';
+
 comment on view monitor.parcel_minutes is 'How many moves rows of parcel took in each minute of the last hour, and what ended.';
 
 comment on view monitor.parcel_moves is 'How often rows of parcel took each move of late, and how long they had waited for it.';
@@ -947,6 +1013,12 @@ comment on view monitor.parcel_rates is 'How many rows of parcel settled of late
 comment on view monitor.parcel_states is 'How many rows of parcel are in each state, and for how long the open ones have been. Where rows are not exact, they are about what the last ANALYZE saw; null before the first.';
 
 comment on view monitor.parcel_stuck is 'Open rows of parcel that have been in their state for too long.';
+
+comment on view monitor.rates is 'How many rows of each machine settled of late, and how many failed.';
+
+comment on view monitor.states is 'How many rows of each machine are in each state, and for how long the open ones have been.';
+
+comment on view monitor.stuck is 'Open rows of all machines that have been in their state for too long.';
 
 comment on view monitor.tables is 'How much the tables of this project hold and how they are read, since statistics were reset.';
 

@@ -11,6 +11,12 @@ drop view public.parcel_status;
 
 drop view monitor.tables;
 
+drop view monitor.stuck;
+
+drop view monitor.states;
+
+drop view monitor.rates;
+
 drop view monitor.machines;
 
 drop view monitor.parcel_stuck;
@@ -18,6 +24,8 @@ drop view monitor.parcel_stuck;
 drop view monitor.parcel_states;
 
 drop view monitor.parcel_rates;
+
+drop view monitor.moves;
 
 drop view monitor.parcel_moves;
 
@@ -28,6 +36,8 @@ drop view monitor.indexes;
 drop function public.parcel_may_move(public.parcel_state, public.parcel_state);
 
 drop function private.parcel_recover(integer);
+
+drop function private.parcel_mend();
 
 drop function private.parcel_guard_update();
 

@@ -6,6 +6,7 @@ grant usage on schema monitor to service_role;
 
 create schema private;
 revoke all on schema private from public, anon, authenticated, service_role;
+grant usage on schema private to service_role;
 
 grant usage on schema public to anon, authenticated, service_role;
 

@@ -17,6 +17,12 @@ drop view public.door_status;
 
 drop view monitor.tables;
 
+drop view monitor.stuck;
+
+drop view monitor.states;
+
+drop view monitor.rates;
+
 drop view monitor.machines;
 
 drop view monitor.pane_stuck;
@@ -24,6 +30,8 @@ drop view monitor.pane_stuck;
 drop view monitor.pane_states;
 
 drop view monitor.pane_rates;
+
+drop view monitor.moves;
 
 drop view monitor.pane_moves;
 
@@ -45,11 +53,15 @@ drop function public.pane_may_move(public.casement_state, public.casement_state)
 
 drop function public.door_may_move(public.door_state, public.door_state);
 
+drop function private.pane_mend();
+
 drop function private.pane_guard_update();
 
 drop function private.pane_guard_insert();
 
 drop function private.pane_check();
+
+drop function private.door_mend();
 
 drop function private.door_guard_update();
 

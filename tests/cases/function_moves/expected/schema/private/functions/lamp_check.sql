@@ -6,7 +6,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.lamp as r
-    where not private.lamp_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.lamp_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 0')
     from public.lamp as r

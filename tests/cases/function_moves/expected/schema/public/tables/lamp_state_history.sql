@@ -48,4 +48,6 @@ comment on column public.lamp_state_history.to_substate is 'The substate it came
 
 comment on column public.lamp_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.lamp_history_default is 'Rows of lamp_state_history for which no other partition was made.';
+
 comment on table public.lamp_state_history is 'Every move of every row of lamp, in order; written by its guard.';

@@ -6,7 +6,7 @@ language sql stable security definer set search_path = ''
 as $$
     select 'substate of another state', r.id, concat_ws('/', r.state, r.state_substate)
     from public.parcel as r
-    where not private.parcel_may_carry(r.state, r.state_substate)
+    where r.state_substate is not null and not private.parcel_may_carry(r.state, r.state_substate)
     union all
     select 'attempt out of range', r.id, concat(r.attempt, ' of 2')
     from public.parcel as r

@@ -46,4 +46,6 @@ comment on column public.parcel_state_history.to_substate is 'The substate it ca
 
 comment on column public.parcel_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.parcel_history_default is 'Rows of parcel_state_history for which no other partition was made.';
+
 comment on table public.parcel_state_history is 'Every move of every row of parcel, in order; written by its guard.';

@@ -46,4 +46,6 @@ comment on column public.casement_state_history.to_substate is 'The substate it 
 
 comment on column public.casement_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.pane_history_default is 'Rows of casement_state_history for which no other partition was made.';
+
 comment on table public.casement_state_history is 'Every move of every row of pane, in order; written by its guard.';

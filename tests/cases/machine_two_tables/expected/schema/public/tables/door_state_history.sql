@@ -46,4 +46,6 @@ comment on column public.door_state_history.to_substate is 'The substate it came
 
 comment on column public.door_state_history.xid is 'The transaction that moved it.';
 
+comment on table private.door_history_default is 'Rows of door_state_history for which no other partition was made.';
+
 comment on table public.door_state_history is 'Every move of every row of door, in order; written by its guard.';
