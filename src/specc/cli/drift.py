@@ -46,10 +46,8 @@ _LONG = 100
 def command(project: Path | None, dsn: str, lock: Path | None, version: int | None, format_: str) -> int:
     """Compare a database with what is declared.
 
-    Tells what is missing, what is different, and what nobody declared.
-
-    What is declared is made on a private server and both are compared as PostgreSQL prints them. The database is
-    only read. The exit code is 1 when it is not as declared.
+    Tells what is missing, what is different, and what nobody declared. What is declared is made on a private
+    server, and both are compared as PostgreSQL prints them. The database is only read. The exit code is 1 when it is not as declared.
     """
     ir = _facts(project, lock)
     with progress("comparing …"):
