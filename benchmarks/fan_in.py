@@ -1,16 +1,21 @@
 """Measures what it costs that a parent follows its children: how many children of one parent end in a second.
 
-In goes the flagship as built (`generated/`); out come rates with sync as ratios to the rate without, for one
-child per transaction and for ten. It starts a private server that syncs each commit to disk, and changes no
-file. Four connections of pgbench end the units of one run, while a fifth calls the resolver every second.
+In goes the flagship's specs; out come rates with sync as ratios to the rate without, for one child per
+transaction and for ten, and the same of the server's CPU time per child. It starts a private server that syncs
+each commit to disk, and changes no file. Four connections of pgbench end the units of one run, while a fifth
+calls the resolver every second.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from guard import build
@@ -26,13 +31,15 @@ RUN = "00000000-0000-0000-0000-000000000001"
 WORLD = f"""
 set session_replication_role = replica;
 truncate public.run_queue, public.run_request, private.run_request_run_queue_count,
-    private.run_request_run_queue_change, private.activity_request_run_queue_count,
-    private.activity_request_run_queue_change cascade;
+    private.run_request_run_queue_change, private.run_request_run_queue_far,
+    private.activity_request_run_queue_count, private.activity_request_run_queue_change,
+    private.activity_request_run_queue_far, private.run_left cascade;
 insert into public.run_request (id, org_id, activity_request_id, source_id, state)
 values ('{RUN}', '{RUN}', '{RUN}', '{RUN}', 'in_progress');
 insert into public.run_queue (id, org_id, activity_request_id, source_id, run_request_id, state)
 select lpad(to_hex(c * 10000000 + n), 32, '0')::uuid, '{RUN}', '{RUN}', '{RUN}', '{RUN}', 'in_progress'
 from generate_series(0, {CLIENTS - 1}) as c, generate_series(1, {{rows}}) as n;
+insert into private.run_left values ('{RUN}', {CLIENTS} * {{rows}});
 set session_replication_role = origin;
 select count(*) from private.run_request_run_queue_recount();
 select private.run_request_follow(1000);
@@ -50,17 +57,44 @@ where id = any (array(
 )) and state = 'in_progress';
 """
 
+COUNTER = """
+create table private.run_left (id uuid primary key, units bigint not null) with (fillfactor = 50);
+create function private.count_down() returns trigger language plpgsql as $$
+begin
+    update private.run_left as c set units = c.units - 1 where c.id = new.run_request_id;
+    return null;
+end $$;
+create trigger counter after update on public.run_queue for each row
+when (old.state is distinct from new.state) execute function private.count_down();
+alter table public.run_queue disable trigger counter;
+"""
+
+GUARD = ("00_run_queue_guard_insert", "00_run_queue_guard_update")
+SYNC = ("trg_mark_run_done", "trg_mark_run_done_insert", "trg_mark_run_done_delete")
 FORMS = {
-    "none": (),
-    "one parent": ("trg_mark_run_done", "trg_mark_run_done_insert", "trg_mark_run_done_delete"),
+    "bare": (),
+    "bare + counter": ("counter",),
+    "bare + sync": SYNC,
+    "guard": GUARD,
+    "guard + sync": (*GUARD, *SYNC),
 }
-"""The triggers that each form leaves switched on, besides the guard."""
+"""The triggers that each form leaves switched on; those of foreign keys and checks always are."""
+BASES = {"bare + counter": "bare", "bare + sync": "bare", "guard + sync": "guard"}
+"""What a form is compared with: the same without fan-in."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured once: children per second, and microseconds of the server's CPU time per child."""
+
+    rate: float
+    cpu: float
 
 
 def switch(connection: psycopg.Connection, kept: tuple[str, ...]) -> None:
     """Switch off the triggers for statements on units, and on again those that a form keeps."""
     found = connection.execute(
-        "select tgname from pg_trigger where tgrelid = 'public.run_queue'::regclass and not tgisinternal and tgtype & 1 = 0"
+        "select tgname from pg_trigger where tgrelid = 'public.run_queue'::regclass and not tgisinternal"
     ).fetchall()
     for (name,) in found:
         word = "enable" if name in kept else "disable"
@@ -75,12 +109,21 @@ def resolve(conninfo: str, stop: threading.Event) -> None:
             connection.execute("select private.run_request_follow(1000)")
 
 
-def rate(server: Server, batch: int, kept: tuple[str, ...], seconds: int, rows: int) -> float:
-    """Return how many units end in a second."""
+def spent(server: Server) -> float:
+    """Return the seconds of CPU time of the server's processes that have ended (Linux: /proc/PID/stat)."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server: Server, batch: int, kept: tuple[str, ...], seconds: int, rows: int) -> Figures:
+    """Let units end for some seconds."""
     conninfo = server.dsn("bench")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         switch(connection, kept)
         connection.execute(WORLD.format(rows=rows).encode())
+    # A process counts when it is gone for good.
+    time.sleep(0.2)
+    before = spent(server)
     stop = threading.Event()
     ticking = threading.Thread(target=resolve, args=(conninfo, stop))
     ticking.start()
@@ -89,14 +132,32 @@ def rate(server: Server, batch: int, kept: tuple[str, ...], seconds: int, rows: 
     finally:
         stop.set()
         ticking.join()
+    time.sleep(0.2)
+    cpu = spent(server) - before
     with psycopg.connect(conninfo, autocommit=True) as connection:
         ended = connection.execute("select count(*) from public.run_queue where state = 'done'").fetchone()
         assert ended is not None
         if ended[0] >= CLIENTS * rows * 0.95:
             raise SystemExit("more --rows are needed: the units ran out")
-        if kept and connection.execute("select from private.run_request_run_queue_recount()").fetchall():
+        if (
+            set(SYNC) <= set(kept)
+            and connection.execute("select from private.run_request_run_queue_recount()").fetchall()
+        ):
             raise SystemExit("the counts are wrong")
-    return float(ended[0]) / seconds
+    return Figures(float(ended[0]) / seconds, cpu * 1e6 / float(ended[0]))
+
+
+def line(name: str, figures: list[Figures], base: list[Figures]) -> str:
+    """Return medians, and ratios to what was measured beside it with the least and the greatest."""
+    parts = [f"{name:20}"]
+    for each, other in (
+        ([one.rate for one in figures], [one.rate for one in base]),
+        ([one.cpu for one in figures], [one.cpu for one in base]),
+    ):
+        ratios = [after / before for after, before in zip(each, other, strict=True)]
+        parts.append(f"{statistics.median(each):10.0f}{statistics.median(ratios):7.2f}")
+        parts.append(f" ({min(ratios):.2f} to {max(ratios):.2f})")
+    return "".join(parts)
 
 
 def bench(conninfo: str, script: str, seconds: int) -> None:
@@ -117,23 +178,29 @@ def main() -> None:
     """Print the table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of one measurement")
+    parser.add_argument("--seconds", type=int, default=4, help="of one measurement")
     parser.add_argument("--rows", type=int, default=60_000, help="units of each connection")
+    parser.add_argument("--batch", type=int, action="append", help="units in a transaction; may be repeated")
+    parser.add_argument("forms", nargs="*", help=f"of {', '.join(BASES)}; all by default")
     options = parser.parse_args()
+    chosen = [name for name in FORMS if name in (options.forms or BASES)]
+    names = [name for name in FORMS if name in chosen or name in {BASES[one] for one in chosen}]
     with serve(settings={"shared_buffers": "256MB", "fsync": "on", "synchronous_commit": "on"}) as server:
         server.create("bench")
         with psycopg.connect(server.dsn("bench"), autocommit=True) as connection:
             build(connection, "single")
-        sys.stdout.write(f"{'units per transaction':24}{'without':>10}{'with':>10}{'ratio':>8}\n")
-        for batch in (1, 10):
-            pairs = []
+            connection.execute(COUNTER)
+        for batch in options.batch or (1, 10):
+            found: dict[str, list[Figures]] = {name: [] for name in names}
             for turn in range(options.rounds):
-                names = sorted(FORMS, reverse=bool(turn % 2))
-                found = {one: rate(server, batch, FORMS[one], options.seconds, options.rows) for one in names}
-                pairs.append((found["none"], found["one parent"]))
-            without, followed = (statistics.median(each) for each in zip(*pairs, strict=True))
-            ratio = statistics.median(after / before for before, after in pairs)
-            sys.stdout.write(f"{batch:<24}{without:10.0f}{followed:10.0f}{ratio:8.2f}\n")
+                for name in names if turn % 2 else reversed(names):
+                    one = measure(server, batch, FORMS[name], options.seconds, options.rows)
+                    found[name].append(one)
+            head = f"{'rate':>10}{'ratio':>7}{'':15}{'us CPU':>10}{'ratio':>7}"
+            sys.stdout.write(f"\n{f'{batch} in a transaction':20}{head}\n")
+            for name in names:
+                sys.stdout.write(line(name, found[name], found[BASES.get(name, name)]) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

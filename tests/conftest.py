@@ -1,5 +1,6 @@
 """Projects for tests to work on, and snapshots of what a user reads."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
 
+from git_projects import Clock, Run, Shop
 from projects import copy_flagship, write_example
+from specc.cli import main
 
 
 class Report(SingleFileSnapshotExtension):
@@ -49,3 +52,59 @@ def write_project(tmp_path: Path) -> Callable[[str], Path]:
 def flagship(tmp_path: Path) -> Path:
     """A copy of the flagship's project file and specs, to be changed at will."""
     return copy_flagship(tmp_path / "flagship")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def specc_on_time(capsys: pytest.CaptureFixture[str], clock: Clock) -> Run:
+    """Run a command in this process, an hour after the last one."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        clock.tick()
+        with pytest.raises(SystemExit) as left:
+            main([str(one) for one in arguments])
+        said = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests away."""
+    settings = tmp_path / "gitconfig"
+    settings.write_text(
+        "[user]\n\tname = Ann\n\temail = ann@example.com\n[init]\n\tdefaultBranch = main\n"
+        "[advice]\n\tdetachedHead = false\n[merge]\n\tconflictStyle = merge\n[receive]\n\tdenyCurrentBranch = updateInstead\n"
+    )
+    for name in [name for name in os.environ if name.startswith(("GIT_", "SPECC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_EDITOR", "true")
+
+
+@pytest.fixture
+def empty_shop(
+    specc_on_time: Run, git_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    """A repository with a project of two tables, nothing built and nothing committed."""
+    top = tmp_path / "shop"
+    top.mkdir()
+    monkeypatch.chdir(top)
+    shop = Shop(specc_on_time, top).make("note", "task")
+    shop.git("init", "--quiet")
+    return shop
+
+
+@pytest.fixture
+def shop(empty_shop: Shop) -> Shop:
+    """The same, built and committed on main."""
+    empty_shop.build()
+    empty_shop.commit("Begin")
+    return empty_shop

@@ -28,6 +28,7 @@ HOSTILE = (
 NOT_FREE = {
     "access.allow.*.*": "S603",
     "alert.for": "S360",
+    "alert.when.failing.within": "S360",
     "alert.when.oldest.after": "S360",
     "function.callable_by.*": "S531",
     "machine.history.keep": "S322",
@@ -46,6 +47,8 @@ NOT_FREE = {
     "machine.backoff.most": "S322",
     "machine.timeouts.*.after": "S322",
     "machine.timeouts.*.at": "S327",
+    "machine.lease.holder": "S336",
+    "machine.lease.until": "S336",
     "machine.legacy.back.*": "S335",
     "machine.legacy.column": "S330",
     "machine.legacy.otherwise": "S201",

@@ -4,6 +4,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from specc import driver
+from specc.diagnostics.text import render_text
+from specc.emit.write import write
+
 ROOT = Path(__file__).parent.parent
 FILE_LINE = "# file: "
 
@@ -17,6 +21,14 @@ def write_example(example: str, root: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
     return root
+
+
+def build_example(example: str, root: Path) -> Mapping[str, str]:
+    """Write an example and what its build makes, which has nothing to complain of; return the files of the build."""
+    result = driver.build(write_example(example, root))
+    assert render_text(result.diagnostics, result.sources) == ""
+    write(result.files, root / "generated")
+    return result.files
 
 
 def _files(example: str) -> dict[str, str]:

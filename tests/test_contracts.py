@@ -21,6 +21,7 @@ from specc.ir import lock
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import DATABASE, Comment
 from specc.ir.fact import Fact
+from specc.ir.intent import INTENT
 from specc.ir.model import gather
 from specc.kinds import KINDS
 from specc.load import bind
@@ -55,7 +56,7 @@ SETTINGS = [ROOT / "specc.yaml", *sorted((ROOT / "tests" / "cases").glob("*/spec
 
 
 def test_every_fact_has_a_kind_of_its_own() -> None:
-    facts = [*BEHAVIOUR, *DATABASE]
+    facts = [*BEHAVIOUR, *DATABASE, *INTENT]
     assert set(subclasses(Fact)) == set(facts)
     assert len({fact.KIND for fact in facts}) == len(facts)
 

@@ -93,17 +93,29 @@ about: Nobody looks at tickets.
 when: {of: ticket, oldest: {after: 2 days}}
 for: 1 hour
 message: Tickets are old.
+---
+alert: nameless_tickets
+about: Tickets have no title.
+when: {over: nameless, rows: {}}
+---
+alert: failing_tickets
+about: Tickets end badly.
+when: {of: ticket, failing: {more_than: 0.5, within: 2 hours}}
+---
+monitor: nameless
+about: Tickets without a title.
+query: select t.id from public.ticket as t where t.title = ''
 """
 
 OLD_WORDS = """\
 lifecycle: letter
-states: {written: {is: initial}, sent: {is: terminal}}
-transitions: {written: [sent]}
+states: {written: {is: initial}, sent: {is: terminal}, timedout: {is: terminal}}
+transitions: {written: [sent, timedout]}
 ---
 table: letter
 about: A letter.
 shared: true
-columns: {title: text}
+columns: {title: text, writer: text null, writes_until: timestamptz null}
 ---
 access: letters
 tables: [letter]
@@ -111,13 +123,14 @@ allow: {}
 ---
 machine: letter
 follows: letter
-undriven: {written: People send letters.}
+lease: {state: written, holder: writer, until: writes_until}
+undriven: {written: {to: {sent: People send letters.}}}
 legacy:
   about: What the words mean.
   column: status
   values: {todo: written, done: sent, DONE: sent}
   otherwise: reject
-  back: {sent: done}
+  back: {sent: done, timedout: done}
 """
 
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}

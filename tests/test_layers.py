@@ -18,7 +18,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("verify", "dashboard"),
+    ("verify",),
+    ("drift", "migrate", "dashboard"),
     ("status",),
     ("driver",),
     ("load", "kinds", "plan", "emit", "worker"),
@@ -38,9 +39,11 @@ SERVERS = (
     "specc.pg.server",
     "specc.pg.apply",
     "specc.pg.introspect",
+    "specc.migrate",
     "specc.pg.tap",
     "specc.status",
     "specc.verify",
+    "specc.drift",
     "specc.worker",
 )
 

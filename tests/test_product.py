@@ -56,6 +56,10 @@ BROKEN = (
     Broken("followed_too_late", "S350", 2, "`box` comes under it in `moving`"),
     # born, a box that begins to move, home, given up, and on the box goes
     Broken("settled_child_opens", "S350", 6, "`box` moves `home → moving`"),
+    # born, a box that begins to move, sent, and the server deletes the box
+    Broken("child_taken_away", "S350", 5, "`box` in `moving` is taken from it"),
+    # born, and the server points a box at it that moves already
+    Broken("child_pointed_elsewhere", "S350", 2, "`box` comes under it in `moving`"),
 )
 
 

@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from specc.diagnostics import Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Sink, SourceFile, Span
+from specc.diagnostics.causes import groups, told_once
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Clash, Ir, Origin, gather
+from specc.ir.step import Part, Step
 from specc.kinds import KINDS, foundation
-from specc.lang import resolve
+from specc.lang import absent, resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
+from specc.plan.codes import CODES as CHANGES
+
+if TYPE_CHECKING:
+    from specc.plan.base import Base
+    from specc.plan.pending import Naming
 
 BY_KEY: Mapping[str, Kind] = {kind.key: kind for kind in KINDS}
 
@@ -32,10 +40,13 @@ CLASH = Code(
     "---\ntable: title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
     "---\naccess: tickets\ntables: [ticket, title_key]\nallow: {}\n",
 )
+MOST_TRIES = 3
+"""How many declarations are tried under another name, each of which takes as long as a check."""
+
 CODES: tuple[Code, ...] = tuple(
     sorted(
         {
-            *yaml.CODES, *bind.CODES, *sqlfile.CODES, *files.CODES, *resolve.CODES, CLASH,
+            *yaml.CODES, *bind.CODES, bind.EMPTY, *sqlfile.CODES, *files.CODES, *resolve.CODES, *CHANGES, CLASH,
             *(code for kind in KINDS for rule in kind.rules for code in rule.codes),
         },
         key=lambda code: code.id,
@@ -45,12 +56,13 @@ CODES: tuple[Code, ...] = tuple(
 
 @dataclass(frozen=True)
 class Checked:
-    """A project read and checked: `ir` is there when nothing stops a build."""
+    """A project read and checked: `ir` is there when nothing stops a build, `parts` when there was a base, too."""
 
     project: Project
     sources: Mapping[str, SourceFile]
     diagnostics: Sink
     ir: Ir | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,32 +84,56 @@ def check(root: Path) -> Result:
     return _result(read, checked, {})
 
 
-def build(root: Path) -> Result:
-    """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`."""
+def build(root: Path, base: Base | None = None, naming: Naming | None = None) -> Result:
+    """Check a project and, when nothing is wrong, make its files. Raises `ProjectError`.
+
+    A released project has a base, to which its migrations lead from; `naming` says what is known of their names.
+    """
     read = files.read_project(root)
-    checked = analyse(read)
-    made = _files(checked.project, checked.ir) if checked.ir is not None else {}
+    if read.settings.released and base is None:
+        raise files.ProjectError("this project is released, so it is built from a base")
+    checked = analyse(read, base)
+    made = _files(checked, base, naming) if checked.ir is not None else {}
     return _result(read, checked, made)
 
 
-def _files(project: Project, ir: Ir) -> dict[str, str]:
-    """Plan and emit; all SQL is parsed before anybody may write it."""
+def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[str, str]:
+    """Emit; all SQL that is new is parsed before anybody may write it."""
     from specc.emit.tree import tree
     from specc.pg.parsing import check_sql
+    from specc.plan.base import FOLDERS
     from specc.plan.initial import plan_initial
-    from specc.plan.migration import initial_files
+    from specc.plan.sums import SUMS, dump
 
+    project, ir = checked.project, checked.ir
+    assert ir is not None, "only what is right has files"
     steps = plan_initial(ir)
-    title = f"{project.settings.project}: the initial migration"
-    made = {
-        **tree(project, ir, KINDS, steps),
-        **initial_files(title, project.settings.start, steps),
-    }
+    made = {**tree(project, ir, KINDS, steps), **_migrations(checked, ir, steps, base, naming)}
     for path, text in made.items():
         # What stands in schema/ is the statements of the migration once more.
         if path.endswith(".sql") and not path.startswith("schema/"):
             check_sql(text)
+    if base is not None:
+        made |= base.frozen
+        made[SUMS] = dump({path: text for path, text in made.items() if path.startswith(FOLDERS)})
     return dict(sorted(made.items()))
+
+
+def _migrations(
+    checked: Checked, ir: Ir, steps: tuple[Step, ...], base: Base | None, naming: Naming | None
+) -> dict[str, str]:
+    """Return the migration that this build writes and its way back: none where nothing differs from the base."""
+    from specc.plan.migration import initial_files
+    from specc.plan.pending import Naming, initial, pending
+    from specc.plan.title import INITIAL
+
+    settings = checked.project.settings
+    if base is None:
+        return initial_files(f"{settings.project}: {INITIAL}", settings.start, steps)
+    naming = naming or Naming()
+    if not base.facts.facts:
+        return initial(steps, settings.project, base, naming, settings.start)
+    return pending(checked.parts, ir, settings.project, base, naming)
 
 
 def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> Result:
@@ -105,17 +141,70 @@ def _result(read: files.Sources, checked: Checked, made: Mapping[str, str]) -> R
     return Result(checked.diagnostics, checked.sources, made, output, len(read.files), checked.ir)
 
 
-def analyse(read: files.Sources) -> Checked:
-    """Load, bind, resolve, check and lower what was read."""
+def analyse(read: files.Sources, base: Base | None = None) -> Checked:
+    """Load, bind, resolve, check and lower what was read, and plan the way from the base if there is one.
+
+    What one mistake brings about is told once.
+    """
+    checked = _analyse(read, base)
+    if groups(checked.diagnostics):
+        found = _without_misspelt(read, checked)
+        checked.diagnostics.replace(told_once(found))
+    return checked
+
+
+def _without_misspelt(read: files.Sources, checked: Checked) -> list[Diagnostic]:
+    """Put the misspelt declaration in the place of all findings that are gone once it is mended."""
+    found = list(checked.diagnostics)
+    doubtful = [(cause, group) for cause, group in groups(found).items() if cause.near]
+    for cause, group in doubtful[:MOST_TRIES]:
+        span = absent.declaration(checked.project, cause)
+        mended = _renamed(read, span, cause) if span else None
+        after = list(_analyse(mended).diagnostics) if mended else group
+        names = [one.cause.about for one in after if one.cause]
+        if span is not None and not {cause.about, (*cause.about[:-1], cause.near)} & {*names}:
+            left = {(one.span.path, one.code.id, one.message) for one in after}
+            places = [one for one in found if (one.span.path, one.code.id, one.message) not in left]
+            first = found.index(places[0])
+            found[first] = absent.declared_otherwise(cause, span, group)
+            found = [one for one in found if one is found[first] or one not in places]
+    return found
+
+
+def _renamed(read: files.Sources, span: Span, cause: Cause) -> files.Sources | None:
+    """Return the files with a declaration as other places name it; None where it is not written as expected."""
+    source = next((one for one in read.files if one.path == span.path), None)
+    near, name = cause.near.rpartition("/")[2], cause.about[-1].rpartition("/")[2]
+    if source is None or source.text[span.start : span.end] != near:
+        return None
+    text = source.text[: span.start] + name + source.text[span.end :]
+    mended = tuple(SourceFile(one.path, text) if one is source else one for one in read.files)
+    return replace(read, files=mended)
+
+
+def _analyse(read: files.Sources, base: Base | None = None) -> Checked:
     sink = Sink()
     sink.extend(read.found)
     project = _load(read, sink)
-    project, found = resolve.resolve(project, BY_KEY)
-    sink.extend(found)
+    sink.advance()
+    project, unresolved = resolve.resolve(project, BY_KEY)
+    sink.extend(unresolved)
+    sink.advance()
     sink.extend(_check(project))
     ir = None if sink.has_errors else _lower(project, sink)
+    # Clashes leave facts behind that no database can have.
+    parts: tuple[Part, ...] = ()
+    if base is not None and ir is not None and not sink.has_errors and base.facts.facts:
+        from specc.plan.enums import in_place
+        from specc.plan.evolve import plan
+        from specc.plan.findings import findings
+
+        ir = in_place(base.facts, ir)
+        found = tuple(findings(base.facts, ir))
+        sink.extend(found)
+        parts = () if any(one.is_error for one in found) else plan(base.facts, ir)
     sources = {source.path: source for source in read.files}
-    return Checked(project, sources, sink, None if sink.has_errors else ir)
+    return Checked(project, sources, sink, None if sink.has_errors else ir, parts)
 
 
 def _load(read: files.Sources, sink: Sink) -> Project:
@@ -127,7 +216,7 @@ def _load(read: files.Sources, sink: Sink) -> Project:
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
         documents, found = reader(source)
-        sink.extend(found)
+        sink.extend(found if documents or found else [bind.empty(source)])
         texts.append((source, documents))
     sink.settle()
     for source, documents in texts:
@@ -138,6 +227,10 @@ def _load(read: files.Sources, sink: Sink) -> Project:
             unnamed.update(one.unnamed)
     entries, found_twice = bind.collect(bound, empty.full_name)
     sink.extend(found_twice)
+    # The second of one name was to have another one.
+    unnamed.update(
+        one.kind for one in bound if entries[one.kind][empty.full_name(one.kind, one.name)] is not one
+    )
     return replace(empty, entries=entries, unnamed=frozenset(unnamed))
 
 

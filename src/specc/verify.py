@@ -17,13 +17,17 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from specc.analysis.machines import Lifecycle, lifecycle_of_facts
+from specc.drift import compare
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine
-from specc.ir.database import Table
+from specc.ir.database import Schema, Table
 from specc.ir.model import Ir
 from specc.pg.apply import ApplyError, apply
+from specc.pg.introspect import read_catalogue
 from specc.pg.names import lit, qualified
 from specc.pg.tap import TapReport, install, run_all
+from specc.plan.initial import plan_initial
+from specc.plan.migration import up_text
 from specc.record import record
 
 
@@ -61,7 +65,7 @@ def verify(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]
     that may not make a database of its own.
     """
     with _scratch(conninfo) as (admin, owner):
-        for step in (_apply, _sample, _test, _walk, _return):
+        for step in (_apply, _compare, _sample, _test, _walk, _return):
             for finding in step(ir, files, admin, owner):
                 yield finding
                 if finding.failures:
@@ -114,6 +118,34 @@ def _apply(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterato
     count = len(_migrations(files))
     seen = f"bootstrap.sql and {count} migration{'s' if count != 1 else ''}, as an owner who is no superuser"
     yield Finding("applied", seen, watch.read())
+
+
+def _compare(ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+    """Compare what migrations have come to with the same facts made at once; says nothing of a first migration."""
+    if len(_migrations(files)) < 2:
+        return
+    watch = _Watch()
+    schemas = [one.name for one in ir.all(Schema)]
+    with _beside(admin) as name:
+        apply(make_conninfo(admin, dbname=name), files["bootstrap.sql"])
+        apply(make_conninfo(owner, dbname=name), up_text("what is declared", plan_initial(ir)))
+        with psycopg.connect(owner) as there, psycopg.connect(owner, dbname=name) as here:
+            found = compare(read_catalogue(there, schemas), read_catalogue(here, schemas))
+            failures = tuple(f"{one.word}: {one.name}" for one in found)
+    yield Finding("compared", "what migrations made, with the same made at once", watch.read(), failures)
+
+
+@contextmanager
+def _beside(conninfo: str) -> Iterator[str]:
+    """Make a second database of the same owner; yield its name."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        name = f"{connection.info.dbname}_fresh"
+        made, owner = sql.Identifier(name), sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("create database {} owner {}").format(made, owner))
+        try:
+            yield name
+        finally:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(made))
 
 
 def _sample(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:

@@ -4,25 +4,17 @@
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from itertools import count
+from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
+from databases import GENERATED, MAJORS, Database, build_of, copied, created, files_of, migrated
+from migrating import Folder
 from psycopg.conninfo import make_conninfo
 
 from specc.pg import tap
-from specc.pg.apply import apply
-from specc.pg.binaries import Binaries, embedded, installed
+from specc.pg.binaries import Binaries
 from specc.pg.server import Server, serve
-
-GENERATED = Path(__file__).parents[2] / "generated"
-OWNER = "flagship_owner"
-
-BUILDS = {f"pg{build.version}": build for build in (*installed(), embedded())}
-NUMBERS = count()
 
 
 class Servers:
@@ -44,70 +36,60 @@ def servers() -> Iterator[Servers]:
         yield Servers(stack)
 
 
-@pytest.fixture(scope="session", params=["pg18", "pg15"])
+@pytest.fixture(scope="session", params=MAJORS)
 def server(request: pytest.FixtureRequest, servers: Servers) -> Server:
     """The worker's server, once per major version; roles are shared by its databases."""
-    if request.param not in BUILDS:
-        pytest.skip(f"{request.param} is not installed here")
-    return servers[BUILDS[request.param]]
+    return servers[build_of(request.param)]
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, server: Server) -> Iterator[str]:
-    """The connection string of a fresh database, dropped afterwards.
+def fresh(server: Server) -> Iterator[Database]:
+    """An empty database, dropped afterwards."""
+    with created(server) as database:
+        yield database
 
-    It is a copy of template1, or of the database that indirect parametrisation names.
-    """
-    name = f"test_{next(NUMBERS)}"
-    server.create(name, template=getattr(request, "param", None))
-    yield server.dsn(name)
-    server.drop(name)
+
+@pytest.fixture
+def database(fresh: Database) -> str:
+    """The superuser's connection string of an empty database."""
+    return fresh.admin
 
 
 @pytest.fixture(scope="session")
-def flagship_template(server: Server) -> str:
-    """The name of a database with bootstrap, migrations and test functions, for `Server.create` to copy."""
-    name = "flagship_template"
-    server.create(name)
-    admin = server.dsn(name)
-    give_to_owner(server, name)
-    apply(admin, (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
-    for migration in sorted((GENERATED / "migrations").glob("*.sql")):
-        apply(server.dsn(name, OWNER), migration.read_text(encoding="utf-8"))
-    tap.install(admin)
-    return name
-
-
-def give_to_owner(server: Server, name: str) -> None:
-    """Make the flagship's owner the owner of a database; roles are the server's, whoever needs this one first."""
-    order = sql.SQL("alter database {} owner to {}").format(sql.Identifier(name), sql.Identifier(OWNER))
-    with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [OWNER]).fetchone():
-            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
-        connection.execute(order)
-
-
-@contextmanager
-def copied(server: Server, template: str) -> Iterator[str]:
-    name = f"flagship_{next(NUMBERS)}"
-    server.create(name, template=template)
-    give_to_owner(server, name)
-    yield server.dsn(name, OWNER)
-    server.drop(name)
+def flagship_template(server: Server) -> Iterator[Database]:
+    """A database with bootstrap, migrations and test functions, to be copied."""
+    with migrated(server, files_of(GENERATED)) as database:
+        tap.install(database.admin)
+        yield database
 
 
 @pytest.fixture
-def flagship(server: Server, flagship_template: str) -> Iterator[str]:
+def migrations(fresh: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Folder:
+    """An empty folder of migrations, and a fresh database whose owner is no superuser."""
+    (tmp_path / "migrations").mkdir()
+    return Folder(tmp_path, fresh.owner, capsys)
+
+
+@pytest.fixture(scope="session")
+def bare(server: Server) -> Iterator[Database]:
+    """A database with bootstrap and nothing else, to be copied."""
+    with created(server) as database:
+        database.bootstrap(files_of(GENERATED))
+        yield database
+
+
+@pytest.fixture
+def flagship(flagship_template: Database) -> Iterator[str]:
     """The connection string, as its owner, of a fresh database of the flagship, dropped afterwards."""
-    with copied(server, flagship_template) as conninfo:
-        yield conninfo
+    with copied(flagship_template) as database:
+        yield database.owner
 
 
 @pytest.fixture(scope="module")
-def shared_flagship(server: Server, flagship_template: str) -> Iterator[str]:
+def shared_flagship(flagship_template: Database) -> Iterator[str]:
     """The same, one for all tests of a module: what they write, they roll back."""
-    with copied(server, flagship_template) as conninfo:
-        yield conninfo
+    with copied(flagship_template) as database:
+        yield database.owner
 
 
 @pytest.fixture

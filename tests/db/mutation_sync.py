@@ -84,7 +84,7 @@ def _triggers(ir: Ir, function: str, files: tuple[str, ...]) -> Iterator[Mutant]
 
 def _waiting(edit: _Edits) -> Iterator[Mutant]:
     """Yield functions that wait for a child more: a rule that waits for none is asked after each move."""
-    for old in re.findall(r"                            when '\w+' then .", edit.text):
+    for old in re.findall(r"            when '\w+' then .", edit.text):
         more = "2 + " if old.endswith("0") else "1 + "
         yield edit.one(f"waits too long ({old[:-1].strip()})", old, f"{old[:-1]}{more}{old[-1]}")
 
@@ -255,9 +255,8 @@ class _Child:
                 yield self.edit.one(f"{place} without {state}", place + states, place + fewer)
         if "    perform private." in self.text:
             yield self.edit.one(
-                "does not call for many", "    if (v_parents is not null) then", "    if (false) then"
+                "does not call for many", "    if (v_parents <> '{}') then", "    if (false) then"
             )
-        yield from _waiting(self.edit)
 
     def _births(self) -> Iterator[Mutant]:
         yield self.edit.one("refuses nobody", "if (v_arrived <> '{}') then", "if (false) then")
@@ -290,8 +289,9 @@ def _deadlines(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:
             number for number, block in enumerate(blocks)
             if f"r.state = {lit(one.state)}" in block
             and (f"r.state_substate = {lit(one.substate)}" in block) == bool(one.substate)
+            and (f"r.{one.column} <=" in block) == bool(one.column)
         )  # fmt: skip
-        name = f"{one.state}/{one.substate}"
+        name = f"{one.state}/{one.substate}{one.column}"
         yield edit.piece(
             f"{name} is dropped", TIMED, at, _exchange("where r.state =", "where false and r.state =")
         )
@@ -304,12 +304,10 @@ def _deadlines(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:
         for state in [
             x.name for x in ir.of_machine(State, machine.name) if x.name not in (one.state, one.target)
         ][:1]:
-            yield edit.piece(
-                f"{name} leads to {state}",
-                TIMED,
-                at,
-                _exchange(f"set state = {lit(one.target)}", f"set state = {lit(state)}"),
-            )
+            # After the last deadline that leads there.
+            wrong = edit.text.replace(f"set state = {lit(one.target)}", f"set state = {lit(state)}")
+            assert wrong != edit.text
+            yield edit.whole(f"{name} leads to {state}", wrong)
 
 
 def _recoveries(ir: Ir, machine: Machine, edit: _Edits) -> Iterator[Mutant]:

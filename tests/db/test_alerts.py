@@ -12,10 +12,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from databases import Database, copied, migrated
 
 from projects import ROOT
 from specc import driver
-from specc.pg.apply import apply
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -27,24 +27,16 @@ START = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def template(server: Server) -> str:
-    """The name of a database of the case's project."""
-    name = f"alerts_{server.version}"
-    files = driver.build(CASE).files
-    server.create(name)
-    apply(server.dsn(name), files["bootstrap.sql"])
-    for path in sorted(files):
-        if path.startswith("migrations/"):
-            apply(server.dsn(name), files[path])
-    return name
+def template(server: Server) -> Iterator[Database]:
+    """A database of the case's project, to be copied."""
+    with migrated(server, driver.build(CASE).files) as database:
+        yield database
 
 
 @pytest.fixture
-def dsn(server: Server, template: str) -> Iterator[str]:
-    name = f"{template}_copy"
-    server.create(name, template=template)
-    yield server.dsn(name)
-    server.drop(name)
+def dsn(template: Database) -> Iterator[str]:
+    with copied(template) as database:
+        yield database.admin
 
 
 @pytest.fixture

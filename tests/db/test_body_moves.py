@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
+from databases import migrated
 
 from body_samples import EXPECTED, FOLDER, SAMPLES, STATES, listed, write_samples
 from specc import driver
@@ -123,16 +124,13 @@ def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A connection to a database with the samples' tables, rows in every state, and the functions as written."""
     built = driver.build(write_samples(tmp_path_factory.mktemp("bodies"), ()))
     assert not built.diagnostics.has_errors
-    server.create("bodies")
-    for path in ("bootstrap.sql", "migrations/20260101000000_initial.sql"):
-        apply(server.dsn("bodies"), built.files[path])
-    apply(server.dsn("bodies"), ROWS)
-    for name in SAMPLES:
-        apply(server.dsn("bodies"), "set search_path = ''; " + (FOLDER / f"{name}.sql").read_text())
-    with psycopg.connect(server.dsn("bodies"), autocommit=True) as connection:
-        connection.execute("set search_path = ''")
-        yield connection
-    server.drop("bodies")
+    with migrated(server, built.files) as database:
+        apply(database.admin, ROWS)
+        for name in SAMPLES:
+            apply(database.admin, "set search_path = ''; " + (FOLDER / f"{name}.sql").read_text())
+        with psycopg.connect(database.admin, autocommit=True) as connection:
+            connection.execute("set search_path = ''")
+            yield connection
 
 
 def moved(connection: psycopg.Connection, name: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import Database, files_of
 
-from projects import read_tree
-from specc import driver
+from specc.emit.tree import bootstrap
 from specc.pg import tap
-from specc.pg.apply import apply
 
 pytestmark = pytest.mark.pg
 
@@ -23,16 +22,15 @@ where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'auth')
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_applies_passes_its_tests_and_goes_back(case: Path, database: str) -> None:
-    files = {path: content.decode() for path, content in read_tree(case / "expected").items()}
-    (migration,) = (path for path in files if path.startswith("migrations/"))
-    apply(database, driver.build(case).files["bootstrap.sql"])
-    with psycopg.connect(database) as connection:
+def test_a_case_applies_passes_its_tests_and_goes_back(case: Path, fresh: Database) -> None:
+    files = files_of(case / "expected")
+    fresh.bootstrap({"bootstrap.sql": bootstrap()})
+    with psycopg.connect(fresh.admin) as connection:
         before = connection.execute(OBJECTS).fetchone()
-    apply(database, files[migration])
+    fresh.migrate(files)
     tests = [(path, text) for path, text in files.items() if path.startswith("tests/")]
-    tap.install(database)
-    assert [report for report in tap.run_all(database, tests) if not report.ok] == []
-    apply(database, files[migration.replace("migrations/", "rollback/")])
-    with psycopg.connect(database) as connection:
+    tap.install(fresh.admin)
+    assert [report for report in tap.run_all(fresh.owner, tests) if not report.ok] == []
+    fresh.roll_back(files)
+    with psycopg.connect(fresh.admin) as connection:
         assert connection.execute(OBJECTS).fetchone() == before

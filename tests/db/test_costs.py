@@ -9,13 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from databases import MAJORS, build_of, files_of, migrated
 from psycopg.conninfo import make_conninfo
 
-from conftest import BUILDS
-from projects import write_example
-from specc import driver
+from projects import build_example
 from specc.cli import main
-from specc.pg.apply import apply
 from specc.pg.server import Server, serve
 from specc.pg.statements import names_at_work
 
@@ -45,47 +43,33 @@ allow: {}
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = write_example(SPECS, tmp_path_factory.mktemp("costly"))
-    result = driver.build(root)
-    assert list(result.diagnostics) == []
-    for path, text in result.files.items():
-        file = root / "generated" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    root: Path = tmp_path_factory.mktemp("costly")
+    build_example(SPECS, root)
     return root
 
 
-def fill(server: Server, root: Path, name: str) -> str:
-    server.create(name)
-    dsn = server.dsn(name)
-    apply(dsn, (root / "generated" / "bootstrap.sql").read_text(encoding="utf-8"))
-    for path in sorted((root / "generated" / "migrations").glob("*.sql")):
-        apply(dsn, path.read_text(encoding="utf-8"))
-    return dsn
-
-
-@pytest.fixture(scope="module", params=["pg18", "pg15"])
+@pytest.fixture(scope="module", params=MAJORS)
 def counting(request: pytest.FixtureRequest, root: Path) -> Iterator[str]:
     """A database on a server of its own that counts statements; the extension is in a schema of its own."""
-    if request.param not in BUILDS:
-        pytest.skip(f"{request.param} is not installed here")
-    with serve(BUILDS[request.param], settings={"shared_preload_libraries": "pg_stat_statements"}) as server:
-        dsn = fill(server, root, "counting")
-        with psycopg.connect(dsn, autocommit=True) as connection:
+    settings = {"shared_preload_libraries": "pg_stat_statements"}
+    with (
+        serve(build_of(request.param), settings=settings) as server,
+        migrated(server, files_of(root / "generated")) as database,
+    ):
+        with psycopg.connect(database.admin, autocommit=True) as connection:
             connection.execute('create schema "Odd place"')
             connection.execute('create extension pg_stat_statements schema "Odd place"')
             connection.execute("create role other login superuser")
             connection.execute("create role blind login in role service_role")
             connection.execute("create table public.foreign_table (id integer)")
-        yield dsn
+        yield database.admin
 
 
 @pytest.fixture(scope="module")
 def plain(server: Server, root: Path) -> Iterator[str]:
     """A database on a server that counts no statements."""
-    name = f"costly_{server.version}"
-    yield fill(server, root, name)
-    server.drop(name)
+    with migrated(server, files_of(root / "generated")) as database:
+        yield database.admin
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from databases import GENERATED, Database, build_of, files_of, migrated
 from psycopg import sql
 from seed_rules import MACHINES, MOVES, RECOVERIES
 from tenants import ACME, ACTIVITY, GLOBEX, SOURCE, fill, insert, of
 
-from conftest import BUILDS, GENERATED, OWNER
-from specc.pg.apply import apply
-from specc.pg.server import Server, serve
+from specc.pg.server import serve
 
 pytestmark = pytest.mark.pg
 
@@ -48,25 +48,19 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def durable() -> Iterator[Server]:
-    """A server that keeps its promises over a crash."""
-    with serve(BUILDS["pg18"], durable=True) as server:
-        with psycopg.connect(server.dsn(), autocommit=True) as connection:
-            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(OWNER)))
-            connection.execute(sql.SQL("create database work owner {}").format(sql.Identifier(OWNER)))
-        apply(server.dsn("work"), (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
-        for migration in sorted((GENERATED / "migrations").glob("*.sql")):
-            apply(server.dsn("work", OWNER), migration.read_text(encoding="utf-8"))
-        fill(server.dsn("work", OWNER))
-        _add_rows(server.dsn("work", OWNER))
-        yield server
+def durable() -> Iterator[Database]:
+    """The flagship on a server that keeps its promises over a crash."""
+    with serve(build_of("pg18"), durable=True) as server, migrated(server, files_of(GENERATED)) as database:
+        fill(database.owner)
+        _add_rows(database.owner)
+        yield database
 
 
 def _add_rows(conninfo: str) -> None:
     with psycopg.connect(conninfo) as owner:
         for org in (ACME, GLOBEX):
             for number in range(100, 100 + ROWS):
-                mine = {"org_id": org}
+                mine: dict[str, Any] = {"org_id": org}
                 order, request = of(org, number), of(org, number + ROWS)
                 insert(owner, "workflow_request", id=order, payload="{}", **mine)
                 insert(
@@ -84,18 +78,18 @@ def _add_rows(conninfo: str) -> None:
                 )
 
 
-def write(server: Server, book: Book, seed: int, until: float) -> None:
+def write(database: Database, book: Book, seed: int, until: float) -> None:
     """Move rows at random until it is time, also illegally, one at a time and many at once."""
     chance = random.Random(seed)
     while time.monotonic() < until:
         with suppress(psycopg.OperationalError):
-            _write(server, book, chance, until)
+            _write(database, book, chance, until)
         book.lost += time.monotonic() < until
         time.sleep(0.05)
 
 
-def _write(server: Server, book: Book, chance: random.Random, until: float) -> None:
-    with psycopg.connect(server.dsn("work", OWNER)) as connection:
+def _write(database: Database, book: Book, chance: random.Random, until: float) -> None:
+    with psycopg.connect(database.owner) as connection:
         while time.monotonic() < until:
             moved: Counter[str] = Counter()
             try:
@@ -138,9 +132,9 @@ def _move(connection: psycopg.Connection, chance: random.Random, moved: Counter[
         moved[machine] += done.rowcount
 
 
-def kill(server: Server) -> None:
+def kill(database: Database) -> None:
     """Kill the server's checkpointer: PostgreSQL drops everything and recovers from its log."""
-    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+    with psycopg.connect(database.admin, autocommit=True) as connection:
         row = connection.execute(
             "select pid from pg_stat_activity where backend_type = 'checkpointer'"
         ).fetchone()
@@ -148,7 +142,7 @@ def kill(server: Server) -> None:
     os.kill(row[0], signal.SIGKILL)
 
 
-def test_what_was_committed_is_told_once(durable: Server) -> None:
+def test_what_was_committed_is_told_once(durable: Database) -> None:
     books = [Book() for _ in range(WRITERS)]
     until = time.monotonic() + SECONDS
     writers = [
@@ -162,7 +156,7 @@ def test_what_was_committed_is_told_once(durable: Server) -> None:
         writer.join()
     assert all(book.lost for book in books), "the server did not go away for everybody"
     assert sum(len(book.kept) for book in books) > 5 * WRITERS
-    with psycopg.connect(durable.dsn("work", OWNER)) as owner:
+    with psycopg.connect(durable.owner) as owner:
         told: dict[int, Counter[str]] = {}
         for machine in MACHINES:
             told_wrong(owner, machine)
@@ -176,7 +170,7 @@ def test_what_was_committed_is_told_once(durable: Server) -> None:
         for xid, moved in book.kept.items():
             assert told.get(xid, Counter()) >= moved, f"transaction {xid} was acknowledged"
 
-    with psycopg.connect(durable.dsn("work", OWNER), autocommit=True) as owner:
+    with psycopg.connect(durable.owner, autocommit=True) as owner:
         assert left_over(owner) == {}
 
 

@@ -21,13 +21,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from databases import Database, copied, files_of, migrated
 from psycopg.conninfo import make_conninfo
 
-from projects import write_example
-from specc import driver
+from projects import build_example
 from specc.dashboard import Dashboard, is_loopback
 from specc.ir import lock
-from specc.pg.apply import apply
 from specc.pg.server import Server
 from specc.status import Watched, watched
 
@@ -86,13 +85,8 @@ MOVES = (
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = write_example(SPECS, tmp_path_factory.mktemp("shown"))
-    result = driver.build(root)
-    assert list(result.diagnostics) == []
-    for path, text in result.files.items():
-        file = root / "generated" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    root: Path = tmp_path_factory.mktemp("shown")
+    build_example(SPECS, root)
     return root
 
 
@@ -102,15 +96,21 @@ def ours(built: Path) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, built: Path) -> Iterator[str]:
-    """The name of a database of the project with a batch and three jobs, to be copied."""
-    name = f"shown_{server.version}"
-    server.create(name)
-    dsn = server.dsn(name)
-    apply(dsn, (built / "generated" / "bootstrap.sql").read_text(encoding="utf-8"))
-    for path in sorted((built / "generated" / "migrations").glob("*.sql")):
-        apply(dsn, path.read_text(encoding="utf-8"))
-    with psycopg.connect(frozen(dsn)) as connection:
+def template(server: Server, built: Path) -> Iterator[Database]:
+    """A database of the project with a batch and three jobs, to be copied."""
+    with migrated(server, files_of(built / "generated")) as database:
+        fill(database)
+        yield database
+
+
+@pytest.fixture
+def copy(template: Database) -> Iterator[Database]:
+    with copied(template) as database:
+        yield database
+
+
+def fill(database: Database) -> None:
+    with psycopg.connect(frozen(database.admin)) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "insert into public.batch (id, name, state_since) values (%s, %s, %s)", [BATCH, EVIL, NOW]
@@ -128,8 +128,6 @@ def template(server: Server, built: Path) -> Iterator[str]:
                 [STUCK, state, NOW, ago, EVIL, EVIL],
             )
         connection.execute("select private.watch_alerts()")
-    yield name
-    server.drop(name)
 
 
 def frozen(dsn: str) -> str:
@@ -148,12 +146,9 @@ def served(dsn: str, ours: Watched, *names: str) -> Iterator[Dashboard]:
 
 
 @pytest.fixture(scope="module")
-def dashboard(server: Server, template: str, ours: Watched) -> Iterator[Dashboard]:
-    name = f"{template}_read"
-    server.create(name, template=template)
-    with served(frozen(server.dsn(name)), ours, "ops.example") as found:
+def dashboard(template: Database, ours: Watched) -> Iterator[Dashboard]:
+    with copied(template) as database, served(frozen(database.admin), ours, "ops.example") as found:
         yield found
-    server.drop(name)
 
 
 def ask(
@@ -259,10 +254,8 @@ def test_it_looks_again_unless_it_is_held_still(dashboard: Dashboard) -> None:
     assert 'http-equiv="refresh"' not in ask(dashboard, "/?still=1")[2]
 
 
-def test_nobody_has_to_see_alerts(server: Server, template: str, ours: Watched) -> None:
-    server.create("unalarmed", template=template)
-    dsn = server.dsn("unalarmed")
-    with psycopg.connect(dsn) as connection:
+def test_nobody_has_to_see_alerts(copy: Database, ours: Watched) -> None:
+    with psycopg.connect(copy.admin) as connection:
         connection.execute("create role watcher login in role service_role")
         connection.execute("grant select on public.job, public.batch to service_role")
         connection.execute("grant select on all tables in schema monitor to service_role")
@@ -270,11 +263,10 @@ def test_nobody_has_to_see_alerts(server: Server, template: str, ours: Watched) 
             "grant select on public.job_state_history, public.batch_state_history to service_role"
         )
         connection.execute("revoke select on monitor.alert from service_role")
-    with served(make_conninfo(dsn, user="watcher"), ours) as dashboard:
+    with served(make_conninfo(copy.admin, user="watcher"), ours) as dashboard:
         status, _, page = ask(dashboard, "/")
     assert (status, "Alerts are for the owner of the database only." in page) == (200, True)
-    server.drop("unalarmed")
-    with psycopg.connect(server.dsn()) as connection:
+    with psycopg.connect(copy.admin) as connection:
         connection.execute("drop role watcher")
 
 
@@ -392,14 +384,14 @@ def test_too_many_parameters_are_no_bug(dashboard: Dashboard) -> None:
 # A database that is away, busy, or another one
 
 
-def test_it_waits_for_a_database_that_is_away(server: Server, template: str, ours: Watched) -> None:
+def test_it_waits_for_a_database_that_is_away(server: Server, template: Database, ours: Watched) -> None:
     with served(server.dsn("comes_and_goes"), ours) as dashboard:
         status, _, page = ask(dashboard, "/")
         assert (status, 'http-equiv="refresh"' in page) == (503, True)
         assert "cannot connect" in page and "does not exist" in page
         assert json.loads(ask(dashboard, "/status.json")[2])["error"].startswith("cannot connect")
         assert ask(dashboard, "/style.css")[0] == 200
-        server.create("comes_and_goes", template=template)
+        server.create("comes_and_goes", template=template.name)
         assert ask(dashboard, "/")[0] == 200
         server.drop("comes_and_goes")
         assert ask(dashboard, "/")[0] == 503
@@ -411,31 +403,27 @@ def test_it_says_that_a_database_is_another(server: Server, ours: Watched) -> No
     assert (status, "was not built from this lock" in page) == (503, True)
 
 
-def test_it_waits_for_no_lock(server: Server, template: str, ours: Watched) -> None:
-    server.create("locked", template=template)
-    with psycopg.connect(server.dsn("locked")) as connection, served(server.dsn("locked"), ours) as dashboard:
+def test_it_waits_for_no_lock(copy: Database, ours: Watched) -> None:
+    with psycopg.connect(copy.admin) as connection, served(copy.admin, ours) as dashboard:
         connection.execute("lock table public.batch in access exclusive mode")
         status, _, page = ask(dashboard, "/")
         connection.rollback()
     assert (status, "too busy to answer" in page) == (503, True)
-    server.drop("locked")
 
 
 def test_an_answer_of_an_unknown_form_is_a_bug_of_its_own_page(
-    server: Server, template: str, ours: Watched, capfd: pytest.CaptureFixture[str]
+    copy: Database, ours: Watched, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server.create("odd", template=template)
-    with psycopg.connect(server.dsn("odd")) as connection:
+    with psycopg.connect(copy.admin) as connection:
         connection.execute(
             "create or replace function monitor.job_story(p_id uuid) returns jsonb language sql return '{}'::jsonb"
         )
-    with served(server.dsn("odd"), ours) as dashboard:
+    with served(copy.admin, ours) as dashboard:
         status, headers, page = ask(dashboard, story_of(STUCK))
         assert ask(dashboard, "/")[0] == 200
     assert (status, "Traceback" in page, "header" in Read(page).tags) == (500, False, True)
     assert "Content-Security-Policy" in headers
     assert "Traceback" in capfd.readouterr().err
-    server.drop("odd")
 
 
 def test_what_was_asked_stays_in_the_form(dashboard: Dashboard) -> None:
@@ -443,34 +431,30 @@ def test_what_was_asked_stays_in_the_form(dashboard: Dashboard) -> None:
     assert 'value="five"' in page and "<option selected>job</option>" in page
 
 
-def test_a_count_that_takes_too_long_is_left_out(server: Server, template: str, ours: Watched) -> None:
-    server.create("overrun", template=template)
-    with psycopg.connect(server.dsn("overrun")) as connection:
+def test_a_count_that_takes_too_long_is_left_out(copy: Database, ours: Watched) -> None:
+    with psycopg.connect(copy.admin) as connection:
         connection.execute(
             "create or replace view monitor.job_minutes with (security_invoker = true) as"
             " select 0 as minutes_ago, 0::bigint as moves, 0::bigint as ended, 0::bigint as failed from pg_sleep(60)"
         )
-    with served(frozen(server.dsn("overrun")), ours) as dashboard:
+    with served(frozen(copy.admin), ours) as dashboard:
         status, _, page = ask(dashboard, "/")
     words = Read(page).words
     assert status == 200
     assert "moves in an hour ? So much moved in the last hour" in words
     assert f"{STUCK} working/slow" in words
-    server.drop("overrun")
 
 
-def test_it_cannot_write(server: Server, template: str, ours: Watched) -> None:
-    server.create("unwritten", template=template)
-    with psycopg.connect(server.dsn("unwritten"), autocommit=True) as connection:
+def test_it_cannot_write(copy: Database, ours: Watched) -> None:
+    with psycopg.connect(copy.admin, autocommit=True) as connection:
         connection.execute(
             "create or replace function monitor.job_story(p_id uuid) returns jsonb language plpgsql as"
             " $$ begin delete from public.job; return '{}'; end $$"
         )
-        with served(server.dsn("unwritten"), ours) as dashboard:
+        with served(copy.admin, ours) as dashboard:
             status, _, page = ask(dashboard, story_of(STUCK))
         assert connection.execute("select count(*) from public.job").fetchone() == (3,)
     assert (status, "read-only transaction" in page) == (503, True)
-    server.drop("unwritten")
 
 
 # The command
@@ -482,11 +466,8 @@ def command(built: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def shown(server: Server, template: str) -> Iterator[str]:
-    name = f"{template}_command"
-    server.create(name, template=template)
-    yield frozen(server.dsn(name))
-    server.drop(name)
+def shown(copy: Database) -> str:
+    return frozen(copy.admin)
 
 
 def test_the_command_serves_until_interrupted(built: Path, shown: str) -> None:

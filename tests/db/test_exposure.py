@@ -141,8 +141,12 @@ BROKEN = {
     "an inner schema that the API may use": f"""
         select n.nspname, r.rolname from pg_namespace n, pg_roles r
         where n.nspname in {OURS} and n.nspname <> 'public' and r.rolname in {API}
-          and (n.nspname, r.rolname) <> ('monitor', 'service_role')
+          and (n.nspname, r.rolname) not in (('monitor', 'service_role'), ('private', 'service_role'))
           and has_schema_privilege(r.oid, n.oid, 'usage')""",
+    "a right on a private table": """
+        select c.oid::regclass, a.grantee::regrole, a.privilege_type
+        from pg_class c, aclexplode(c.relacl) a
+        where c.relnamespace = 'private'::regnamespace and a.grantee <> c.relowner""",
     "a right on what operators look at but the server's to look": """
         select c.oid::regclass, a.grantee::regrole, a.privilege_type
         from pg_class c, aclexplode(c.relacl) a
@@ -212,6 +216,7 @@ def test_there_is_not(catalogue: psycopg.Connection[tuple[Any, ...]], rule: str)
         ),
         ("an inner schema that the API may use", "grant usage on schema private to anon"),
         ("an inner schema that the API may use", "grant usage on schema monitor to authenticated"),
+        ("a right on a private table", "grant select on private.run_request_run_queue_count to service_role"),
         (
             "a right on what operators look at but the server's to look",
             "grant select on monitor.machines to authenticated",

@@ -117,12 +117,41 @@ def test_what_is_no_move_is_not_told(life: Life) -> None:
     assert life.told() == []
 
 
+@pytest.mark.parametrize("moved", ["", ", state = 'valid'", ", state = 'valid', state_since = now()"])
+@pytest.mark.parametrize("assignment", ["id = gen_random_uuid()", f"org_id = '{EMPTY}'"])
+def test_a_row_keeps_its_id_and_its_tenant(life: Life, assignment: str, moved: str) -> None:
+    """Another row could not be told from it in history, and another tenant would not see where it came from."""
+    for key in ("activity_request_id", "run_request_id"):
+        # Without the keys that would keep it from that as well.
+        life.owner.execute(
+            f"alter table {life.table} drop constraint if exists {life.table}_{key}_fkey cascade"
+        )
+    refused = error(life.owner, f"update {life.table} set {assignment}{moved} where id = '{life.mine}'")
+    assert (refused.sqlstate, refused.diag.message_primary) == (
+        "PT409",
+        f"{life.table} cannot become another row",
+    )
+    assert life.told() == []
+
+
 def test_one_illegal_move_of_many_refuses_all(life: Life) -> None:
     life.move("valid")
     refused = error(life.owner, f"update {life.table} set state = 'ready'")
     assert refused.sqlstate == "PT409"
     assert f"Row {life.others}, from new, to ready" in (refused.diag.message_detail or "")
     assert life.told() == [("new", "valid")]
+
+
+def test_nobody_but_the_owner_sets_the_clock(world: str) -> None:
+    with acting(world, ANNA) as connection:
+        connection.execute("select set_config('specc.now', '2001-01-01 12:00Z', true)")
+        order = (
+            "insert into workflow_request (org_id, payload) values (%s, '{}') returning state_since = now()"
+        )
+        assert connection.execute(order, [ACME]).fetchone() == (True,)
+    with psycopg.connect(world) as owner:
+        owner.execute("select set_config('specc.now', '2001-01-01 12:00Z', true)")
+        assert owner.execute("select private.now() = '2001-01-01 12:00Z'").fetchone() == (True,)
 
 
 def test_what_is_rolled_back_is_not_told(life: Life) -> None:
@@ -179,17 +208,6 @@ def test_a_merge_and_a_conflict_are_told(life: Life) -> None:
         [life.mine],
     )
     assert life.told() == [("new", "valid"), ("valid", "ready")]
-
-
-def test_a_row_does_not_slip_past_under_another_id(world: str) -> None:
-    order = "set id = gen_random_uuid(), state = 'valid' where id = %s returning id"
-    with psycopg.connect(world) as owner:
-        life = Life(owner, "run_request")
-        row = owner.execute(f"update run_request {order}".encode(), [life.mine]).fetchone()
-        assert row is not None
-        assert life.told(row[0]) == [("new", "valid")]
-        # A guard that sees statements cannot tell which row it was.
-        assert error(owner, f"update run_queue {order}", [of(ACME, UNIT)]).sqlstate == "PT409"
 
 
 def test_history_outlives_its_row(life: Life) -> None:
@@ -272,7 +290,7 @@ def test_a_claim_makes_nobody_another_actor(world: str) -> None:
         f"delete from {TABLE}",
         f"truncate {TABLE}",
         "select * from private.run_request_history_default",
-        "insert into private.run_request_history_default select * from public.run_request_state_history",
+        "insert into private.run_request_history_default overriding system value select * from public.run_request_state_history",
         f"select nextval('{TABLE}_seq_seq')",
         f"alter table {TABLE} disable trigger all",
         "alter table public.run_request disable trigger all",

@@ -1,11 +1,16 @@
 """How long history is kept: partitions ahead of time, past ones dropped, and what came before them deleted."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from databases import migrated
 from tenants import ACME, ANNA, DENIED, RUN, acting, error, fill, of
+
+from projects import build_example
+from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
 
@@ -141,3 +146,53 @@ def test_nobody_reaches_a_partition_but_by_its_table(owner: Connection, flagship
     for role in ("anon", "authenticated", "service_role"):
         with acting(flagship, ANNA, role) as connection:
             assert error(connection, "select 1 from private.run_request_history_20320101").sqlstate == DENIED
+
+
+LONG = "the_longest_name_of_a_machine_that_anybody_has_ever_come_up_with_"[:59]
+NAMESAKES = f"""\
+lifecycle: job
+states: {{new: {{is: initial}}, done: {{is: terminal}}}}
+transitions: {{new: [done]}}
+---
+table: {LONG}_one
+about: One.
+shared: true
+columns: {{}}
+---
+table: {LONG}_two
+about: Another.
+shared: true
+columns: {{}}
+---
+machine: {LONG}_one
+follows: job
+history: 90 days
+undriven: {{new: Somebody.}}
+---
+machine: {LONG}_two
+follows: job
+history: 90 days
+undriven: {{new: Somebody.}}
+---
+access: all
+tables: [{LONG}_one, {LONG}_two]
+allow: {{}}
+"""
+
+
+def test_machines_with_names_too_long_for_a_date_have_partitions_of_their_own(
+    server: Server, tmp_path: Path
+) -> None:
+    with (
+        migrated(server, build_example(NAMESAKES, tmp_path)) as database,
+        psycopg.connect(database.owner, autocommit=True) as owner,
+    ):
+        owner.execute("select set_config('specc.now', '2031-12-09 10:00Z', false)")
+        assert [problem for _, _, problem in owner.execute("select * from private.tick()")] == [None] * 2
+        rows = owner.execute(
+            "select inhparent::regclass::text, inhrelid::regclass::text from pg_inherits"
+            " where inhrelid::regclass::text ~ '_2032[0-9]{4}$'"
+        ).fetchall()
+    dates = sorted((history, name[-8:]) for history, name in rows)
+    assert [date for _, date in dates] == ["20320101", "20320201"] * 2
+    assert len({history for history, _ in dates}) == 2

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import Database
 
 from hostile import HOSTILE, NOT_FREE, poison
 from projects import copy_flagship
 from specc import driver
-from specc.pg.apply import apply
 
 pytestmark = pytest.mark.pg
 
@@ -33,13 +33,12 @@ def write_hostile_flagship(root: Path) -> list[str]:
     return [text for text in written if not text.removeprefix(HOSTILE).split()[1].startswith(KEPT_ELSEWHERE)]
 
 
-def test_the_database_keeps_hostile_texts_as_written(database: str, tmp_path: Path) -> None:
+def test_the_database_keeps_hostile_texts_as_written(fresh: Database, tmp_path: Path) -> None:
     written = write_hostile_flagship(tmp_path / "flagship")
     files = driver.build(tmp_path / "flagship").files
-    (migration,) = (path for path in files if path.startswith("migrations/"))
-    apply(database, files["bootstrap.sql"])
-    apply(database, files[migration])
-    with psycopg.connect(database) as connection:
+    fresh.bootstrap(files)
+    fresh.migrate(files)
+    with psycopg.connect(fresh.admin) as connection:
         kept = {text for (text,) in connection.execute("select description from pg_description")}
         for columns in ("label, about", "label, about, question"):
             table = "object_type" if columns == "label, about" else "datapoint"
@@ -49,6 +48,6 @@ def test_the_database_keeps_hostile_texts_as_written(database: str, tmp_path: Pa
     assert len(written) > 300
     assert [text for text in written if text not in kept] == []
     assert tables is not None and tables[0] >= 16
-    apply(database, files[migration.replace("migrations/", "rollback/")])
-    with psycopg.connect(database) as connection:
+    fresh.roll_back(files)
+    with psycopg.connect(fresh.admin) as connection:
         assert connection.execute("select 1 from pg_tables where schemaname = 'public'").fetchall() == []

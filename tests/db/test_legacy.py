@@ -6,7 +6,7 @@ Every move is seen by a trigger of the tests' own. Words and the old column's na
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -14,13 +14,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from databases import GENERATED, Database, copied, created, files_of
 from flagship_world import world_of
 from psycopg import sql
 
 from hostile import HOSTILE
-from projects import ROOT, write_example
-from specc import driver
+from projects import build_example
 from specc.pg.apply import ApplyError, apply
+from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
 
@@ -156,17 +157,12 @@ class Jobs:
         return self.run("select id, xmin::text, ctid::text from public.job order by id")
 
 
-def legacy_file(specs: str, folder: Path) -> tuple[str, str, str]:
-    """Return bootstrap, migration and the conversion of a project."""
-    files = driver.build(write_example(specs, folder)).files
-    (migration,) = (text for path, text in files.items() if path.startswith("migrations/"))
-    return files["bootstrap.sql"], migration, files["legacy/job.sql"]
-
-
-def set_up(conninfo: str, specs: str, folder: Path) -> Jobs:
-    for text in legacy_file(specs, folder):
-        apply(conninfo, text)
-    jobs = Jobs(conninfo)
+def set_up(database: Database, files: Mapping[str, str]) -> Jobs:
+    """Apply a build and its conversion, and give its table the old column."""
+    database.bootstrap(files)
+    database.migrate(files)
+    apply(database.owner, files["legacy/job.sql"])
+    jobs = Jobs(database.admin)
     jobs.run(WATCHED)
     jobs.run('alter table public.job add column "Old status" text')
     jobs.run(
@@ -175,9 +171,22 @@ def set_up(conninfo: str, specs: str, folder: Path) -> Jobs:
     return jobs
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    return build_example(SPECS, tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.fixture(scope="module")
+def template(server: Server, files: Mapping[str, str]) -> Iterator[Database]:
+    with created(server) as database:
+        set_up(database, files)
+        yield database
+
+
 @pytest.fixture
-def jobs(database: str, tmp_path: Path) -> Jobs:
-    return set_up(database, SPECS, tmp_path)
+def jobs(template: Database) -> Iterator[Jobs]:
+    with copied(template) as database:
+        yield Jobs(database.admin)
 
 
 @contextmanager
@@ -248,8 +257,9 @@ def test_counting_takes_no_lock_that_a_writer_waits_for(jobs: Jobs) -> None:
         assert modes.fetchall() == [("AccessShareLock",)]
 
 
-def test_other_values_go_where_the_specs_say(database: str, tmp_path: Path) -> None:
-    jobs = set_up(database, SPECS.replace("otherwise: reject", "otherwise: held/people"), tmp_path)
+def test_other_values_go_where_the_specs_say(fresh: Database, tmp_path: Path) -> None:
+    specs = SPECS.replace("otherwise: reject", "otherwise: held/people")
+    jobs = set_up(fresh, build_example(specs, tmp_path))
     jobs.add("Todo", None, "ok", "todo")
     assert jobs.run("select * from private.job_legacy_preflight()") == [("Todo", 1), (None, 1)]
     jobs.run("call private.job_convert_legacy()")
@@ -575,14 +585,13 @@ where p.oid::regprocedure::text = any(%s) and has_function_privilege(role, p.oid
 """
 
 
-def test_forgetting_leaves_nothing_behind_but_the_column(database: str, tmp_path: Path) -> None:
-    bootstrap, migration, legacy = legacy_file(SPECS, tmp_path)
-    apply(database, bootstrap)
-    apply(database, migration)
-    jobs = Jobs(database)
+def test_forgetting_leaves_nothing_behind_but_the_column(fresh: Database, files: Mapping[str, str]) -> None:
+    fresh.bootstrap(files)
+    fresh.migrate(files)
+    jobs = Jobs(fresh.admin)
     jobs.run('alter table public.job add column "Old status" text')
     before = jobs.run(OBJECTS)
-    apply(database, legacy)
+    apply(fresh.owner, files["legacy/job.sql"])
     made = [name for (name,) in jobs.run(OBJECTS) if (name,) not in before]
     assert len(made) > 10
     assert jobs.run(OPEN_TO_API, made) == []
@@ -591,7 +600,7 @@ def test_forgetting_leaves_nothing_behind_but_the_column(database: str, tmp_path
     jobs.run("call private.job_forget_legacy()")
     assert jobs.run(OBJECTS) == before
     assert jobs.rows() == [("BUSY", "running")]
-    apply(database, legacy)
+    apply(fresh.owner, files["legacy/job.sql"])
 
 
 def test_the_old_column_cannot_go_while_writers_use_it(attached: Jobs) -> None:
@@ -601,11 +610,11 @@ def test_the_old_column_cannot_go_while_writers_use_it(attached: Jobs) -> None:
     attached.run('alter table public.job drop column "Old status"')
 
 
-def test_words_and_the_columns_name_may_be_anything(database: str, tmp_path: Path) -> None:
+def test_words_and_the_columns_name_may_be_anything(fresh: Database, tmp_path: Path) -> None:
     column = 'it\'s "%s" $$ \\ -- */'
     specs = SPECS.replace("column: Old status", f"column: {json.dumps(column)}")
     specs = specs.replace(r"'C:\gone': dropped", f"{json.dumps(HOSTILE, ensure_ascii=False)}: dropped")
-    jobs = set_up(database, specs, tmp_path)
+    jobs = set_up(fresh, build_example(specs, tmp_path))
     jobs.run("insert into public.job default values")
     jobs.run("update public.job set state = 'held'")
     jobs.run("update public.job set state = 'dropped'")
@@ -613,7 +622,7 @@ def test_words_and_the_columns_name_may_be_anything(database: str, tmp_path: Pat
     jobs.run("call private.job_attach_legacy()")
     jobs.run("insert into public.job default values")
     name = sql.Identifier(column)
-    with connected(database) as connection:
+    with connected(fresh.admin) as connection:
         found = connection.execute(sql.SQL("select {}, state::text from public.job order by id").format(name))
         assert found.fetchall() == [(HOSTILE, "dropped"), ("todo", "queued")]
         order = sql.SQL("update public.job set {} = {} where state = 'queued'")
@@ -624,10 +633,9 @@ def test_words_and_the_columns_name_may_be_anything(database: str, tmp_path: Pat
         assert set(found) == {(HOSTILE, "dropped")}
 
 
-def test_a_database_without_the_states_refuses_the_file(database: str, tmp_path: Path) -> None:
-    *_, legacy = legacy_file(SPECS, tmp_path)
+def test_a_database_without_the_states_refuses_the_file(database: str, files: Mapping[str, str]) -> None:
     with pytest.raises(ApplyError):
-        apply(database, legacy)
+        apply(database, files["legacy/job.sql"])
 
 
 # The flagship
@@ -672,7 +680,7 @@ def runs(flagship: str) -> str:
         for word in FLAGSHIP:
             run = world.run(request, source)
             owner.execute("update public.run_request set status = %s where id = %s", [word, run])
-    apply(flagship, driver.build(ROOT).files["legacy/run_request.sql"])
+    apply(flagship, files_of(GENERATED)["legacy/run_request.sql"])
     return flagship
 
 

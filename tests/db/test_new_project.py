@@ -1,14 +1,16 @@
 """What `specc init` makes, on a server: it applies, its own tests pass, its functions do as they say."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from databases import Database, migrated
 
 from specc import driver
 from specc.cli import main
 from specc.pg import tap
-from specc.pg.apply import apply
+from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
 
@@ -20,23 +22,22 @@ def files(tmp_path: Path) -> dict[str, str]:
     return dict(driver.build(tmp_path).files)
 
 
-def install(database: str, files: dict[str, str]) -> None:
-    for path in ("bootstrap.sql", *sorted(path for path in files if path.startswith("migrations/"))):
-        apply(database, files[path])
+@pytest.fixture
+def shop(server: Server, files: dict[str, str]) -> Iterator[Database]:
+    with migrated(server, files) as database:
+        yield database
 
 
-def test_its_generated_tests_pass(database: str, files: dict[str, str]) -> None:
-    install(database, files)
-    tap.install(database)
+def test_its_generated_tests_pass(shop: Database, files: dict[str, str]) -> None:
+    tap.install(shop.admin)
     tests = [(path, text) for path, text in files.items() if path.startswith("tests/")]
-    reports = list(tap.run_all(database, tests))
+    reports = list(tap.run_all(shop.owner, tests))
     assert [report for report in reports if not report.ok] == []
     assert sum(report.passed for report in reports) > 100
 
 
-def test_a_ticket_lives_its_life(database: str, files: dict[str, str]) -> None:
-    install(database, files)
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_a_ticket_lives_its_life(shop: Database) -> None:
+    with psycopg.connect(shop.admin, autocommit=True) as connection:
         run = connection.execute
         org = run("insert into org (name) values ('A') returning id").fetchone()
         assert org

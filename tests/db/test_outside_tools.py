@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import GENERATED, OWNER, Database, files_of
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from supabase_cli import SupabaseCli, UnavailableError, supabase
 
 from specc import driver
@@ -23,8 +23,6 @@ from specc.pg.server import Server, serve
 
 pytestmark = pytest.mark.pg
 
-OWNER = "flagship_owner"
-GENERATED = Path(__file__).parents[2] / "generated"
 MIGRATIONS = sorted((GENERATED / "migrations").glob("*.sql"))
 
 SQUAWK_MAY_SAY = {
@@ -58,7 +56,7 @@ def squawk(folder: Path) -> list[dict[str, str]]:
     program = Path(sysconfig.get_path("scripts")) / "squawk"
     if not program.exists():
         pytest.skip("squawk-cli is not installed here")
-    command = [program, "--reporter=json", "--pg-version=15", "--assume-in-transaction"]
+    command: list[str | Path] = [program, "--reporter=json", "--pg-version=15", "--assume-in-transaction"]
     done = subprocess.run([*command, *folder.glob("*.sql")], capture_output=True, text=True, check=False)
     found: list[dict[str, str]] = json.loads(done.stdout)
     return found
@@ -271,15 +269,10 @@ GENEROUS = """
 """
 
 
-def test_default_privileges_of_the_past_open_nothing(shared_flagship: str, database: str) -> None:
+def test_default_privileges_of_the_past_open_nothing(shared_flagship: str, fresh: Database) -> None:
     """Supabase's older projects grant everything in `public` to the API's roles as it is created."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)))
-    apply(database, (GENERATED / "bootstrap.sql").read_text(encoding="utf-8"))
-    owner = make_conninfo(database, user=OWNER)
-    apply(owner, GENEROUS)
-    for path in MIGRATIONS:
-        apply(owner, path.read_text(encoding="utf-8"))
-    with psycopg.connect(shared_flagship) as one, psycopg.connect(owner) as other:
+    fresh.bootstrap(files_of(GENERATED))
+    apply(fresh.owner, GENEROUS)
+    fresh.migrate(files_of(GENERATED))
+    with psycopg.connect(shared_flagship) as one, psycopg.connect(fresh.owner) as other:
         assert other.execute(ACCESS).fetchall() == one.execute(ACCESS).fetchall()

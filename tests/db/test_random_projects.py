@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 
 import pytest
+from databases import build_of
 from jsonschema import Draft7Validator
 
-from conftest import BUILDS, Servers
+from conftest import Servers
 from projects_random import RandomProject
 from specc import driver
 from specc.diagnostics.text import render_text
@@ -37,7 +38,7 @@ def test_a_random_project_holds_what_it_says(seed: int, servers: Servers, tmp_pa
     access = [path for path in result.files if path.startswith("tests/access_")]
     # A machine's moves are kept in a table of their own.
     assert len(access) == len(project.tables) + sum(bool(one.machine) for one in project.tables)
-    findings = list(verify(result.ir, result.files, servers[BUILDS["pg18"]].dsn()))
+    findings = list(verify(result.ir, result.files, servers[build_of("pg18")].dsn()))
     assert [failure for one in findings for failure in one.failures] == []
     assert findings[-1].title == "undone"
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from databases import MAJORS, build_of, migrated
 
-from conftest import BUILDS
-from projects import write_example
-from specc import driver
-from specc.pg.apply import apply
+from projects import build_example
 from specc.pg.server import serve
 
 pytestmark = pytest.mark.pg
@@ -47,28 +45,23 @@ SETTINGS = {
 REFUSED = "update public.job set state = 'done' where name = 'a'"
 
 
-@pytest.fixture(scope="module", params=["pg18", "pg15"])
+@pytest.fixture(scope="module", params=MAJORS)
 def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The three forms of a log in which two of three refusals stand: a function caught the third."""
-    if request.param not in BUILDS:
-        pytest.skip(f"{request.param} is not installed here")
-    files = driver.build(write_example(SPECS, tmp_path_factory.mktemp("refused"))).files
-    with serve(BUILDS[request.param], settings=SETTINGS) as server:
-        apply(server.dsn(), files["bootstrap.sql"])
-        for path in sorted(path for path in files if path.startswith("migrations/")):
-            apply(server.dsn(), files[path])
-        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+    files = build_example(SPECS, tmp_path_factory.mktemp("refused"))
+    with serve(build_of(request.param), settings=SETTINGS) as server, migrated(server, files) as database:
+        with psycopg.connect(database.admin, autocommit=True) as connection:
             connection.execute("insert into public.job (name) values ('a')")
             for _ in range(2):
                 with pytest.raises(psycopg.Error, match="cannot move"):
                     connection.execute(REFUSED.encode())
             connection.execute(f"do $$ begin {REFUSED}; exception when others then null; end $$".encode())
             kept = connection.execute("select to_state::text from public.job_state_history").fetchall()
-            folder = Path(connection.execute("select current_setting('data_directory')").fetchone()[0])  # type: ignore[index]
+            ((folder,),) = connection.execute("select current_setting('data_directory')").fetchall()
             # What is logged later, is written later: by then all before it has been written.
             connection.execute("do $$ begin raise log 'the end'; end $$")
-            texts = _written(folder / "log_of_the_test")
-    return {"kept": kept, **texts}
+        texts = _written(Path(folder) / "log_of_the_test")
+    return {"kept": kept, "who": f" postgres@{database.name} ", **texts}
 
 
 def _written(folder: Path) -> dict[str, str]:
@@ -88,7 +81,7 @@ def test_the_database_knows_of_none(log: dict[str, Any]) -> None:
 
 
 def test_a_line_of_the_log_is_as_the_docs_show_it(log: dict[str, Any]) -> None:
-    lines = [line.partition(" postgres@postgres ")[2] for line in log["text"].splitlines()]
+    lines = [line.partition(log["who"])[2] for line in log["text"].splitlines()]
     refused = [line for line in lines if line.startswith("PT409 ")]
     assert refused.count("PT409 ERROR:  job cannot move from new to done") == 2
     assert refused.count(f"PT409 STATEMENT:  {REFUSED}") == 2

@@ -1,14 +1,14 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from databases import Database, created
 
-from specc import driver
+from projects import build_example
 from specc.emit.tree import bootstrap
 from specc.ir.database import Function
 from specc.pg import plpgsql
-from specc.pg.apply import apply
 from specc.pg.ddl import create, drop
 from specc.pg.names import API_ROLES
 from specc.pg.parsing import SqlError, check_sql
@@ -29,7 +29,6 @@ def samples(file: str) -> dict[str, str]:
 
 SOUND = samples("sound.sql")
 BROKEN = samples("broken.sql")
-BOOTSTRAP = bootstrap()
 ROWS = {("app", "run_request"), ("app", "event")}
 SCALARS = {("app", "order_state"), ("app", "label")}
 CATALOGUE = """
@@ -61,13 +60,12 @@ def fact(routine: Routine) -> Function:
 @pytest.fixture(scope="module")
 def prepared(server: Server) -> Iterator[psycopg.Connection]:
     """A connection to a database with the samples' schema, seeing no schema but PostgreSQL's."""
-    server.create("routines")
-    apply(server.dsn("routines"), BOOTSTRAP)
-    with psycopg.connect(server.dsn("routines"), autocommit=True) as connection:
-        connection.execute((FOLDER / "setup.sql").read_text())
-        connection.execute("set search_path = ''")
-        yield connection
-    server.drop("routines")
+    with created(server) as database:
+        database.bootstrap({"bootstrap.sql": bootstrap()})
+        with psycopg.connect(database.admin, autocommit=True) as connection:
+            connection.execute((FOLDER / "setup.sql").read_text())
+            connection.execute("set search_path = ''")
+            yield connection
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -161,17 +159,11 @@ create function z_big(t ticket) returns boolean language sql immutable as $$ sel
 """
 
 
-def test_functions_are_created_in_order_for_those_who_may_call_them(
-    write_project: Callable[[str], Path], server: Server, database: str
-) -> None:
-    result = driver.build(write_project(PROJECT))
-    assert not result.diagnostics.has_errors
-    (migration,) = (
-        path for path in result.files if path.startswith("migrations/") and path.endswith("l.sql")
-    )
-    apply(database, result.files["bootstrap.sql"])
-    apply(database, result.files[migration])
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_functions_are_created_in_order_for_those_who_may_call_them(fresh: Database, tmp_path: Path) -> None:
+    files = build_example(PROJECT, tmp_path)
+    fresh.bootstrap(files)
+    fresh.migrate(files)
+    with psycopg.connect(fresh.admin, autocommit=True) as connection:
         connection.execute("insert into public.ticket (title, size) values ('small', 1), ('big', 5)")
         assert connection.execute("select public.a_count()").fetchone() == (1,)
         calls = connection.execute(
@@ -184,4 +176,4 @@ def test_functions_are_created_in_order_for_those_who_may_call_them(
         connection.execute("set role service_role")
         closed = "select count(*) from public.close_tickets(array(select id from public.ticket))"
         assert connection.execute(closed).fetchone() == (2,)
-    apply(database, result.files[migration.replace("migrations/", "rollback/")])
+    fresh.roll_back(files)

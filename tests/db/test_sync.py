@@ -486,3 +486,54 @@ def test_no_api_role_comes_near_counts_and_resolver(rows: Rows, role: str) -> No
         [role],
     )
     assert found.fetchone() == (0,)
+
+
+MANY = 1200
+"""More children than the parent's move may wait for while each of them still looks."""
+
+
+def hoard(rows: Rows, run: UUID) -> list[UUID]:
+    """Put very many open units under a run, by one statement."""
+    found = rows.connection.execute(
+        "insert into run_queue (org_id, activity_request_id, source_id, run_request_id, state)"
+        " select %s, %s, %s, %s, 'new' from generate_series(1, %s) returning id",
+        [ORG, REQUEST, SOURCE, run, MANY],
+    ).fetchall()
+    for state in ("valid", "ready", "in_progress"):
+        rows.connection.execute("update run_queue set state = %s where run_request_id = %s", [state, run])
+    return [row for (row,) in found]
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_the_last_of_very_many_takes_the_parent_along(rows: Rows, size: int) -> None:
+    run = rows.run()
+    units = hoard(rows, run)
+    follow(rows, "run_request")
+    end = "update run_queue set state = 'done' where id = any(%s)"
+    for start in range(0, MANY - 1, size):
+        rows.connection.execute(end, [units[start : min(start + size, MANY - 1)]], prepare=True)
+    assert rows.runs.read(run) == "in_progress"
+    rows.connection.execute(end, [units[-1:]])
+    assert rows.runs.read(run) == "done"
+    assert differences(rows, "run_request_run_queue") == []
+
+
+def test_all_of_very_many_at_once_take_the_parent_along(rows: Rows) -> None:
+    run = rows.run()
+    hoard(rows, run)
+    follow(rows, "run_request")
+    rows.connection.execute("update run_queue set state = 'done' where run_request_id = %s", [run])
+    assert rows.runs.read(run) == "done"
+
+
+def test_how_far_a_parent_is_belongs_to_the_state_that_it_is_in(rows: Rows) -> None:
+    workflow = rows.workflow()
+    activities = [rows.activity(workflow) for _ in range(3)]
+    # What it waits for before it begins is not what it waits for before it ends.
+    rows.to(rows.activities, activities[0], "in_progress")
+    assert rows.workflows.read(workflow) == "in_progress"
+    for one in activities[1:]:
+        rows.to(rows.activities, one, "done")
+    assert rows.workflows.read(workflow) == "in_progress"
+    rows.activities.move(activities[0], "done")
+    assert rows.workflows.read(workflow) == "done"

@@ -133,3 +133,24 @@ def test_only_servers_mend(rows: Rows, role: str) -> None:
         [role],
     )
     assert found.fetchone() == (False, True)
+
+
+def test_children_that_are_truncated_are_counted_no_more(rows: Rows) -> None:
+    counted, pending = rows.run(), rows.run()
+    rows.unit(run=counted, state="in_progress")
+    rows.connection.execute("select private.run_request_follow(1000)")
+    rows.unit(run=pending)
+    rows.activity(rows.workflow(), "in_progress")
+    rows.connection.execute("truncate public.run_queue")
+    for machine in ("run_request", "activity_request"):
+        assert check(rows, machine) == []
+    assert rows.runs.read(counted) == "in_progress"
+    rows.unit(run=counted, state="done")
+    assert rows.runs.read(counted) == "done"
+    # With their parents, which no count outlives.
+    rows.connection.execute("truncate public.workflow_request cascade")
+    assert rows.connection.execute("select count(*) from public.activity_request").fetchone() == (0,)
+    for pair in ("workflow_request_activity_request", "activity_request_run_queue", "run_request_run_queue"):
+        for table in ("change", "count"):
+            found = rows.connection.execute(f"select count(*) from private.{pair}_{table}")
+            assert found.fetchone() == (0,), (pair, table)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import migrated
 
-from conftest import OWNER, give_to_owner
-from projects import write_example
-from specc import driver
+from projects import build_example
 from specc.kinds.machine_sync_samples import GOOD
 from specc.pg import tap
-from specc.pg.apply import apply
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -87,23 +85,26 @@ PROJECTS = {"parcels": (GOOD, 1), "trips": (RECOVERING, 2)}
 @pytest.mark.parametrize("name", PROJECTS)
 def test_other_projects_pass_their_own_tests(server: Server, tmp_path: Path, name: str) -> None:
     text, parents = PROJECTS[name]
-    built = driver.build(write_example(text, tmp_path))
-    assert not built.diagnostics.has_errors, [one.message for one in built.diagnostics]
-    files = {path: text for path, text in built.files.items() if path.startswith("tests/sync_")}
-    assert len(files) == parents
-    server.create(name)
-    try:
-        with psycopg.connect(server.dsn(), autocommit=True) as admin:
-            if not admin.execute("select 1 from pg_roles where rolname = %s", [OWNER]).fetchone():
-                admin.execute(f"create role {OWNER} login".encode())
-        give_to_owner(server, name)
-        apply(server.dsn(name), built.files["bootstrap.sql"])
-        apply(server.dsn(name, OWNER), built.files["migrations/20260101000000_initial.sql"])
-        tap.install(server.dsn(name))
-        for path, sql in files.items():
-            report = tap.run(server.dsn(name, OWNER), sql, path)
+    files = build_example(text, tmp_path)
+    tests = {path: text for path, text in files.items() if path.startswith("tests/sync_")}
+    assert len(tests) == parents
+    with migrated(server, files) as database:
+        tap.install(database.admin)
+        for path, sql in tests.items():
+            report = tap.run(database.owner, sql, path)
             assert report.error is None
             assert report.failed == ()
             assert report.passed == report.planned > 20
-    finally:
-        server.drop(name)
+
+
+def test_a_parent_without_children_follows_when_they_are_truncated(server: Server, tmp_path: Path) -> None:
+    with (
+        migrated(server, build_example(RECOVERING, tmp_path)) as database,
+        psycopg.connect(database.owner, autocommit=True) as owner,
+    ):
+        ((trip,),) = owner.execute("insert into trip default values returning id").fetchall()
+        ((leg,),) = owner.execute("insert into leg (trip_id, number) values (%s, 1) returning id", [trip])
+        owner.execute("insert into stop (leg_id) values (%s)", [leg])
+        owner.execute("update leg set state = 'going'")
+        owner.execute("truncate stop")
+        assert owner.execute("select state::text from leg").fetchall() == [("there",)]

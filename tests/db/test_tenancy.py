@@ -1,6 +1,7 @@
 """Attacks on the walls between tenants, written by hand: each as the API's roles with a user's claims."""
 
 import json
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -355,6 +356,12 @@ def test_the_gate_itself_may_do_nothing(world: str) -> None:
 # The inner rooms
 
 
+FOR_SERVERS = re.compile(
+    r"select (monitor\.|private\.(tick|now|uuid_v7|\w+_(check|mend|time_out|recover|keep_history))\()"
+)
+"""What a worker calls, and operators' tools."""
+
+
 def test_no_function_of_the_inner_schemas_can_be_called(world: str) -> None:
     """Not even those that policies and defaults call on the user's behalf."""
     with psycopg.connect(world) as owner:
@@ -368,11 +375,24 @@ def test_no_function_of_the_inner_schemas_can_be_called(world: str) -> None:
     for role in ("anon", "authenticated", "service_role"):
         with acting(world, MAX, role) as connection:
             for (call,) in calls:
-                # The server may be told of rows that it may read.
-                if role == "service_role" and call.startswith("select monitor."):
+                if role == "service_role" and FOR_SERVERS.match(call):
                     continue
                 refused = error(connection, call)
-                assert (refused.sqlstate, "permission denied for schema" in str(refused)) == (DENIED, True)
+                what = (
+                    "function" if call.startswith("select private.") and role == "service_role" else "schema"
+                )
+                assert (refused.sqlstate, f"permission denied for {what}" in str(refused)) == (DENIED, True)
+
+
+def test_a_worker_need_not_own_the_database(world: str) -> None:
+    with acting(world, role="service_role") as connection:
+        done = connection.execute("select task, problem from private.tick()").fetchall()
+        assert ("run_request time_out", None) in done
+        assert {problem for _, problem in done} == {None}
+        assert connection.execute("select * from private.run_request_check()").fetchall() == []
+        assert connection.execute("select * from private.run_request_mend()").fetchall() == []
+        for table in ("run_request_run_queue_count", "run_request_history_default"):
+            assert error(connection, f"select from private.{table}").sqlstate == DENIED
 
 
 def test_users_and_the_log_are_not_to_be_read(world: str) -> None:

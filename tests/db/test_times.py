@@ -1,6 +1,6 @@
 """Deadlines, recovery and the tick on a server: which rows move when, once each, whoever calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +10,12 @@ from uuid import UUID
 import pglast
 import psycopg
 import pytest
+from databases import Database, copied, migrated
 from psycopg.conninfo import make_conninfo
 
-from conftest import OWNER, give_to_owner
-from projects import write_example
+from projects import build_example, write_example
 from specc import driver
 from specc.pg import tap
-from specc.pg.apply import apply
 from specc.pg.interval import milliseconds
 from specc.pg.server import Server
 
@@ -90,29 +89,25 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a database with two machines whose rows time out, as an owner who is no superuser made it."""
-    built = driver.build(write_example(JOBS, tmp_path_factory.mktemp("jobs")))
-    assert not built.diagnostics.has_errors
-    name = "times_template"
-    server.create(name)
-    give_to_owner(server, name)
-    apply(server.dsn(name), built.files["bootstrap.sql"])
-    apply(server.dsn(name, OWNER), built.files["migrations/20260101000000_initial.sql"])
-    with psycopg.connect(server.dsn(name, OWNER)) as owner:
-        owner.execute(RECORD)
-    yield name
-    server.drop(name)
+def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    return build_example(JOBS, tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.fixture(scope="module")
+def template(server: Server, files: Mapping[str, str]) -> Iterator[Database]:
+    """A database with two machines whose rows time out, to be copied."""
+    with migrated(server, files) as database:
+        tap.install(database.admin)
+        with psycopg.connect(database.owner) as owner:
+            owner.execute(RECORD)
+        yield database
 
 
 @pytest.fixture
-def place(server: Server, template: str) -> Iterator[str]:
+def place(template: Database) -> Iterator[str]:
     """The connection string, as its owner, of a copy of that database."""
-    name = f"{template}_copy"
-    server.create(name, template=template)
-    give_to_owner(server, name)
-    yield server.dsn(name, OWNER)
-    server.drop(name)
+    with copied(template) as database:
+        yield database.owner
 
 
 @pytest.fixture
@@ -542,11 +537,9 @@ MUTANTS = [
 
 
 @pytest.fixture(scope="module")
-def tests_of_time(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def tests_of_time(files: Mapping[str, str]) -> tuple[str, ...]:
     """The statements of the generated tests of jobs: what they set up, and those about time."""
-    files = driver.build(write_example(JOBS, tmp_path_factory.mktemp("tests"))).files
     text = files["tests/machine_job.sql"]
-    tap.install(server.dsn(template))
     every = [text[place].strip() for place in pglast.split(text, only_slices=True)]
     kept = [one for one in every if not one.startswith(("select is(", "select * from finish", "rollback"))]
     return (
@@ -612,24 +605,38 @@ def test_no_other_words_are_lengths_of_time(text: str) -> None:
 # What it costs
 
 
+@pytest.fixture(scope="module")
+def crowd(template: Database) -> Iterator[Database]:
+    """A copy of the database with twenty thousand settled rows and thirty open ones, to be copied again."""
+    with copied(template) as database:
+        with psycopg.connect(database.owner, autocommit=True) as connection:
+            job(connection, "running", "done", count=20_000)
+            job(connection, "running", count=10)
+            job(connection, "running", "failed", count=10)
+            job(connection, "dated", count=10, due_at=NOON)
+        yield database
+
+
+@pytest.fixture
+def crowded(crowd: Database) -> Iterator[Connection]:
+    with copied(crowd) as database, psycopg.connect(database.owner, autocommit=True) as connection:
+        yield connection
+
+
 @pytest.mark.parametrize("statistics", ["fresh", "none"])
-def test_settled_rows_are_not_read(jobs: Connection, statistics: str) -> None:
-    """Twenty thousand settled rows, thirty open ones: the server says how many rows and index entries it read."""
-    job(jobs, "running", "done", count=20_000)
-    job(jobs, "running", count=10)
-    job(jobs, "running", "failed", count=10)
-    job(jobs, "dated", count=10, due_at=NOON)
+def test_settled_rows_are_not_read(crowded: Connection, statistics: str) -> None:
+    """The server says how many rows and index entries it read."""
     if statistics == "fresh":
-        jobs.execute("vacuum analyze public.job")
-    at(jobs, NOON + timedelta(hours=1))
+        crowded.execute("vacuum analyze public.job")
+    at(crowded, NOON + timedelta(hours=1))
     for function, moved in (("job_time_out", 20), ("job_recover", 10)):
         for _ in range(7):  # more often than PostgreSQL tries plans made for the values
-            with jobs.transaction(force_rollback=True):
-                scans, fetched = reads(jobs)
-                assert call(jobs, function) == moved
-                assert reads(jobs)[0] == scans
+            with crowded.transaction(force_rollback=True):
+                scans, fetched = reads(crowded)
+                assert call(crowded, function) == moved
+                assert reads(crowded)[0] == scans
                 # Each row once to find it and once to move it.
-                assert 0 < reads(jobs)[1] - fetched <= 3 * moved
+                assert 0 < reads(crowded)[1] - fetched <= 3 * moved
 
 
 def reads(connection: Connection) -> tuple[int, int]:
@@ -641,16 +648,14 @@ def reads(connection: Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def test_the_index_of_open_rows_serves_what_watches(jobs: Connection) -> None:
+def test_the_index_of_open_rows_serves_what_watches(crowded: Connection) -> None:
     """Rows by state: the plan reads the index of open rows, and no others."""
-    job(jobs, "running", "done", count=20_000)
-    job(jobs, "running", count=10)
-    jobs.execute("vacuum analyze public.job")
-    condition = jobs.execute(
+    crowded.execute("vacuum analyze public.job")
+    condition = crowded.execute(
         "select pg_get_expr(indpred, indrelid) from pg_index where indexrelid = 'public.job_open_idx'::regclass"
     ).fetchone()
     assert condition is not None
-    plan = jobs.execute(
+    plan = crowded.execute(
         f"explain (costs off) select state, count(*), min(state_since) from public.job where {condition[0]} group by 1".encode()
     ).fetchall()
     assert any("job_open_idx" in line for (line,) in plan), plan

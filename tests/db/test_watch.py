@@ -15,12 +15,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from databases import Database, copied, files_of, migrated
 from psycopg.conninfo import make_conninfo
 
-from projects import write_example
-from specc import driver
+from projects import build_example
 from specc.cli import main
-from specc.pg.apply import apply
 from specc.pg.server import Server
 
 pytestmark = pytest.mark.pg
@@ -115,26 +114,27 @@ def job(number: int) -> UUID:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = write_example(SPECS, tmp_path_factory.mktemp("watched"))
-    result = driver.build(root)
-    assert list(result.diagnostics) == []
-    for path, text in result.files.items():
-        file = root / "generated" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    root: Path = tmp_path_factory.mktemp("watched")
+    build_example(SPECS, root)
     return root
 
 
 @pytest.fixture(scope="module")
-def watched(server: Server, root: Path) -> Iterator[str]:
-    """A database of the project with the jobs above; what tests write, they roll back."""
-    name = f"watched_{server.version}"
-    server.create(name)
-    dsn = server.dsn(name)
-    apply(dsn, (root / "generated" / "bootstrap.sql").read_text(encoding="utf-8"))
-    for path in sorted((root / "generated" / "migrations").glob("*.sql")):
-        apply(dsn, path.read_text(encoding="utf-8"))
-    with psycopg.connect(dsn) as connection:
+def template(server: Server, root: Path) -> Iterator[Database]:
+    """A database of the project with the jobs above, to be copied while nobody is connected to it."""
+    with migrated(server, files_of(root / "generated")) as database:
+        fill(database)
+        yield database
+
+
+@pytest.fixture(scope="module")
+def watched(template: Database) -> str:
+    """The superuser's connection string of that database; what tests write, they roll back."""
+    return template.admin
+
+
+def fill(database: Database) -> None:
+    with psycopg.connect(database.admin) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute("insert into public.org (id, name) values (%s, 'org')", [ORG])
         connection.execute(
@@ -150,8 +150,13 @@ def watched(server: Server, root: Path) -> Iterator[str]:
         connection.execute(
             "insert into public.note (org_id, job_id, text) values (%s, %s, 'x')", [ORG, job(5)]
         )
-    yield dsn
-    server.drop(name)
+
+
+@pytest.fixture
+def copy(template: Database) -> Iterator[Database]:
+    """A copy of that database, for what cannot be rolled back."""
+    with copied(template) as database:
+        yield database
 
 
 @pytest.fixture
@@ -225,22 +230,47 @@ def test_one_line_for_each_machine(owner: Connection) -> None:
     assert found == [("batch", 1, 0, 7_200), ("job", 7, 3, 400_000)]
 
 
+def test_one_view_tells_of_all_machines(owner: Connection) -> None:
+    """Typed from JOBS: the batch and the jobs, state by state, and the jobs that are stuck."""
+    found = owner.execute("select machine, state, open from monitor.states where open > 0").fetchall()
+    assert found == [
+        ("batch", "new", 1),
+        ("job", "new", 1),
+        ("job", "ready", 3),
+        ("job", "working", 2),
+        ("job", "failed", 1),
+    ]
+    stuck = owner.execute("select machine, id, state, seconds from monitor.stuck order by id").fetchall()
+    assert stuck == [
+        ("job", job(4), "ready", 5_000),
+        ("job", job(5), "working", 601),
+        ("job", job(7), "failed", 4_000),
+    ]
+    for view in ("moves", "rates"):
+        for machine in ("batch", "job"):
+            one = owner.execute(f"select count(*) from monitor.{machine}_{view}".encode()).fetchone()
+            query = f"select count(*) from monitor.{view} where machine = %s"
+            assert owner.execute(query.encode(), [machine]).fetchone() == one != (0,)
+
+
 @pytest.fixture(scope="module")
-def crowded(server: Server, watched: str) -> Iterator[str]:
+def crowded(template: Database) -> Iterator[str]:
     """The same database with 200,000 settled rows more."""
-    name = f"crowded_{server.version}"
-    server.create(name, template=f"watched_{server.version}")
-    with psycopg.connect(server.dsn(name), autocommit=True) as connection:
+    with copied(template) as database:
+        fill_up(database.admin)
+        yield database.admin
+
+
+def fill_up(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(
-            "insert into public.job (org_id, name, state, attempt)"
-            " select %s, 'x', (array['done', 'gone', 'failed'])[1 + n %% 3]::public.job_state, 1"
+            "insert into public.job (id, org_id, name, state, attempt)"
+            " select gen_random_uuid(), %s, 'x', (array['done', 'gone', 'failed'])[1 + n %% 3]::public.job_state, 1"
             " from generate_series(1, 200000) as n",
             [ORG],
         )
         connection.execute("vacuum analyze public.job")
-    yield server.dsn(name)
-    server.drop(name)
 
 
 @pytest.mark.parametrize("view", ["job_states", "job_stuck", "machines"])
@@ -270,7 +300,7 @@ def test_the_estimates_of_a_big_table_are_near(crowded: str) -> None:
 
 
 VIEWS = ("job_states", "job_stuck", "job_moves", "job_rates", "job_minutes", "batch_states", "batch_stuck", "machines",
-         "tables", "indexes")  # fmt: skip
+         "states", "stuck", "moves", "rates", "tables", "indexes")  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
@@ -498,12 +528,8 @@ def test_the_command_prints_json(status: Callable[..., Any], watched: str) -> No
     assert [row["id"] for row in machines_["job"]["stuck_rows"]] == [str(job(4)), str(job(7)), str(job(5))]
 
 
-def test_the_command_shows_alerts_that_have_fired(
-    status: Callable[..., Any], server: Server, watched: str
-) -> None:
-    assert watched
-    server.create("alarmed", template=f"watched_{server.version}")
-    alarmed = frozen(server.dsn("alarmed"))
+def test_the_command_shows_alerts_that_have_fired(status: Callable[..., Any], copy: Database) -> None:
+    alarmed = frozen(copy.admin)
     with psycopg.connect(alarmed) as connection:
         connection.execute("select private.watch_alerts()")
         connection.execute(
@@ -518,7 +544,6 @@ def test_the_command_shows_alerts_that_have_fired(
     assert (code, said.splitlines()[0]) == (0, "alerts are for the owner of the database only")
     with psycopg.connect(alarmed) as connection:
         connection.execute("alter role service_role nologin")
-    server.drop("alarmed")
 
 
 def test_the_command_watches_on_a_terminal_until_interrupted(root: Path, watched: str) -> None:
@@ -577,20 +602,14 @@ def test_the_command_waits_for_no_lock(status: Callable[..., Any], watched: str)
     assert error.startswith("specc: the database is too busy to answer: ")
 
 
-def test_the_command_looks_without_being_able_to_write(
-    status: Callable[..., Any], server: Server, watched: str
-) -> None:
+def test_the_command_looks_without_being_able_to_write(status: Callable[..., Any], copy: Database) -> None:
     """A function of the database that writes is refused to it, whatever the role may do."""
-    assert watched
-    server.create("writing", template=f"watched_{server.version}")
-    writing = server.dsn("writing")
-    with psycopg.connect(writing, autocommit=True) as connection:
+    with psycopg.connect(copy.admin, autocommit=True) as connection:
         connection.execute(
             "create or replace function monitor.batch_story(p_id uuid) returns jsonb language plpgsql as"
             " $$ begin delete from public.note; return '{}'; end $$"
         )
-        code, _, error = status(writing, "--row", "batch", BATCH)
+        code, _, error = status(copy.admin, "--row", "batch", BATCH)
         assert connection.execute("select count(*) from public.note").fetchone() == (1,)
     assert code == 2
     assert "read-only transaction" in error
-    server.drop("writing")

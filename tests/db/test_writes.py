@@ -5,6 +5,7 @@ from random import Random
 
 import psycopg
 import pytest
+from databases import created
 
 from specc.pg.parsing import parse
 from specc.pg.scopes import Scope, Table
@@ -122,11 +123,9 @@ class Writer:
 @pytest.fixture(scope="module")
 def connection(server: Server) -> Iterator[psycopg.Connection]:
     """A connection to a database with a row in every state, of every kind."""
-    server.create("writes")
-    with psycopg.connect(server.dsn("writes"), autocommit=True) as connection:
+    with created(server) as database, psycopg.connect(database.admin, autocommit=True) as connection:
         connection.execute(SETUP)
         yield connection
-    server.drop("writes")
 
 
 def moved(connection: psycopg.Connection, statement: str) -> set[tuple[str, str]]:

@@ -40,6 +40,7 @@ class Variant:
     settles: bool
     gives_up: bool
     optional: bool
+    leaves: bool = False
 
     @property
     def text(self) -> str:
@@ -49,6 +50,11 @@ class Variant:
         if not self.gives_up:
             text = text.replace(", sent: {to: {given_up: By hand.}}", "")
             text = text.replace("sent: [arrived, given_up]", "sent: [arrived]")
+        if self.leaves:
+            role = "roles: {server: {about: The server., as: service_role}}\ntables: [parcel, box]"
+            text = text.replace(
+                "tables: [parcel, box]\nallow: {}", f"{role}\nallow: {{server: [select, delete]}}"
+            )
         return (
             text.replace("uuid references parcel, label", "uuid null references parcel, label")
             if self.optional
@@ -71,6 +77,8 @@ class Variant:
             yield "parcel", ("given_up", left)
         for at, box in enumerate(boxes):
             yield from (("box", (parcel, (*boxes[:at], new, *boxes[at + 1 :]))) for new in BOX[box])
+        if self.leaves:
+            yield from (("nobody", (parcel, (*boxes[:at], *boxes[at + 1 :]))) for at in range(len(boxes)))
         if len(boxes) < 2 and not (self.refuses and parcel in ("arrived", "given_up")):
             yield from (("birth", (parcel, (*boxes, new))) for new in (BOX if self.optional else ("stored",)))
 
@@ -96,6 +104,10 @@ YES_NO = (True, False)
 VARIANTS = [
     Variant(ending, refuses, settles, gives_up, optional)
     for ending, refuses, settles, gives_up, optional in product(ENDINGS, YES_NO, YES_NO, YES_NO, YES_NO)
+]
+VARIANTS += [
+    Variant(ending, refuses, settles, gives_up=False, optional=False, leaves=True)
+    for ending, refuses, settles in product(ENDINGS, YES_NO, YES_NO)
 ]
 
 

@@ -172,6 +172,15 @@ def test_codes_are_numbered_without_gaps() -> None:
         ("a: !important b: c", "S018 1:4 !important"),
         ("!x: y", "S018 1:1 !x:"),
         ("<<: {a: 1}", "S019 1:1 <<"),
+        ("a:\n\u00a0 b: 1", "S020 2:1 \u00a0"),
+        ("a:\n  b: 1\n\u00a0\u00a0c: 1", "S020 3:1 \u00a0\u00a0"),
+        ("a:\n  b: 1\n\u3000c: 1", "S020 3:1 \u3000"),
+        ("a:\u00a0b", "S020 1:3 \u00a0"),
+        ("a\u2009: b", "S020 1:2 \u2009"),
+        ("a\u200b: b", "S020 1:2 \u200b"),
+        ("a:\n  -\u00a0b", "S020 2:4 \u00a0"),
+        ("a: [b,\u00a0c]", "S020 1:7 \u00a0"),
+        ("a: b\n\u00a0\u00a0c", "S020 2:1 \u00a0\u00a0"),
     ],
 )
 def test_each_mistake_is_one_finding_at_its_place(text: str, expected: str) -> None:
@@ -313,8 +322,11 @@ def test_brackets_that_split_nothing_are_accepted(text: str, value: Any) -> None
         ("{a: 1, b c}", "b c"),
         ("{a:1}", "a:1"),
         ("[select, insert (title)]", "insert (title)"),
-        ("[select, insert (a, b)]", "insert (a"),
-        ("[numeric(10,2)]", "numeric(10"),
+        ("[select, insert (a, b)]", "insert (a, b)"),
+        ("[numeric(10,2)]", "numeric(10,2)"),
+        ("[f(a, g(b, c), d), e]", "f(a, g(b, c), d)"),
+        ("[f(a,\n    b)]", "f(a"),
+        ("[f(a, b]", "f(a"),
         ("[Series A, Series B]", "Series A"),
         ("[Stored, not yet looked at.]", "not yet looked at."),
         ("[this is a text, done]", "this is a text"),
@@ -328,12 +340,16 @@ def test_a_comma_that_may_split_a_text_wants_quotes(text: str, part: str) -> Non
     assert "quote" in found.help or "space" in found.help
 
 
-def test_a_key_that_stands_twice_points_at_the_first_and_keeps_it() -> None:
+def test_a_key_that_stands_twice_points_at_the_first_and_adds_to_it() -> None:
     text = "a: 1\nb: {c: [1]}\nb: {d: 2}\n"
     found = only(text)
     assert [(words(text, one.span), one.text) for one in found.related] == [("b", "first here")]
     assert found.related[0].span.start == text.index("b")
-    assert read_text(text)[0][0].data == {"a": 1, "b": {"c": [1]}}
+    assert read_text(text)[0][0].data == {"a": 1, "b": {"c": [1], "d": 2}}
+    assert read_text("a: [1]\na: [2, 3]\n")[0][0].data == {"a": [1, 2, 3]}
+    assert read_text("a: {b: 1}\na: {b: 2, c: 3}\n")[0][0].data == {"a": {"b": 1, "c": 3}}
+    assert read_text("a: 1\na: 2\na: {b: 3}\n")[0][0].data == {"a": 1}
+    assert read_text("a: {<<: {b: 1, c: 2}, c: 3}\n")[0][0].data == {"a": {"b": 1, "c": 3}}
 
 
 def test_a_bracket_points_at_where_the_text_no_longer_fits() -> None:
@@ -515,6 +531,46 @@ def test_every_key_and_value_has_its_place(ending: str) -> None:
 def test_tabs_are_text_where_text_is_marked_off() -> None:
     text = "a: \"b\tc\" # d\te\n# \tf\ng: |  # \th\n  i\tj\n  \tk\nl: 'm\tn'  # \t\n"
     assert data(text) == [{"a": "b\tc", "g": "i\tj\n\tk\n", "l": "m\tn"}]
+
+
+def test_odd_spaces_are_text_where_no_plain_one_is_meant() -> None:
+    odd = "\u00a0"
+    text = f"a: b{odd}c # d{odd}e\n# {odd}f\ng: |\n  h{odd}\n  {odd}i\nj: 'k{odd}'\nl: \"{odd}m\"\n"
+    assert data(text) == [{"a": f"b{odd}c", "g": f"h{odd}\n{odd}i\n", "j": f"k{odd}", "l": f"{odd}m"}]
+
+
+def test_what_odd_spaces_indent_is_read_as_it_looks() -> None:
+    documents, found = read_text("a:\n  b: 1\n\u00a0\u00a0c:\u00a02\nd: 3\u00a0\n")
+    assert [one.data for one in documents] == [{"a": {"b": 1, "c": 2}, "d": 3}]
+    assert [(one.message, one.notes) for one in found] == [
+        ("a no-break space (U+00A0) indents this line", ("2 more below",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "helps"),
+    [
+        ("[a, f(b, c), d]", ["a", "f(b, c)", "d"], ['quote the item: "f(b, c)"']),
+        ("[f(a, b), g (c)]", ["f(a, b)", "g (c)"], ['quote the items: "f(a, b)" and "g (c)"']),
+        ("[f(a, b), g(c, d)]", ["f(a, b)", "g(c, d)"], ['quote the items: "f(a, b)" and "g(c, d)"']),
+        ("{a: f(b, c), d: 1}", {"a": "f(b, c)", "d": 1}, ['quote the text: "f(b, c)"']),
+        (
+            "{a: f(b, c), d: g(e, h)}",
+            {"a": "f(b, c)", "d": "g(e, h)"},
+            ['quote the text: "f(b, c)"', 'quote the text: "g(e, h)"'],
+        ),
+        ("{a: One, two, three., d: 1}", {"a": "One, two, three.", "d": 1}, ['quote the text: "One, two, three."']),
+        ("{a: 1,000, b: 2}", {"a": 1000, "b": 2}, ["write `1000`"]),
+        ("{a: 1,000,000}", {"a": 1000000}, ["write `1000000`"]),
+        ("{a:b, c: 1}", {"a": "b", "c": 1}, ["put a space after the colon"]),
+        ("{a:1, b:true}", {"a": 1, "b": True}, ["put a space after the colon"] * 2),
+        ("{a: 1, when: b in ('c', 'd')}", None, ["quote the text: \"b in ('c', 'd')\""]),
+    ],
+)  # fmt: skip
+def test_a_split_text_is_read_as_it_was_meant(text: str, value: Any, helps: list[str]) -> None:
+    documents, found = read_text(f"x: {text}\nz: 1\n")
+    assert [(one.code.id, one.help) for one in found] == [("S016", help) for help in helps]
+    assert documents[0].data == ({"x": value, "z": 1} if value is not None else {})
 
 
 def test_a_carriage_return_is_part_of_the_line_end_and_not_of_the_value() -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from specc.analysis import monitors
 from specc.analysis.bodies import body_pieces
-from specc.analysis.machines import machines
 from specc.analysis.routines import routines
 from specc.analysis.tables import all_columns, tables
 from specc.lang.project import Project
+from specc.pg.names import MONITOR
 from specc.pg.parsing import SqlError, parse
 from specc.pg.pieces import Piece
 from specc.pg.tree import Fields, nodes
@@ -35,10 +36,9 @@ class Missing:
 @lru_cache(maxsize=8)
 def relations(project: Project) -> frozenset[str]:
     """Return the full names of all tables and views of a project."""
-    bound = machines(project).values()
-    views = {f"{one.schema}.{one.status}" for one in bound}
-    histories = {f"{one.schema}.{one.history}" for one in bound}
-    return frozenset(views | histories | set(project.entries.get("table", {})))
+    watched = {".".join(place) for place in monitors.relations(project)}
+    own = {f"{MONITOR}.{entry.name}" for entry in project.all("monitor")}
+    return frozenset(watched | own | set(project.entries.get("table", {})))
 
 
 def missing(full_name: str, project: Project) -> Iterator[Missing]:

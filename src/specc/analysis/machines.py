@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from typing import Any
 
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.model import Ir
@@ -15,15 +16,6 @@ from specc.pg.names import fit, lit
 Edge = tuple[str, str]
 Place = tuple[str, bool]
 """A state, and whether a row in it is settled."""
-
-WATCHED = {
-    "states": "How many are in each state",
-    "stuck": "What is stuck",
-    "moves": "How often moves were taken of late",
-    "rates": "How many settled and failed of late",
-    "minutes": "How many moved in each minute of the last hour",
-}
-"""What operators see of a machine, in the order in which they ask, and what they learn of its rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +31,16 @@ class Lifecycle:
     steps: tuple[Edge, ...]
     recoveries: tuple[Edge, ...]
     is_complete: bool = True
-    """Whether every state that a move names is declared; what follows from the other moves is else a guess."""
+    """Whether what its moves say can be told: every state is declared, nothing leads out of a terminal one. What
+    follows from the other moves is else a guess.
+    """
+    retired: tuple[str, ...] = ()
+    """States that are no more; the enum keeps their labels, since history tells of them."""
+
+    @cached_property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with it in itself: else what its machines miss may only follow from that."""
+        return self.is_complete and bool(self.initial) and not self.unreached() and not self.traps()
 
     @cached_property
     def following(self) -> dict[str, tuple[str, ...]]:
@@ -71,11 +72,28 @@ class Lifecycle:
 
     def traps(self) -> list[tuple[str, ...]]:
         """Return the sets of states that a row comes into and never leaves, nor ends in: the smallest ones."""
-        stuck = self.reached() - self.escaping()
-        edges = [*self.steps, *self.recoveries]
-        onward = {state: _closure((state,), edges) for state in self.states if state in stuck}
-        traps = [way for state, way in onward.items() if all(state in onward[other] for other in way)]
-        return list(dict.fromkeys(tuple(state for state in self.states if state in way) for way in traps))
+        return self._closed(self.reached() - self.escaping(), [*self.steps, *self.recoveries])
+
+    def unreached(self) -> list[tuple[str, ...]]:
+        """Return the sets of states that no row comes into, nor any of them from another set: the first ones."""
+        backwards = [(target, source) for source, target in (*self.steps, *self.recoveries)]
+        return self._closed({*self.states} - self.reached(), backwards)
+
+    @cached_property
+    def gap(self) -> tuple[Edge, ...]:
+        """The moves that would mend all: from states that lead nowhere to those that nothing leads to.
+
+        Only where one state is on one of the sides, so that it is clear which moves are missing.
+        """
+        links = tuple((dead[0], lost[0]) for dead in self.traps() for lost in self.unreached())
+        is_clear = links and 1 in (len({source for source, _ in links}), len({target for _, target in links}))
+        return links if is_clear and replace(self, steps=(*self.steps, *links)).is_sound else ()
+
+    def _closed(self, within: set[str], edges: list[Edge]) -> list[tuple[str, ...]]:
+        """Return the smallest sets of states that edges do not lead out of, in the order of the states."""
+        onward = {state: _closure((state,), edges) for state in self.states if state in within}
+        closed = [way for state, way in onward.items() if all(state in onward.get(one, ()) for one in way)]
+        return list(dict.fromkeys(tuple(state for state in self.states if state in way) for way in closed))
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -154,29 +172,42 @@ def _closure(start: Iterable[str], edges: Iterable[Edge]) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def lifecycle_of(entry: Entry) -> Lifecycle:
-    """Return the lifecycle that an entry declares; edges at states it does not declare are left out."""
+    """Return the lifecycle that an entry declares.
+
+    Left out are edges at states it does not declare, those that are none (from a state to itself), and a step
+    that is declared as a recovery, too: each is a finding about the lifecycle, and none about its machines.
+    """
     spec = entry.spec
     states = tuple(spec.states)
+    terminal = tuple(name for name in states if spec.states[name].is_ == "terminal")
     named = {*spec.transitions, *spec.recovery, *spec.recovery.values()}.union(*spec.transitions.values())
+    leaving = {source for source, targets in spec.transitions.items() if targets} | {*spec.recovery}
+    recoveries = tuple(edge for edge in spec.recovery.items() if _is_move(edge, states))
+    steps = dict.fromkeys(
+        (source, target) for source, targets in spec.transitions.items() for target in targets
+    )
     return Lifecycle(
         states=states,
         initial=tuple(name for name in states if spec.states[name].is_ == "initial"),
-        terminal=tuple(name for name in states if spec.states[name].is_ == "terminal"),
+        terminal=terminal,
         resting=tuple(name for name in states if spec.states[name].is_ == "settled"),
         substates={name: tuple(state.substates) for name, state in spec.states.items()},
-        steps=tuple(
-            (source, target)
-            for source, targets in spec.transitions.items()
-            for target in targets
-            if source in spec.states and target in spec.states
-        ),
-        recoveries=tuple(
-            (source, target)
-            for source, target in spec.recovery.items()
-            if source in spec.states and target in spec.states
-        ),
-        is_complete=named <= spec.states.keys(),
+        steps=tuple(edge for edge in steps if _is_move(edge, states) and edge not in recoveries),
+        recoveries=recoveries,
+        is_complete=named <= spec.states.keys() and leaving.isdisjoint(terminal) and not _leads_nowhere(spec),
+        retired=tuple(name for name in spec.retired if "/" not in name),
     )
+
+
+def _leads_nowhere(spec: Any) -> bool:
+    """Whether a state leads to itself alone, where another one must be meant."""
+    to_itself = any(targets and {*targets} == {source} for source, targets in spec.transitions.items())
+    return to_itself or any(source == target for source, target in spec.recovery.items())
+
+
+def _is_move(edge: Edge, states: tuple[str, ...]) -> bool:
+    source, target = edge
+    return source in states and target in states and source != target
 
 
 def lifecycle_of_facts(ir: Ir, machine: Machine) -> Lifecycle:
@@ -230,6 +261,13 @@ class Course:
         return tuple(
             state for state in self.lifecycle.states if state not in (*self.settled, *self.recoverable)
         )
+
+    @cached_property
+    def endings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The states in which a row has ended, for good or until it recovers, and those of failure."""
+        failing = tuple(state for state in self.lifecycle.states if self.lifecycle.recovering[state])
+        over = tuple(state for state in self.lifecycle.states if state in (*self.settled, *failing))
+        return over, failing
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -302,15 +340,12 @@ class BoundMachine(Course):
         return fit(f"{self.name}_may_move")
 
 
-def watching(machine: str) -> tuple[str, ...]:
-    """Return the names of a machine's views in the schema `monitor`, in the order of `WATCHED`."""
-    return tuple(fit(f"{machine}_{what}") for what in WATCHED)
+def guard_of(machine: str, event: str) -> str:
+    """Return the name of the trigger that guards a machine's rows on `insert` or `update`.
 
-
-@lru_cache(maxsize=8)
-def watched(project: Project) -> Mapping[str, str]:
-    """Return the machine that each view of a machine in `monitor` is about, by the view's name."""
-    return {view: one.name for one in machines(project).values() for view in watching(one.name)}
+    It sorts before others' names, so that no AFTER trigger acts on a row about to be refused.
+    """
+    return fit(f"00_{fit(f'{machine}_guard_{event}')}")
 
 
 @lru_cache(maxsize=8)

@@ -23,8 +23,10 @@ class Problem:
     """What may be wrong with a row although the guards forbid it: restored, or written past triggers.
 
     `where` is the SQL condition on a row `r` that it is wrong, `detail` the SQL text that says what was found.
+    `mend` are the assignments of an UPDATE that make it right, where that takes nothing away that is worth keeping.
     """
 
     name: str
     where: str
     detail: str
+    mend: str = ""

@@ -61,14 +61,16 @@ def explore(
     free: frozenset[Edge],
     claims: tuple[Claim, ...],
     above: frozenset[Edge] = frozenset(),
+    hands: tuple[frozenset[str], ...] = (),
 ) -> tuple[Finding, ...]:
     """Return the shortest way to each broken claim and to the nearest deadlock.
 
     `free` are the moves that something else than a sync takes, `above` those on the way down when the row is
-    settled as a child itself: they may happen, and no row can count on them. Of one kind of children there
-    are up to two, of several kinds up to three altogether.
+    settled as a child itself: they may happen, and no row can count on them. `hands` says for each sync what
+    else becomes of children: somebody may `delete` them, or `point` them at another row. Of one kind of children
+    there are up to two, of several kinds up to three altogether.
     """
-    world = _World(parent, syncs, free, above)
+    world = _World(parent, syncs, free, above, hands or tuple(frozenset[str]() for _ in syncs))
     found = world.search()
     tests = [(claim, world.test(claim)) for claim in claims]
     broken: dict[str, Situation] = {}
@@ -92,13 +94,15 @@ class _World:
         syncs: tuple[BoundSync, ...],
         free: frozenset[Edge],
         above: frozenset[Edge],
+        hands: tuple[frozenset[str], ...],
     ) -> None:
         self.parent, self.syncs = parent, syncs
         self.most = min(len(syncs) + 1, 3)
         self.own = _moves(parent, [edge for edge in parent.lifecycle.steps if edge in free | above])
         self.only_above = above - free
         self.childs = [_moves(sync.child, sync.child.lifecycle.steps) for sync in syncs]
-        self.born = [_births(sync) for sync in syncs]
+        self.born = [_births(sync, hand) for sync, hand in zip(syncs, hands, strict=True)]
+        self.losing = [at for at, hand in enumerate(hands) if hand]
         self.rules = [[(up, condition_test(sync.child, up.when)) for up in sync.ups] for sync in syncs]
         self.came: dict[Situation, tuple[Situation, str] | None] = {}
         self.next: dict[Situation, list[Situation]] = {}
@@ -141,6 +145,10 @@ class _World:
             for old in dict.fromkeys(bag):
                 for new in self.childs[at][old]:
                     yield "child", _move(sync.child, old, new), _with(here, at, _exchange(bag, old, new))
+        for at in self.losing:
+            for place in dict.fromkeys(here.children[at]):
+                what = f"`{self.syncs[at].child.name}` in `{_said(self.syncs[at].child, place)}` is taken from it"
+                yield "loss", what, _with(here, at, _without(here.children[at], place))
         yield from self._births(here)
 
     def following(self, here: Situation) -> Iterator[tuple[Up, Place]]:
@@ -252,8 +260,9 @@ def _moves(machine: BoundMachine, steps: Iterable[Edge]) -> dict[Place, tuple[Pl
     return {place: tuple(after) for place, after in found.items()}
 
 
-def _births(sync: BoundSync) -> tuple[Place, ...]:
-    states = sync.child.lifecycle.states if sync.is_optional else sync.child.lifecycle.initial
+def _births(sync: BoundSync, hand: frozenset[str]) -> tuple[Place, ...]:
+    life = sync.child.lifecycle
+    states = life.states if sync.is_optional or "point" in hand else life.initial
     return tuple(place for state in states for place in sync.child.places_of(state))
 
 
@@ -262,9 +271,13 @@ def _with(here: Situation, at: int, bag: tuple[Place, ...]) -> Situation:
 
 
 def _exchange(bag: tuple[Place, ...], old: Place, new: Place) -> tuple[Place, ...]:
+    return tuple(sorted((*_without(bag, old), new)))
+
+
+def _without(bag: tuple[Place, ...], place: Place) -> tuple[Place, ...]:
     rest = list(bag)
-    rest.remove(old)
-    return tuple(sorted((*rest, new)))
+    rest.remove(place)
+    return tuple(rest)
 
 
 def _move(machine: BoundMachine, old: Place, new: Place) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from specc.analysis.machines import BoundMachine, Course, Place, bound
-from specc.analysis.tables import tables
+from specc.analysis.tables import table_of, tables
 from specc.lang.project import Entry, Project
 from specc.pg.names import fit
 
@@ -125,7 +125,8 @@ def condition(spec: Any) -> Condition:
 def keys(parent: BoundMachine, child: BoundMachine, project: Project) -> tuple[str, ...]:
     """Return the columns of the child's table that point at the id of the parent's."""
     wanted = f"{parent.schema}.{parent.table}"
-    columns = tables(project)[f"{child.schema}.{child.table}"].columns
+    table = table_of(child, project)
+    columns = table.columns if table else {}
     return tuple(
         name
         for name, read in columns.items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from specc.analysis.machines import machines
+from specc.analysis.machines import BoundMachine, machines
 from specc.lang.project import Entry, Project
 from specc.pg.column import Definition, read_column
 from specc.pg.names import fit
@@ -41,7 +41,7 @@ class BoundTable:
         """The column that says whose a row is; "" in shared tables."""
         if not self.tenant:
             return ""
-        return "id" if self.is_root else fit(f"{self.tenant.split('.', 1)[1]}_id")
+        return "id" if self.is_root else _tenant_column(self.tenant)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -62,6 +62,11 @@ class BoundTable:
             for name, read in self.columns.items()
             if not read.generated and read.identity_form != "always"
         )
+
+
+def _tenant_column(root: str) -> str:
+    """Return the column by which rows belong to those of a table of tenants."""
+    return fit(f"{root.split('.', 1)[1]}_id")
 
 
 @lru_cache(maxsize=8)
@@ -117,14 +122,27 @@ def with_machine(project: Project) -> frozenset[str]:
 
 
 def all_columns(table: BoundTable, project: Project) -> tuple[str, ...]:
-    """Return the names of all columns of a table, with those of a machine whose table is not known."""
+    """Return the names of all columns of a table, with those of a machine whose table is not known.
+
+    A table that does not say whose its rows are, which is a finding, may belong to any tenant.
+    """
     found = (*implied_columns(table, project), *table.entry.spec.columns)
+    if not table.tenant and not table.entry.spec.shared:
+        found = (*found, *(_tenant_column(one) for one in tables(project) if tables(project)[one].is_root))
     return (
         tuple(dict.fromkeys((*found, *STATE_COLUMNS, RETRY_COLUMN))) if _has_stray_machine(project) else found
     )
 
 
+def table_of(machine: BoundMachine, project: Project) -> BoundTable | None:
+    """Return the table of a machine, None where its document could not be bound."""
+    return tables(project).get(f"{machine.schema}.{machine.table}")
+
+
 @lru_cache(maxsize=8)
 def _has_stray_machine(project: Project) -> bool:
-    known = project.entries.get("table", {})
-    return "machine" in project.unnamed or any(name not in known for name in with_machine(project))
+    """Whether a machine is there without its table, or a function moves one that is not there."""
+    known, machines_known = project.entries.get("table", {}), project.entries.get("machine", {})
+    driven = {name for entry in project.all("function") for name in entry.spec.drives}
+    is_lost = any(name not in known for name in with_machine(project))
+    return "machine" in project.unnamed or is_lost or any(name not in machines_known for name in driven)

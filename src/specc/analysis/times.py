@@ -22,9 +22,11 @@ BY_RECOVERY = "recovery"
 @record
 class Deadline:
     """A state, or one of its substates, that a row leaves for `target`: `after` an interval, or at the
-    moment in a `column`. `others` are the substates of a state that have deadlines of their own.
+    moment in a `column`. `others` are the substates of a state that have deadlines of their own, `holder` is the
+    column that says whose lease ends at that moment, and `path` where in the machine's document all this stands.
     """
 
+    path: tuple[str, ...]
     written: str
     state: str
     substate: str
@@ -32,6 +34,7 @@ class Deadline:
     column: str
     target: str
     others: tuple[str, ...] = ()
+    holder: str = ""
 
 
 def deadlines(machine: BoundMachine) -> tuple[Deadline, ...]:
@@ -47,11 +50,16 @@ def _deadlines(machine: BoundMachine) -> Iterator[Deadline]:
             target = one.to or (TIMED_OUT if TIMED_OUT in life.states else "")
             mine = [name.partition("/")[2] for name in spec.timeouts if name.startswith(f"{state}/")]
             others = () if substate else tuple(sorted(mine))
-            yield Deadline(written, state, substate, one.after, one.at, target, others)
+            path = ("timeouts", written)
+            yield Deadline(path, written, state, substate, one.after, one.at, target, others)
+    lease = spec.lease
+    if lease is not None and lease.state in life.states:
+        target = lease.to or (TIMED_OUT if TIMED_OUT in life.states else "")
+        yield Deadline(("lease",), lease.state, lease.state, "", "", lease.until, target, holder=lease.holder)
 
 
-def _order(machine: BoundMachine, one: Deadline) -> tuple[int, bool, str]:
-    return machine.lifecycle.states.index(one.state), not one.substate, one.substate
+def _order(machine: BoundMachine, one: Deadline) -> tuple[int, bool, str, bool]:
+    return machine.lifecycle.states.index(one.state), not one.substate, one.substate, bool(one.holder)
 
 
 def own_moves(machine: BoundMachine) -> Iterator[tuple[Edge, str]]:
@@ -75,5 +83,7 @@ def waiting(machine: BoundMachine, project: Project) -> tuple[str, ...]:
 
 
 def has_deadline(machine: BoundMachine, state: str) -> bool:
-    """Whether every row of a state has a deadline: the state has one itself, since substates are optional."""
-    return any(one.state == state and not one.substate for one in deadlines(machine))
+    """Whether every row of a state has a deadline: the state has one itself, since substates are optional, and so
+    are leases.
+    """
+    return any(one.state == state and not one.substate and not one.holder for one in deadlines(machine))

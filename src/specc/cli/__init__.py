@@ -16,7 +16,7 @@ import click
 from specc import __version__
 from specc.cli.streams import make_robust, tell
 
-COMMANDS = ("check", "build", "verify", "status", "dashboard", "explain", "init")
+COMMANDS = ("check", "build", "verify", "migrate", "drift", "status", "dashboard", "explain", "init")
 """In the order of `--help`; the command `x` is `specc.cli.x:command`."""
 
 FAILED = 2

@@ -56,6 +56,7 @@ def _page(code: Code) -> dict[str, str]:
         "slug": code.slug,
         "severity": code.severity.value,
         "why": code.why,
+        **({"before": code.before} if code.before else {}),
         "wrong": code.wrong,
         "right": code.right,
     }

@@ -16,6 +16,8 @@ from specc.cli.streams import out, progress, tell
 from specc.record import record
 
 if TYPE_CHECKING:
+    from specc.cli.released.base import Found
+    from specc.cli.wanted import Wanted
     from specc.diagnostics import Diagnostic, SourceFile
     from specc.driver import Result
 
@@ -62,35 +64,72 @@ class Report:
         out(RENDERERS[self.format](found, sources, color=wants_color(sys.stdout, os.environ, self.color)))
 
 
-def run(step: str, project: Path | None, report: Report) -> Result:
-    """Let the driver take a step (`check` or `build`) on the project and report what it found.
+def run_check(project: Path | None, report: Report) -> Result:
+    """Let the driver check the project and report what it found.
 
     Leaves the command with exit code 2 where there is no project, or its specc.yaml is wrong.
     """
+
+    def step(root: Path) -> Result:
+        from specc import driver
+
+        return driver.check(root)
+
+    return _run("check", project, report, step)
+
+
+def run_build(project: Path | None, report: Report, wanted: Wanted) -> tuple[Result, Found | None]:
+    """Let the driver build the project and report what it found; the base comes with it if the project is released.
+
+    Leaves the command with exit code 2 where there is no project, its specc.yaml is wrong, or its base cannot be read.
+    """
+    found: list[Found] = []
+
+    def step(root: Path) -> Result:
+        from specc import driver
+        from specc.load.files import read_settings
+
+        settings = read_settings(root)
+        if not settings.released:
+            wanted.refuse_unreleased(root / settings.output)
+            return driver.build(root)
+        from specc.cli.released.base import check_published, find_base
+
+        start = find_base(root, settings, wanted.base)
+        result = driver.build(root, start.base, wanted.naming(start.base))
+        if not has_errors(result):
+            lost = (path for path, text in start.base.pending.items() if result.files.get(path) != text)
+            check_published(start, settings.output, lost)
+        found.append(start)
+        return result
+
+    result = _run("build", project, report, step)
+    return result, found[0] if found else None
+
+
+def _run(name: str, project: Path | None, report: Report, step: Callable[[Path], Result]) -> Result:
     from specc.diagnostics.text import summary
 
     # Plugins of pydantic are other packages' code: they cost time and have no say in what a spec means.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    with _without_collector(), progress(f"{step} …"):
-        result = _run(step, project, report)
+    with _without_collector(), progress(f"{name} …"):
+        result = _take(step, project, report)
     found = tuple(result.diagnostics)
     report.show(found, result.sources)
     tell(summary(found, result.documents))
     return result
 
 
-def _run(step: str, project: Path | None, report: Report) -> Result:
-    from specc import driver
+def _take(step: Callable[[Path], Result], project: Path | None, report: Report) -> Result:
     from specc.load.files import ProjectError, find_root
 
     try:
-        result: Result = getattr(driver, step)(project or find_root(Path.cwd()))
+        return step(project or find_root(Path.cwd()))
     except ProjectError as error:
         if error.diagnostics:
             sources = {error.source.path: error.source} if error.source else {}
             report.show(error.diagnostics, sources)
         fail(str(error))
-    return result
 
 
 @contextmanager

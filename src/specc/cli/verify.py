@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from specc.cli.project import Report, color_option, fail, has_errors, project_option, run
+from specc.cli.project import Report, color_option, fail, has_errors, project_option, run_build
 from specc.cli.streams import out, progress
+from specc.cli.wanted import Wanted, base_option
 
 if TYPE_CHECKING:
     from specc.driver import Result
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     "done in a database that is made for it and dropped afterwards; the API's roles stay.",
 )
 @click.option("--pg", "version", type=int, metavar="VERSION", help="An installed PostgreSQL's major version.")
+@base_option
 @project_option
 @color_option
 def command(
-    project: Path | None, color: Literal["auto", "always", "never"], dsn: str | None, version: int | None
+    project: Path | None,
+    color: Literal["auto", "always", "never"],
+    base: str,
+    dsn: str | None,
+    version: int | None,
 ) -> int:
     """Apply the specs' database to a real PostgreSQL and prove it.
 
     Applies bootstrap and migrations as an owner who is no superuser, runs the generated tests, walks a row
     of each machine through its life, and goes the way back.
     """
-    result = run("build", project, Report("text", color))
+    result, _ = run_build(project, Report("text", color), Wanted(base))
     if has_errors(result):
         return 1
     with _server(dsn, version) as (conninfo, name):

@@ -21,7 +21,11 @@ def render_code(code: Code, *, color: bool = False) -> str:
         f"{paint(code.id, SEVERITY_STYLES[code.severity])} {paint(code.slug, Style.STRONG)} ({code.severity})"
     )
     parts = [title, *_paragraphs(code.why)]
-    for heading, example, style in (("Wrong", code.wrong, Style.ERROR), ("Right", code.right, Style.HELP)):
+    for heading, example, style in (
+        ("Released", code.before, Style.STRONG),
+        ("Wrong", code.wrong, Style.ERROR),
+        ("Right", code.right, Style.HELP),
+    ):
         if example.strip():
             parts += [paint(f"{heading}:", style), indent(dedent(example).strip("\n"), "    ")]
     return "\n\n".join(parts) + "\n"

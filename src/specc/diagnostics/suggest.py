@@ -32,6 +32,12 @@ def suggest(word: str, candidates: Iterable[str]) -> str:
     return f"did you mean `{found}`?" if found is not None else ""
 
 
+def is_slip(name: str, meant: str) -> bool:
+    """Whether one name is another with a slip of the finger: one letter, or two in ten and more."""
+    most = 2 if len(name) >= 10 else 1
+    return _distance(_folded(name), _folded(meant), most) <= most
+
+
 def _folded(name: str) -> str:
     return name.casefold().replace("-", "_")
 

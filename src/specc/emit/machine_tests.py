@@ -90,7 +90,7 @@ class _Matrix:
                     given="".join(f", {value}" for value in values.values()),
                     ways=tuple((self.ways | self.worn).items()),
                     recoveries=self.recoveries,
-                    **time_values(self.samples.ir, self.machine, self.life),
+                    **time_values(self.machine, self.samples),
                 )
             ).strip()
             + ";"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.machines import WATCHED, BoundMachine, machines, watching
+from specc.analysis.machines import BoundMachine, machines
+from specc.analysis.monitors import OF_EACH, TOGETHER, watching
 from specc.ir.model import Ir
 from specc.ir.page import (
     OPERATING_PATH,
@@ -28,7 +29,7 @@ from specc.ir.page import (
     watching_path,
 )
 from specc.lang.project import Project
-from specc.pg.names import MONITOR
+from specc.pg.names import MONITOR, fit
 
 _LOG_LINE = """\
 2030-01-02 12:00:00.000 UTC [4711] service_role@app PT409 ERROR:  {machine} cannot move from <from> to <to>
@@ -50,8 +51,18 @@ def operating_pages(project: Project, ir: Ir) -> Iterator[Page]:
     found = sorted(machines(project).values(), key=lambda one: one.name)
     if not found:
         return
-    blocks = (*_looking(found), *_alerts(ir), *_costs(), *_refusals(found))
-    about = "Where to look when something is stuck, late, failing, refused or slow."
+    blocks = (
+        *_looking(found),
+        *_monitors(project),
+        *_ticking(),
+        *_alerts(ir),
+        *_mending(found),
+        *_costs(),
+        *_refusals(found),
+    )
+    about = (
+        "What has to run, and where to look when something is stuck, late, failing, wrong, refused or slow."
+    )
     yield Page(OPERATING_PATH, "Keeping it running", "Operations", about, "", blocks)
 
 
@@ -64,7 +75,19 @@ def _looking(found: list[BoundMachine]) -> Iterator[Block]:
              "the database, and for "), Mono("service_role"), Text(" where it may read the tables."),
     ))  # fmt: skip
     yield Grid(("Machine", "Views"), tuple((_machine(one), _views(one)) for one in found))
-    yield Paragraph((Text("All of them in one line each: "), _view("machines"), Text(".")))
+    line = [part for name in TOGETHER for part in (Text(", "), _view(name))][1:]
+    yield Paragraph((
+        Text("All of them in one line each: "), _view("machines"), Text("; together: "), *line, Text("."),
+    ))  # fmt: skip
+
+
+def _monitors(project: Project) -> Iterator[Block]:
+    found = sorted(project.all("monitor"), key=lambda one: one.name)
+    if found:
+        yield Heading("What else is watched")
+        yield Grid(
+            ("Monitor", "About"), tuple(((_view(one.name),), (Text(one.spec.about),)) for one in found)
+        )
 
 
 def _machine(machine: BoundMachine) -> Line:
@@ -74,7 +97,7 @@ def _machine(machine: BoundMachine) -> Line:
 def _views(machine: BoundMachine) -> Line:
     line: list[Text | Link] = []
     page = watching_path(machine.name)
-    for what, view in zip(WATCHED, watching(machine.name), strict=True):
+    for what, view in zip(OF_EACH, watching(machine.name), strict=True):
         line += [Text(", ")] if line else []
         line.append(Link(what, page=page, anchor=f"{MONITOR}.{view}", mono=False))
     return tuple(line)
@@ -82,6 +105,35 @@ def _views(machine: BoundMachine) -> Line:
 
 def _view(name: str) -> Link:
     return Link(f"{MONITOR}.{name}", page=view_path(MONITOR, name))
+
+
+def _ticking() -> Iterator[Block]:
+    yield Heading("What has to run")
+    yield Code("sql", "select * from private.tick();")
+    yield Paragraph((
+        Text("It does all that is due: deadlines, recoveries, parents that follow, alerts, the end of old history. Call "
+             "it every second or so as the owner of the database or as "), Mono("service_role"),
+        Text(", from a worker or from pg_cron, from as many at once as you like. Each row of the answer is a task; one "
+             "with a "), Mono("problem"), Text(" failed, or left rows that cannot move, and the others were done."),
+    ))  # fmt: skip
+
+
+def _mending(found: list[BoundMachine]) -> Iterator[Block]:
+    yield Heading("Rows that cannot be")
+    yield Paragraph((
+        Text("A restored dump, or whoever switched triggers off, may leave rows that no guard would have let in. "),
+        Mono("check"), Text(" reads a whole table and lists them; "), Mono("mend"), Text(" puts right what loses nothing "
+        "by it (a substate of another state, a lease outside its state, wrong counts of children) and lists what it "
+        "did. The rest is for people: move such a row on, or ask its history where it was."),
+    ))  # fmt: skip
+    calls = [(fit(f"{one.name}_check"), fit(f"{one.name}_mend")) for one in found]
+    yield Grid(
+        ("Machine", "Lists", "Mends"),
+        tuple(
+            (_machine(one), (Mono(f"private.{check}()"),), (Mono(f"private.{mend}()"),))
+            for one, (check, mend) in zip(found, calls, strict=True)
+        ),
+    )
 
 
 def _alerts(ir: Ir) -> Iterator[Block]:

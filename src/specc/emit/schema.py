@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from specc.analysis.machines import watching
+from specc.analysis.monitors import watching
 from specc.ir.behaviour import Machine
 from specc.ir.database import (
     Comment,

@@ -18,6 +18,7 @@ from specc.emit.sample import FRESH, Row, Samples, identifier
 from specc.emit.sync_plays import Stage
 from specc.emit.sync_scripts import BOTH, COUNTED, ONE, OTHER, PARENT, TWO, Script, Scripts, Step
 from specc.ir.behaviour import History, Invariant
+from specc.ir.database import Trigger
 from specc.pg.body import render
 from specc.pg.conditions import constant, decide
 from specc.pg.names import fit, ident, idents, lit, qualified
@@ -153,6 +154,7 @@ class _Plays:
 
     def tests(self) -> Iterator[str]:
         """Yield the tests."""
+        yield self._standing()
         seen: set[object] = set()
         for script in self.scripts.every():
             plain = self._outcomes(script, 0)
@@ -171,6 +173,17 @@ class _Plays:
                 seen.add((at, other[0], script[-1]))
                 what = " and ".join(f"{name} {value}" for name, value in variant.items())
                 yield _test(at, script, other[1], f"{other[0]}: {_said(script[-1])} ({what})")
+
+    def _standing(self) -> str:
+        """Return the test of the one trigger that no script can call: TRUNCATE would empty other tables, too."""
+        (name,) = (
+            one.name
+            for one in self.facts.ir.all(Trigger)
+            if f"{one.function_schema}.{one.function}" == self.bond.sync.function and "truncate" in one.events
+        )
+        table = lit(qualified(self.child.schema, self.child.table))
+        stands = f"tgrelid = {table}::regclass and tgname = {lit(name)} and tgenabled <> 'D'"
+        return f"select ok(exists (select from pg_trigger where {stands}), {lit(f'{name} stands')})"
 
     def _might_differ(self, before: str) -> bool:
         """Whether the parent is in a state from which a rule leads that is for some parents only."""

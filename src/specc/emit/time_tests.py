@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from specc.analysis.machines import Edge, Lifecycle
+from specc.emit.sample import Samples
 from specc.ir.behaviour import Backoff, Machine, Timeout, Transition
 from specc.ir.model import Ir
 from specc.pg.interval import milliseconds
@@ -17,8 +18,12 @@ from specc.pg.names import fit, lit
 _FOR_EVER = "1000 years"
 
 
-def time_values(ir: Ir, machine: Machine, life: Lifecycle) -> dict[str, object]:
-    """Return what the template of attempts needs: the functions of time that there are, and their columns."""
+def time_values(machine: Machine, samples: Samples) -> dict[str, object]:
+    """Return what the template of attempts needs: the functions of time that there are, and their columns.
+
+    The columns of a lease are filled only for the test of it, with what comes of samples.
+    """
+    ir, life = samples.ir, samples.lives[machine.schema, machine.table]
     found = ir.of_machine(Timeout, machine.name)
     return {
         "time_functions": {
@@ -29,13 +34,21 @@ def time_values(ir: Ir, machine: Machine, life: Lifecycle) -> dict[str, object]:
             )
             if is_there
         },
-        "moments": columns_of_time(ir, machine),
+        "moments": tuple(sorted({one.column for one in found if one.column})),
+        "leases": [(one.column, _lease(one, machine, samples)) for one in found if one.holder],
     }
+
+
+def _lease(one: Timeout, machine: Machine, samples: Samples) -> list[tuple[str, str]]:
+    columns = (one.holder, one.column)
+    row = samples.fresh((machine.schema, machine.table), columns)
+    return [(column, row[column]) for column in columns]
 
 
 def columns_of_time(ir: Ir, machine: Machine) -> tuple[str, ...]:
     """Return the columns that a sample row must fill, so that there is a moment to wait for."""
-    return tuple(sorted({one.column for one in ir.of_machine(Timeout, machine.name) if one.column}))
+    found = ir.of_machine(Timeout, machine.name)
+    return tuple(sorted({one.column for one in found if one.column and not one.holder}))
 
 
 def time_tests(
@@ -54,7 +67,9 @@ def time_tests(
 def _timeout(one: Timeout) -> Iterator[tuple[int, str]]:
     wait = "0 seconds" if one.column else one.after
     here = f"{one.state}/{one.substate}" if one.substate else one.state
-    when = f"the moment in {one.column}" if one.column else one.after
+    when = (
+        f"the {'end of the lease' if one.holder else 'moment'} in {one.column}" if one.column else one.after
+    )
     yield _waits("time_out", one.state, f"{wait} -1 microsecond", here, f"{here} until {when}", one)
     yield _waits("time_out", one.state, wait, one.target, f"{here} to {one.target} at {when}", one)
 

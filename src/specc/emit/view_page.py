@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.lineage import UNKNOWN, Traced, lineage
-from specc.analysis.machines import watched
+from specc.analysis.monitors import watched
 from specc.ir.database import Grant, Table, View
 from specc.ir.model import Ir
 from specc.ir.page import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.machines import machines, watching
+from specc.analysis.machines import machines
+from specc.analysis.monitors import watching
 from specc.emit.view_page import readers, relations
 from specc.ir.database import View
 from specc.ir.model import Ir

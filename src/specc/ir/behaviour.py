@@ -122,18 +122,20 @@ class LegacyBack(Fact):
 class Timeout(Fact):
     """Rows leave a state by themselves: `after` an interval in it, or at the moment in `column`.
 
-    With a `substate` only those that carry it; without, all that carry none with a timeout of its own.
+    With a `substate` only those that carry it; without, all that carry none with a timeout of its own, or all of
+    them where the moment is the end of a lease, which whoever is in `holder` has.
     """
 
     KIND: ClassVar[str] = "timeout"
-    NAMES: ClassVar[int] = 3
+    NAMES: ClassVar[int] = 4
     RANK: ClassVar[int] = 2
     machine: str
     state: str
     substate: str
+    column: str
     target: str
     after: str = ""
-    column: str = ""
+    holder: str = ""
 
 
 @record

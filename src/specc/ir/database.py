@@ -385,7 +385,9 @@ class Comment(Fact):
     @property
     def requires(self) -> tuple[Identity, ...]:
         """The object; identities hold no spaces outside a function's signature, which comes last."""
-        return (tuple(self.target.split(" ", 3)),)
+        names = self.target.split(" ", 3)
+        # A function without arguments has an empty signature, which the target leaves out.
+        return ((*names, "") if names[0] == "function" and len(names) < 4 else tuple(names),)
 
 
 DATABASE: tuple[type[Fact], ...] = (

@@ -12,10 +12,11 @@ from typing import Any
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import DATABASE, Text
 from specc.ir.fact import Fact, details
+from specc.ir.intent import INTENT
 from specc.ir.model import Ir, gather
 
 VERSION = 1
-CLASSES: dict[str, type[Fact]] = {kind.KIND: kind for kind in (*BEHAVIOUR, *DATABASE)}
+CLASSES: dict[str, type[Fact]] = {kind.KIND: kind for kind in (*BEHAVIOUR, *DATABASE, *INTENT)}
 
 
 class LockError(ValueError):

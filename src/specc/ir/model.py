@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import TypeVar
 
 from specc.diagnostics import Span
@@ -119,14 +120,19 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
     return Ir(ordered, origins), tuple(clashes)
 
 
-def walk(facts: Mapping[Identity, Fact], inside: Mapping[Identity, Identity]) -> Iterator[Fact]:
-    """Yield facts so that each comes after what it requires, where that is free by rank, then in the order given.
+def walk(
+    facts: Mapping[Identity, Fact],
+    inside: Mapping[Identity, Identity],
+    more: Mapping[Identity, Collection[Identity]] = MappingProxyType({}),
+) -> Iterator[Fact]:
+    """Yield facts so that each comes after what it requires, by rank and identity where that is free.
 
     `inside` says which facts are made together with another one (a column with its table): they are not
-    yielded, and what requires them or what they require counts for the other. Facts whose requirements
-    form a circle come last, in the order given.
+    yielded, and what requires them or what they require counts for the other. `more` are requirements that
+    facts have besides their own. Facts whose requirements form a circle come last, in the order of their
+    identities.
     """
-    known = [identity for identity in facts if identity not in inside]
+    known = sorted(identity for identity in facts if identity not in inside)
     # Numbers instead of identities from here on: they are kept and compared much faster.
     ordered = sorted(known, key=lambda identity: facts[identity].RANK)
     numbers = {identity: number for number, identity in enumerate(ordered)}
@@ -137,7 +143,7 @@ def walk(facts: Mapping[Identity, Fact], inside: Mapping[Identity, Identity]) ->
     followers: list[list[int]] = [[] for _ in ordered]
     for identity, fact in facts.items():
         number = numbers[identity]
-        for need in fact.requires:
+        for need in (*fact.requires, *more.get(identity, ())):
             before = numbers.get(need, number)
             if before != number:
                 waiting[number] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specc.kinds import access, alert, function, lifecycle, machine, object_type, table
+from specc.kinds import access, alert, function, lifecycle, machine, monitor, object_type, removals, table
 from specc.lang.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -12,5 +12,7 @@ KINDS: tuple[Kind, ...] = (
     access.KIND,
     function.KIND,
     object_type.KIND,
+    monitor.KIND,
     alert.KIND,
+    removals.KIND,
 )

@@ -14,13 +14,15 @@ from specc.analysis.access import (
     roles,
 )
 from specc.analysis.tables import BoundTable, all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import nearest, suggest
-from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION
-from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, check_expression
+from specc.kinds import expression_check
+from specc.kinds.expression_check import Expression, check_expression
+from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
-from specc.lang.project import Entry, Project
+from specc.lang.project import Entry, Path, Project
 from specc.pg.conditions import decide
+from specc.pg.types import BUILT_IN
 from specc.record import record
 
 _GOOD = """\
@@ -150,20 +152,36 @@ IN_VAIN = Code(
 )
 
 
+def _tables(entry: Entry, _: Project) -> Iterator[Diagnostic]:
+    if not entry.spec.roles and not entry.spec.tables:
+        yield IN_VAIN.at(
+            entry.title, "this document declares no role and lists no table", help="list `tables`"
+        )
+    elif any(entry.spec.allow.values()) and not entry.spec.tables:
+        message = "nothing is allowed here, since no table is listed"
+        yield IN_VAIN.at(
+            entry.key("allow"), message, help="list the tables that it is about: `tables: [...]`"
+        )
+
+
 def _every_table(project: Project) -> Iterator[Diagnostic]:
-    if project.has_unread("access"):
+    if project.has_unread("access") or any(list(_tables(one, project)) for one in project.all("access")):
         return
     listed = {name for entry in project.all("access") for name in entry.spec.tables}
     misspelt = [name for name in listed if project.find("table", name) is None]
     exposed = {name for name, schema in project.settings.schemas.items() if schema.exposed}
-    for full, table in tables(project).items():
-        name = project.short_name(full)
-        if any(nearest(other, [name]) for other in misspelt):
-            continue
-        if table.schema in exposed and full not in covered(project):
+    bare = [
+        one for full, one in tables(project).items() if one.schema in exposed and full not in covered(project)
+    ]
+    if len(bare) <= len(misspelt):
+        return  # They may be meant by the names that are not there.
+    for table in bare:
+        name = project.short_name(table.full_name)
+        if not any(nearest(other, [name]) for other in misspelt):
             message = f"table `{name}` has no access rule"
             help = "list it under `tables` of an access document"
-            yield NO_RULE.at(table.entry.title, message, help=help)
+            cause = Cause(("no access",)) if not covered(project) else None
+            yield NO_RULE.at(table.entry.title, message, help=help, cause=cause)
 
 
 def _declared_once(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -187,17 +205,17 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         table = tables(project).get(project.full_name("table", spec.through)) if spec.through else None
         if table is None:
             continue
-        if not table.tenant or table.is_root:
+        if table.is_root or (not table.tenant and table.entry.spec.shared):
             message = f"`{spec.through}` is no table of a tenant's members"
             yield BAD_MEMBERSHIP.at(entry.at("roles", name, "through"), message)
         read = table.columns.get(spec.user)
-        if read is not None and read.type_name[1] != "uuid":
+        if read is not None and read.type_name[1] != "uuid" and read.type_name[1] in BUILT_IN:
             message = f"`{spec.user}` holds the id of a user, so its type is `uuid`"
-            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message)
+            cause = Cause(("user", table.full_name, spec.user))
+            yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message, cause=cause)
         if spec.when:
-            columns = all_columns(table, project)
-            where = f"table `{spec.through}`"
-            yield from check_expression(entry, ("roles", name, "when"), spec.when, columns, where, project)
+            path: Path = ("roles", name, "when")
+            yield from check_expression(Expression(entry, path, spec.when, table), project)
             made = {column for column, read in table.columns.items() if read.generated}
             decided = decide(spec.when)
             if decided is None or any(column in made for column, _ in decided):
@@ -210,13 +228,15 @@ def _allowed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for role, allowed in entry.spec.allow.items():
         if role not in roles(project) and not project.has_unread("access"):
             help = suggest(role, roles(project)) or "declare it under `roles`"
-            yield UNKNOWN_ROLE.at(entry.key("allow", role), f"there is no role `{role}`", help=help)
+            cause = absent(project, "role", role)
+            span = entry.key("allow", role)
+            yield UNKNOWN_ROLE.at(span, f"there is no role `{role}`", help=help, cause=cause)
         for at, text in enumerate(allowed):
             try:
                 read_permission(text)
             except PermissionTextError as error:
-                help = "for example `select` or `insert (name)`"
-                yield BAD_PERMISSION.at(entry.at("allow", role, at), str(error), help=help)
+                span = entry.places.inside(("allow", role, at), error.start, error.end)
+                yield BAD_PERMISSION.at(span, str(error), help=error.help)
 
 
 @record
@@ -228,6 +248,7 @@ class _Fault:
     before: str
     after: str
     help: str = field(default="", compare=False)
+    cause: Cause | None = field(default=None, compare=False)
 
 
 def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -249,17 +270,22 @@ def _permitted(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for fault, helps in faults.items():
         listed = ", ".join(f"`{name}`" for name in helps)
         help = next((one for one in helps.values() if one), "")
-        yield fault.code.at(fault.place, f"{fault.before} {listed}{fault.after}", help=help)
+        cause = fault.cause if len(helps) == 1 or fault.code is EVERY_TENANT else None
+        yield fault.code.at(fault.place, f"{fault.before} {listed}{fault.after}", help=help, cause=cause)
 
 
 def _columns(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fault]:
     known = all_columns(table, project)
-    place = one.entry.at(*one.path)
-    for column in one.columns:
+    for column, offset in zip(one.columns, one.offsets, strict=True):
+        place = one.entry.places.inside(one.path, offset, offset + len(column))
         if column not in known:
-            yield _Fault(NO_COLUMN, place, f"there is no column `{column}` in", "", suggest(column, known))
+            cause = absent(project, "column", column, "table", table.full_name)
+            before = f"there is no column `{column}` in"
+            yield _Fault(NO_COLUMN, place, before, "", suggest(column, known), cause)
         elif one.command != "select" and _protected(column, one.command, table):
-            yield _Fault(PROTECTED, place, f"`{column}` of", " cannot be written over the API")
+            yield _Fault(
+                PROTECTED, place, f"`{column}` of", " cannot be written over the API", "leave it out"
+            )
 
 
 def _protected(column: str, command: str, table: BoundTable) -> bool:
@@ -274,13 +300,15 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
         return
     if table.tenant and not role.through:
         help = "say `through` which table it is a member"
-        yield _Fault(EVERY_TENANT, place, would, " of every tenant", help)
+        cause = Cause(("every tenant", role.name), home=role.entry.file)
+        if not role.user:  # Half of a membership is a finding of its own.
+            yield _Fault(EVERY_TENANT, place, would, " of every tenant", help, cause)
     elif table.tenant and role.through in tables(project):
         membership = tables(project)[role.through]
         if membership.tenant != table.tenant and {membership.tenant, table.tenant} <= tables(project).keys():
             owners = f" belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
             yield _Fault(OTHER_TENANT, place, "rows of", owners)
-    elif not table.tenant and one.command != "select":
+    elif table.entry.spec.shared and one.command != "select":
         yield _Fault(SHARED_WRITE, place, would, " for everybody")
 
 
@@ -294,11 +322,10 @@ def _vain(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
 
 
 RULES = (
+    Rule((IN_VAIN,), _tables),
     ProjectRule((NO_RULE,), _every_table),
     Rule((ROLE_TWICE,), _declared_once),
-    Rule(
-        (BAD_MEMBERSHIP, BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION, UNDECIDED), _memberships
-    ),
+    Rule((BAD_MEMBERSHIP, *expression_check.CODES, UNDECIDED), _memberships),
     Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
     Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT, IN_VAIN), _permitted),
 )

@@ -1,4 +1,4 @@
-"""Kind `alert`: a condition on what operators see of a machine that must not last.
+"""Kind `alert`: a condition on what operators see of a machine, or of a monitor, that must not last.
 
 The project's alerts become one function, `private.watch_alerts()`, which evaluates all of them and remembers
 in `monitor.alert` which hold: an alert fires once, tells it on the channel `specc_alert`, and resolves by
@@ -17,9 +17,10 @@ from specc.analysis.maintenance import Task
 from specc.analysis.patience import seconds_of, watched, words_of
 from specc.diagnostics import Code, Diagnostic
 from specc.ir.database import Column, Comment, Function, Index, PrimaryKey, Table
+from specc.ir.fact import Identity
 from specc.kinds.machine_watch import NO_TIME, no_time
 from specc.lang.kind import Kind, Lowered, Rule
-from specc.lang.markers import Ref, SpecModel
+from specc.lang.markers import Like, Ref, SpecModel
 from specc.lang.project import Entry, Path, Project
 from specc.pg.body import PINNED, render
 from specc.pg.names import MONITOR, fit, lit, qualified
@@ -27,6 +28,10 @@ from specc.pg.names import MONITOR, fit, lit, qualified
 CHANNEL = "specc_alert"
 """Where firing and resolving are told, as JSON."""
 TABLE = "alert"
+
+OF_MACHINE = ("stuck", "open", "oldest", "failing")
+OF_MONITOR = ("rows",)
+"""The conditions on a machine, and on a monitor."""
 
 StateName = Annotated[str, Ref("state", within="machine")]
 
@@ -48,16 +53,35 @@ class OldestSpec(SpecModel):
     """A row has been in its state for longer than this."""
 
     state: StateName = Field("", description="Only rows in this state.")
-    after: str = Field(description="The longest bearable stay, such as `2 hours`.")
+    after: Annotated[str, Like("2 hours")] = Field(
+        description="The longest bearable stay, such as `2 hours`."
+    )
+
+
+class FailingSpec(SpecModel):
+    """More than so large a share of the rows that ended of late failed."""
+
+    more_than: float = Field(ge=0, lt=1, description="Which share is still bearable, such as `0.2`.")
+    within: str = Field("1 hour", description="How far back rows count, such as `15 minutes`.")
+    of_at_least: int = Field(1, ge=1, description="With fewer rows ended nothing is said.")
+
+
+class RowsSpec(SpecModel):
+    """More than so many rows are in a monitor."""
+
+    more_than: int = Field(0, ge=0, description="How many are still bearable.")
 
 
 class WhenSpec(SpecModel):
-    """A condition on the open rows of a machine: one of `stuck`, `open` and `oldest`."""
+    """A condition on a machine (`stuck`, `open`, `oldest` or `failing`) or on a monitor (`rows`): one of these."""
 
-    of: Annotated[str, Ref("machine")] = Field(description="The machine.")
+    of: Annotated[str, Ref("machine")] = Field("", description="The machine.")
+    over: Annotated[str, Ref("monitor")] = Field("", description="Instead: the monitor.")
     stuck: StuckSpec | None = Field(None, description="Rows are stuck, as the machine's `stuck_after` says.")
     open: OpenSpec | None = Field(None, description="Many rows are open.")
     oldest: OldestSpec | None = Field(None, description="A row has been in its state for long.")
+    failing: FailingSpec | None = Field(None, description="Many of the rows that ended of late failed.")
+    rows: RowsSpec | None = Field(None, description="Rows are in the monitor.")
 
 
 class AlertSpec(SpecModel):
@@ -66,7 +90,7 @@ class AlertSpec(SpecModel):
     about: str = Field("", description="What is wrong when it fires, and what to do.")
     severity: Literal["warning", "critical"] = Field("warning", description="How bad it is.")
     when: WhenSpec = Field(description="The condition.")
-    for_: str = Field(
+    for_: Annotated[str, Like("5 minutes")] = Field(
         "", alias="for", description="How long the condition holds before the alert fires; at once without."
     )
     message: str = Field("", description="What is told; by default what the alert is about.")
@@ -82,7 +106,8 @@ _GOOD = (
 NOT_ONE_CONDITION = Code(
     "S362",
     "not-one-condition",
-    "An alert has one condition, so that its message can say what is wrong: `stuck`, `open` or `oldest`.",
+    "An alert has one condition, so that its message can say what is wrong: `stuck`, `open`, `oldest` or `failing` "
+    "`of` a machine, or `rows` of what it is `over`, a monitor.",
     wrong=_GOOD.replace("more_than: 100}", "more_than: 100}, stuck: {}"),
     right=_GOOD,
 )
@@ -106,12 +131,15 @@ def is_first(entry: Entry, project: Project) -> bool:
     return any(one is entry for one, _ in _bound(project)[:1])
 
 
-def _bound(project: Project) -> list[tuple[Entry, BoundMachine]]:
-    found = []
+def _bound(project: Project) -> list[tuple[Entry, BoundMachine | None]]:
+    """Return the alerts whose machine or monitor is there, each with its machine."""
+    found: list[tuple[Entry, BoundMachine | None]] = []
     for entry in project.all("alert"):
-        watched_entry = project.find("machine", entry.spec.when.of)
-        machine = bound(watched_entry, project) if watched_entry and watched_entry.spec else None
-        if machine is not None:
+        when = entry.spec.when
+        target = project.find("machine", when.of)
+        machine = bound(target, project) if target and target.spec else None
+        monitor = project.find("monitor", when.over)
+        if machine is not None or (monitor is not None and monitor.spec):
             found.append((entry, machine))
     return found
 
@@ -138,7 +166,7 @@ def _table() -> Lowered:
         (Column(MONITOR, TABLE, "since", 3, "timestamptz", default="private.now()", needs=clock), "Since when the condition holds."),
         (Column(MONITOR, TABLE, "fired_at", 4, "timestamptz", not_null=False), "When it was told; null as long as it waits."),
         (Column(MONITOR, TABLE, "resolved_at", 5, "timestamptz", not_null=False), "When it no longer held; null as long as it does."),
-        (Column(MONITOR, TABLE, "value", 6, "double precision"), "The rows or seconds of the condition, at worst."),
+        (Column(MONITOR, TABLE, "value", 6, "double precision"), "The rows, seconds or share of the condition, at worst."),
         (Column(MONITOR, TABLE, "message", 7, "text"), "What was told."),
     ):  # fmt: skip
         yield column
@@ -147,11 +175,15 @@ def _table() -> Lowered:
     yield Index(MONITOR, TABLE, "alert_open_key", ("alert",), unique=True, where="resolved_at is null")
 
 
-def _watch(found: list[tuple[Entry, BoundMachine]]) -> Lowered:
+def _watch(found: list[tuple[Entry, BoundMachine | None]]) -> Lowered:
     body = render("watch_alerts", alerts=[_values(*one) for one in found], channel=CHANNEL)
-    needs = [("table", MONITOR, TABLE), ("function", "private", "now", "")]
-    for _, machine in found:
-        needs += [("table", machine.schema, machine.table), ("view", MONITOR, fit(f"{machine.name}_stuck"))]
+    needs: list[Identity] = [("table", MONITOR, TABLE), ("function", "private", "now", "")]
+    for entry, machine in found:
+        if machine is None:
+            needs.append(("view", MONITOR, entry.spec.when.over))
+        else:
+            needs += [("table", machine.schema, one) for one in (machine.table, machine.history)]
+            needs.append(("view", MONITOR, fit(f"{machine.name}_stuck")))
     yield Function(
         "private", "watch_alerts", "", "", "integer", "plpgsql", body,
         settings=PINNED, needs=tuple(dict.fromkeys(needs)),
@@ -162,20 +194,10 @@ def _watch(found: list[tuple[Entry, BoundMachine]]) -> Lowered:
     yield Comment("function private watch_alerts", text)
 
 
-def _values(entry: Entry, machine: BoundMachine) -> dict[str, object]:
+def _values(entry: Entry, machine: BoundMachine | None) -> dict[str, object]:
     """Return what the template reads of an alert: its value as a query, and the value it must not exceed."""
     spec, when = entry.spec, entry.spec.when
-    table = qualified(machine.schema, machine.table)
-    if when.stuck is not None:
-        value = f"select count(*) from {qualified(MONITOR, fit(f'{machine.name}_stuck'))}"
-        limit = when.stuck.more_than
-    elif when.open is not None:
-        value = f"select count(*) from {table} where {_rows(machine, when.open.state)}"
-        limit = when.open.more_than
-    else:
-        age = "coalesce(extract(epoch from v_now - min(state_since)), 0)"
-        value = f"select {age} from {table} where {_rows(machine, when.oldest.state)}"
-        limit = seconds_of(when.oldest.after) or 0
+    value, limit = _of_monitor(when) if machine is None else _of_machine(when, machine)
     return {
         "name": entry.name,
         "severity": spec.severity,
@@ -186,17 +208,60 @@ def _values(entry: Entry, machine: BoundMachine) -> dict[str, object]:
     }
 
 
+def _of_monitor(when: WhenSpec) -> tuple[str, float]:
+    return f"select count(*) from {qualified(MONITOR, when.over)}", when.rows.more_than if when.rows else 0
+
+
+def _of_machine(when: WhenSpec, machine: BoundMachine) -> tuple[str, float]:
+    table = qualified(machine.schema, machine.table)
+    if when.stuck is not None:
+        view = qualified(MONITOR, fit(f"{machine.name}_stuck"))
+        return f"select count(*) from {view}", when.stuck.more_than
+    if when.open is not None:
+        return f"select count(*) from {table} where {_rows(machine, when.open.state)}", when.open.more_than
+    if when.oldest is not None:
+        age = "coalesce(extract(epoch from v_now - min(state_since)), 0)"
+        query = f"select {age} from {table} where {_rows(machine, when.oldest.state)}"
+        return query, seconds_of(when.oldest.after) or 0
+    return _failing(when.failing, machine) if when.failing is not None else ("select 0", 0)
+
+
+def _failing(spec: FailingSpec, machine: BoundMachine) -> tuple[str, float]:
+    over, failing = (", ".join(map(lit, states)) or "null" for states in machine.endings)
+    share = f"count(*) filter (where h.to_state in ({failing}))::double precision / nullif(count(*), 0)"
+    return (
+        f"select case when count(*) >= {spec.of_at_least} then {share} end"
+        f" from {qualified(machine.schema, machine.history)} as h"
+        f" where h.at > v_now - interval {lit(words_of(seconds_of(spec.within) or 0))}"
+        f" and h.from_state is distinct from h.to_state and h.to_state in ({over})"
+    ), spec.more_than
+
+
 def _rows(machine: BoundMachine, state: str) -> str:
     return f"{machine.is_open()} and state = {lit(state)}" if state else machine.is_open()
 
 
 def _one_condition(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     del project
-    named = [name for name in ("stuck", "open", "oldest") if getattr(entry.spec.when, name) is not None]
+    when = entry.spec.when
+    of_what = {"of": OF_MACHINE, "over": OF_MONITOR}
+    named = [name for name in (*OF_MACHINE, *OF_MONITOR) if getattr(when, name) is not None]
+    said = [word for word in of_what if getattr(when, word)]
+    if len(named) == len(said) == 1 and named[0] in of_what[said[0]]:
+        return
     if len(named) != 1:
         message = f"this alert has {', '.join(f'`{name}`' for name in named) or 'no condition'}"
-        help = "make an alert of each" if named else "write `stuck: {}`, or `open` or `oldest`"
-        yield NOT_ONE_CONDITION.at(entry.key("when"), message, help=help)
+        help = (
+            "make an alert of each"
+            if named
+            else "write `stuck: {}`, or `open`, `oldest`, `failing` or `rows`"
+        )
+    else:
+        message = (
+            f"`{named[0]}` does not stand with {' and '.join(f'`{word}`' for word in said) or 'nothing'}"
+        )
+        help = f"write `{'of' if named[0] in OF_MACHINE else 'over'}` alone"
+    yield NOT_ONE_CONDITION.at(entry.key("when"), message, help=help)
 
 
 def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -205,6 +270,8 @@ def _times(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     found: list[tuple[str, Path]] = [(spec.for_, ("for",))] if "for_" in spec.model_fields_set else []
     if spec.when.oldest is not None:
         found.append((spec.when.oldest.after, ("when", "oldest", "after")))
+    if spec.when.failing is not None and "within" in spec.when.failing.model_fields_set:
+        found.append((spec.when.failing.within, ("when", "failing", "within")))
     for text, path in found:
         yield from no_time(text, entry.at(*path))
 
@@ -213,19 +280,23 @@ def _open_states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     when = entry.spec.when
     target = project.find("machine", when.of)
     machine = bound(target, project) if target and target.spec else None
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for name, condition in (("open", when.open), ("oldest", when.oldest)):
         state = condition.state if condition else ""
         if state in machine.lifecycle.states and state not in watched(machine):
-            help = f"rows are open in {', '.join(watched(machine))}" if watched(machine) else ""
+            help = (
+                f"rows are open in {', '.join(f'`{one}`' for one in watched(machine))}"
+                if watched(machine)
+                else ""
+            )
             span = entry.at("when", name, "state")
             yield NEVER_OPEN.at(span, f"no row in `{state}` is open", help=help)
 
 
 KIND = Kind(
     key="alert",
-    about="A condition on a machine's rows that must not last; it fires, tells, and resolves.",
+    about="A condition on a machine or a monitor that must not last; it fires, tells, and resolves.",
     model=AlertSpec,
     lower=_lower,
     rules=(

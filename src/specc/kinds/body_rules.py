@@ -10,8 +10,9 @@ from specc.analysis.bodies import Body, Move, bodies
 from specc.analysis.body_names import missing, relations
 from specc.analysis.machines import BoundMachine, Edge, machines
 from specc.analysis.tables import all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg.parsing import SqlError, tokens
@@ -155,14 +156,22 @@ def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         states = dict.fromkeys(state for machine in known for state in machine.lifecycle.states)
         whose = f"machine `{one.machine}`" if one.machine else "any machine"
         message = f"`{one.value}` is no state of {whose}"
-        yield UNKNOWN_STATE.at(_token(entry, one.offset), message, help=suggest(one.value, states))
+        lives = {machine.lifecycle_name for machine in known}
+        life = lives.pop() if len(lives) == 1 else ""
+        cause = absent(project, "state", one.value, "lifecycle", life) if life else None
+        yield UNKNOWN_STATE.at(
+            _token(entry, one.offset), message, help=suggest(one.value, states), cause=cause
+        )
 
 
 def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     """Check the moves of each statement together: which of its values a row gets may not be known."""
     body = _body(entry, project)
     statements: dict[tuple[str, int], list[Move]] = {}
+    sound = {name for name, machine in _machines(project).items() if machine.lifecycle.is_sound}
     for move in body.moves if body else ():
+        if move.machine not in sound:
+            continue  # What is wrong with the lifecycle may be why the move is.
         if move.form == BIRTH:
             yield from _birth(entry, move, _machines(project)[move.machine])
         else:
@@ -217,7 +226,9 @@ def _illegal(entry: Entry, moves: list[Move], machine: BoundMachine) -> Iterator
             place = move.source_offsets[move.sources.index(source)]
             label = Label(_token(entry, place), f"this lets rows in `{source}` through")
             help = _legal_ways(pairs[0], move, machine)
-            yield ILLEGAL_MOVE.at(_token(entry, move.offset), message, related=(label,), help=help)
+            cause = Cause(("move", machine.name, *pairs[0])) if len(pairs) == 1 else None
+            span = _token(entry, move.offset)
+            yield ILLEGAL_MOVE.at(span, message, related=(label,), help=help, cause=cause)
         elif not move.sources and not any(target == move.target for _, target in _edges(move, machine)):
             how = (
                 "by spending an attempt"
@@ -272,7 +283,7 @@ def _untaken(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     body = _body(entry, project)
     for name, moves in entry.spec.drives.items() if body else ():
         machine = _machines(project).get(name)
-        if body is None or machine is None or not machine.lifecycle.is_complete:
+        if body is None or machine is None or not machine.lifecycle.is_sound:
             continue
         legal = {*machine.lifecycle.steps, *machine.recoveries}
         for source, targets in moves.items():
@@ -304,7 +315,8 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if one.table:
             known = all_columns(tables(project)[one.table], project)
             message = f"table `{project.short_name(one.table)}` has no column `{one.name}`"
-            yield UNKNOWN_COLUMN.at(span, message, help=suggest(one.name, known))
+            cause = absent(project, "column", one.name, "table", one.table)
+            yield UNKNOWN_COLUMN.at(span, message, help=suggest(one.name, known), cause=cause)
             continue
         full_name = project.full_name("table", one.name)
         if full_name in relations(project):
@@ -312,7 +324,8 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             yield UNKNOWN_TABLE.at(span, message, help=f"write `{full_name}`")
         else:
             hint = suggest(one.name, [*relations(project), *map(project.short_name, relations(project))])
-            yield UNKNOWN_TABLE.at(span, f"there is no table `{one.name}`", help=hint)
+            cause = absent(project, "table", project.short_name(one.name))
+            yield UNKNOWN_TABLE.at(span, f"there is no table `{one.name}`", help=hint, cause=cause)
 
 
 RULES = (

@@ -13,7 +13,7 @@ from specc.analysis.syncs import syncs
 from specc.analysis.tables import tables
 from specc.ir.database import Comment, Function, Grant, View
 from specc.kinds.alert import TABLE as ALERT
-from specc.kinds.machine_sync_objects import change_of, count_of
+from specc.kinds.machine_sync_objects import tables_of
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
 from specc.pg.body import PINNED, render
@@ -72,7 +72,7 @@ def _managed(project: Project) -> Iterator[tuple[str, str]]:
         yield machine.schema, machine.history
     for listed in syncs(project).values():
         for sync in listed:
-            yield from (("private", change_of(sync)), ("private", count_of(sync)))
+            yield from (("private", name) for name in tables_of(sync))
     if any(project.all("alert")):
         yield MONITOR, ALERT
 

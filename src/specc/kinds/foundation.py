@@ -15,24 +15,27 @@ from specc.pg.names import API_ROLES, MONITOR, OPERATOR
 
 def lower(project: Project) -> Lowered:
     """Yield the facts that no document makes."""
-    has_watch = bool(machines(project))
+    has_watch = bool(machines(project)) or any(project.all("monitor"))
+    # What an operator may look at and call: the worker that calls `private.tick()` need not own the database.
+    serving = (OPERATOR,) if has_watch else ()
     for name, spec in project.settings.schemas.items():
         usage = API_ROLES if spec.exposed else callers(project).get(name, ())
-        watchers = {OPERATOR} if name == MONITOR and has_watch else set()
-        yield Schema(name, tuple(sorted({*usage, *watchers})))
+        yield Schema(name, tuple(sorted({*usage, *(serving if name in (MONITOR, "private") else ())})))
         if spec.about:
             yield Comment(f"schema {name}", spec.about)
     if "private" not in project.settings.schemas:
-        yield Schema("private")
+        yield Schema("private", serving)
         yield Comment("schema private", "Guards and helpers; never served by the API.")
     if has_watch and MONITOR not in project.settings.schemas:
-        yield Schema(MONITOR, (OPERATOR,))
+        yield Schema(MONITOR, serving)
         yield Comment(f"schema {MONITOR}", "Views for operators; never served by the API.")
     # PL/pgSQL: with a search_path of its own a SQL function is never inlined and costs twice as much.
     yield Function(
         "private", "now", "", "", "timestamptz", "plpgsql", render("now"), "stable", settings=PINNED
     )
-    yield Comment("function private now", "The clock of all rules; tests set it with `set specc.now`.")
+    yield Comment(
+        "function private now", "The clock of all rules; tests of the owner set it with `set specc.now`."
+    )
     yield Function("private", "uuid_v7", "", "", "uuid", "sql", render("uuid_v7"), settings=PINNED)
     yield Comment("function private uuid_v7", "A new id, ordered by time (RFC 9562, version 7).")
     # Column defaults are evaluated as the role that inserts; it needs EXECUTE, not USAGE on the schema.

@@ -9,13 +9,15 @@ from specc.analysis.access import roles
 from specc.analysis.machines import BoundMachine, machines
 from specc.analysis.routines import BoundRoutine, routines, row_types
 from specc.analysis.tables import types
-from specc.diagnostics import Code, Diagnostic, Severity, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Severity, Span
 from specc.diagnostics.suggest import suggest
-from specc.kinds.table_rules import UNKNOWN_SCHEMA, UNKNOWN_TYPE
+from specc.kinds.expression_check import UNKNOWN_TYPE
+from specc.kinds.table_rules import UNKNOWN_SCHEMA
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg import plpgsql
-from specc.pg.parsing import SqlError, check_sql
+from specc.pg.parsing import SqlError, check_spaces, check_sql
 from specc.pg.routine import is_safe_path
 from specc.pg.typename import CATALOG, TypeUse
 
@@ -233,6 +235,7 @@ def _body(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     routine = one.routine
     language = "PL/pgSQL" if routine.language == "plpgsql" else "SQL"
     try:
+        check_spaces(routine.body)
         if routine.language == "plpgsql":
             plpgsql.check(routine, row_types(project))
         else:
@@ -254,14 +257,16 @@ def _callers(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             hint = suggest(name, known) or (
                 f"known roles: {listed}" if known else "declare it in an access document"
             )
-            yield UNKNOWN_CALLER.at(entry.at("callable_by", at), f"there is no role `{name}`", help=hint)
+            cause = absent(project, "role", name)
+            span = entry.at("callable_by", at)
+            yield UNKNOWN_CALLER.at(span, f"there is no role `{name}`", help=hint, cause=cause)
 
 
 def _drives(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     by_name = {one.name: one for one in machines(project).values()}
     for name, moves in entry.spec.drives.items():
         machine = by_name.get(name)
-        if machine is None:
+        if machine is None or not machine.lifecycle.is_sound:
             continue
         for source, targets in moves.items():
             legal = _targets(machine, source)
@@ -281,7 +286,8 @@ def _illegal(entry: Entry, machine: str, move: tuple[str, str, int], legal: tupl
     listed = ", ".join(f"`{state}`" for state in legal)
     hint = f"from `{source}` a row may move to {listed}" if legal else f"nothing leads out of `{source}`"
     message = f"machine `{machine}` has no move `{source} → {target}`"
-    return ILLEGAL_DRIVE.at(entry.at("drives", machine, source, at), message, help=hint)
+    span, cause = entry.at("drives", machine, source, at), Cause(("move", machine, source, target))
+    return ILLEGAL_DRIVE.at(span, message, help=hint, cause=cause)
 
 
 def _errors(entry: Entry, _: Project) -> Iterator[Diagnostic]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from specc.analysis.machines import lifecycle_of
 from specc.diagnostics import Code, Diagnostic, Label
+from specc.kinds import intent
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
@@ -36,6 +37,7 @@ class StateSpec(SpecModel):
         description="`initial`: rows are inserted in it. `settled`: the work is over, though a step may follow. "
         "`terminal`: nothing follows it.",
     )
+    renamed_from: str = Field("", description="The name it had when it was last released.")
     waits_for: Literal["outside"] | None = Field(
         None,
         description="`outside`: something that may never answer ends it, so each machine has a timeout for it.",
@@ -62,6 +64,15 @@ class LifecycleSpec(SpecModel):
     ] = Field(
         default_factory=dict,
         description="Moves that are legal only together with `attempt` raised by one, within the machine's attempts.",
+    )
+    retired: dict[str, intent.RetiredSpec] = Field(
+        default_factory=dict,
+        description="States, and substates as `state/substate`, that are no more, and where rows go that are there. "
+        "They stay in this list, and in the enum, as long as history tells of them.",
+    )
+    split: dict[Annotated[str, Ref("state", within="lifecycle")], list[intent.CaseSpec]] = Field(
+        default_factory=dict,
+        description="States that some rows leave, once, when the change is released: those for which a condition holds.",
     )
 
 
@@ -115,7 +126,7 @@ WAITS_AFTER_END = Code(
 
 def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.initial:
+    if not life.initial and life.is_complete:
         yield NO_INITIAL.at(
             entry.key("states"),
             f"lifecycle `{entry.name}` has no initial state",
@@ -125,39 +136,65 @@ def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete:
+    lost = life.unreached() if life.is_complete and life.initial else []
+    if not lost or not life.steps or (life.gap and len(lost) > 1):
         return
-    reached = life.reached() if life.initial else set(life.states)
-    known = ", ".join(f"`{state}`" for state in life.states if state in reached)
-    for state in life.states:
-        if state not in reached:
-            yield UNREACHABLE.at(
-                entry.key("states", state),
-                f"state `{state}` can never be entered",
-                label="no transition leads here",
-                notes=(f"states that rows reach: {known}",),
-                help="add a transition to it, or remove it",
-            )
+    (first, *inside), *others = lost
+    named = ", ".join(f"`{states[0]}`" for states in lost)
+    label = (
+        f"only {', '.join(f'`{one}`' for one in inside)} lead{'s' if len(inside) == 1 else ''} here"
+        if inside
+        else "no transition leads here"
+    )
+    related = [Label(entry.key("states", states[0]), "nor here") for states in others]
+    help = "add a transition to it, or remove it"
+    if life.gap:
+        source, target = life.gap[0]
+        related.append(Label(entry.key("states", source), "and from here no end can be reached"))
+        help = f"add the transition `{source} → {target}`, if that is what is missing"
+    known = ", ".join(f"`{state}`" for state in life.states if state in life.reached())
+    yield UNREACHABLE.at(
+        entry.key("states", first),
+        f"state{'s' if others else ''} {named} can never be entered",
+        label=label,
+        related=tuple(related),
+        notes=(f"states that rows reach: {known}",),
+        help=help,
+    )
 
 
 def _escapable(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.is_complete:
+    dead = life.traps() if life.is_complete else []
+    if not dead or (life.steps and life.gap and len(life.unreached()) == 1):
         return
-    for states in life.traps():
-        first, *others = states
-        message = f"state `{first}` cannot reach an end"
-        listed = ", ".join(f"`{state}`" for state in others)
-        notes = (f"it leads to {listed} only, which lead nowhere else",) if others else ()
-        help = "add a transition towards an end, or mark it `is: terminal` or `is: settled`"
-        yield DEAD_END.at(entry.key("states", first), message, notes=notes, help=help)
+    (first, *inside), *others = dead
+    named = ", ".join(f"`{states[0]}`" for states in dead)
+    notes = (
+        [f"it leads to {', '.join(f'`{one}`' for one in inside)} only, which lead nowhere else"]
+        if inside
+        else []
+    )
+    if not life.steps:
+        notes.append("there is no transition at all")
+    if life.gap:
+        listed = ", ".join(f"`{target}`" for _, target in life.gap)
+        notes.append(f"and nothing leads to {listed}")
+    yield DEAD_END.at(
+        entry.key("states", first),
+        f"state{'s' if others else ''} {named} cannot reach an end",
+        related=tuple(Label(entry.key("states", states[0]), "nor can rows here") for states in others),
+        notes=tuple(notes),
+        help="add a transition towards an end, or mark it `is: terminal` or `is: settled`",
+    )
 
 
 def _terminal_stays(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    for section, edges in (("transitions", life.steps), ("recovery", life.recoveries)):
-        for source in dict.fromkeys(source for source, _ in edges):
-            if source in life.terminal:
+    for section, sources in (("transitions", entry.spec.transitions), ("recovery", entry.spec.recovery)):
+        for source in sources:
+            is_left = any(one != source for one in entry.spec.transitions.get(source, ()))
+            if source in life.terminal and (is_left or section == "recovery"):
                 label = Label(entry.at("states", source, "is"), "declared terminal here")
                 message = f"terminal state `{source}` has a way out"
                 yield TERMINAL_LEFT.at(entry.key(section, source), message, related=(label,))
@@ -174,7 +211,8 @@ def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for source, target, path in moves:
         first = seen.setdefault((source, target), path)
         if source == target:
-            yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition")
+            help = "remove it: to stay in a state is no move, and always legal"
+            yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition", help=help)
         elif first != path:
             label = Label(entry.at(*first), "first written here")
             yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))
@@ -204,6 +242,7 @@ KIND = Kind(
         Rule((TERMINAL_LEFT,), _terminal_stays),
         Rule((REPEATED,), _distinct),
         Rule((WAITS_AFTER_END,), _waits),
+        *intent.LIFECYCLE_RULES,
     ),
     pages_from="specc.kinds.lifecycle_page",
 )

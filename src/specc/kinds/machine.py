@@ -18,9 +18,11 @@ from specc.analysis.tables import tables
 from specc.ir.behaviour import Machine, State, Transition
 from specc.ir.database import Comment, Grant, View
 from specc.kinds import (
+    intent,
     machine_check,
     machine_guard,
     machine_history,
+    machine_lease,
     machine_legacy,
     machine_rules,
     machine_sync,
@@ -31,7 +33,7 @@ from specc.kinds import (
 )
 from specc.kinds.machine_times import BackoffSpec, TimedName, TimeoutSpec
 from specc.lang.kind import Kind, Lowered
-from specc.lang.markers import Ref, Short, SpecModel
+from specc.lang.markers import Like, Ref, Short, SpecModel
 from specc.lang.project import Entry, Project
 from specc.pg.names import qualified
 
@@ -50,10 +52,12 @@ class StuckSpec(SpecModel):
     """How long a row may stay in a state before it is stuck: one length of time for all states, or some of its own."""
 
     short = Short("default")
-    default: str = Field(
+    default: Annotated[str, Like("1 hour")] = Field(
         DEFAULT, description="The longest stay in any other state, such as `30 minutes`, or `never`."
     )
-    states: dict[StateName, str] = Field(default_factory=dict, description="The longest stay in each state.")
+    states: dict[StateName, Annotated[str, Like("1 hour")]] = Field(
+        default_factory=dict, description="The longest stay in each state."
+    )
 
 
 class MachineSpec(SpecModel):
@@ -61,6 +65,7 @@ class MachineSpec(SpecModel):
 
     about: str = Field("", description="What the life of a row of this table is.")
     follows: Annotated[str, Ref("lifecycle")] = Field(description="The lifecycle.")
+    renamed_from: str = Field("", description="The name it had when it was last released.")
     rows_of: Annotated[str, Ref("table")] = Field(
         "", description="The table; the machine's own name by default."
     )
@@ -82,6 +87,9 @@ class MachineSpec(SpecModel):
     )
     untimed: dict[StateName, str] = Field(
         default_factory=dict, description="Why states that wait for the outside have no timeout here."
+    )
+    lease: machine_lease.LeaseSpec | None = Field(
+        None, description="Which columns say who holds a row while it is worked on, and until when."
     )
     backoff: BackoffSpec | None = Field(None, description="How long rows wait before they recover.")
     undriven: dict[StateName, UndrivenSpec] = Field(
@@ -106,6 +114,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _behaviour(machine, project)
     yield from machine_guard.lower(machine, project)
     yield from machine_history.lower(machine, project)
+    yield from intent.of_machine(machine, project.get("lifecycle", entry.spec.follows))
     table = tables(project)[f"{machine.schema}.{machine.table}"]
     yield from machine_times.lower(machine, table)
     yield from machine_check.lower(machine, table, project)
@@ -160,6 +169,7 @@ KIND = Kind(
     rules=(
         *machine_rules.RULES,
         *time_rules.RULES,
+        *machine_lease.RULES,
         *machine_legacy.RULES,
         *machine_sync_rules.RULES,
         *machine_watch.RULES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.analysis.machines import BoundMachine
+from specc.analysis.machines import BoundMachine, guard_of
 from specc.analysis.tables import BoundTable, tables
 from specc.ir.database import Column, Comment, Enum, Function, Grant, Trigger
 from specc.kinds import machine_history
@@ -24,7 +24,7 @@ def lower(machine: BoundMachine, project: Project) -> Lowered:
 def _columns(machine: BoundMachine) -> Lowered:
     schema, table, enum = machine.schema, machine.table, machine.enum
     life = machine.lifecycle
-    yield Enum(schema, enum, life.states)
+    yield Enum(schema, enum, (*life.states, *life.retired))
     yield Comment(f"enum {schema} {enum}", f"The states of {machine.name}, in order.")
     born = f"{lit(life.initial[0])}::{qualified(schema, enum)}"
     needs = (("enum", schema, enum),)
@@ -123,8 +123,7 @@ def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
     """Yield the guards: AFTER triggers, which see the final row whatever other triggers do to it.
 
     They write the history too: one trigger for a row costs less than two, and none can be dropped alone.
-    Their names sort before others', so that no AFTER trigger acts on a row about to be refused. A machine whose
-    rows are written many at once has them for each statement: dearer for one row, half as dear for a hundred.
+    A machine whose rows are written many at once has them for each statement: dearer for one row, half as dear for a hundred.
     """
     owner = {
         "history": (machine.schema, machine.history),
@@ -147,7 +146,7 @@ def _guards(machine: BoundMachine, table: BoundTable) -> Lowered:
         )  # fmt: skip
         yield Comment(f"function private {name}", f"Refuses {refused} of rows of {machine.name}.")
         trigger = Trigger(
-            machine.schema, machine.table, fit(f"00_{name}"), "after", (event,), "private", name
+            machine.schema, machine.table, guard_of(machine.name, event), "after", (event,), "private", name
         )
         if is_bulk:
             before = "old_rows" if event == "update" else ""

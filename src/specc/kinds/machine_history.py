@@ -6,7 +6,7 @@ Nobody but the owner of the database writes it; whoever may read all of the tabl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from specc.ir.behaviour import History, Tenancy
 from specc.ir.database import Column, Comment, Function, Grant, Partition, PrimaryKey, Table
 from specc.kinds.access import reading
 from specc.lang.kind import Lowered
-from specc.lang.markers import Short, SpecModel
+from specc.lang.markers import Like, Short, SpecModel
 from specc.lang.project import Project
 from specc.pg.body import PINNED, render
 from specc.pg.names import MAX_BYTES, fit, ident, qualified, sequence_of
@@ -37,7 +37,9 @@ class HistorySpec(SpecModel):
     """How long moves are kept."""
 
     short = Short("keep")
-    keep: str = Field("", description="How long, such as `90 days`; for ever by default.")
+    keep: Annotated[str, Like("90 days")] = Field(
+        "", description="How long, such as `90 days`; for ever by default."
+    )
     each: Literal["day", "week", "month"] = Field(
         "month", description="The time that one partition is for; the past ones are dropped whole."
     )
@@ -116,7 +118,7 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
         "keep_history",
         history=history,
         rest=_rest(machine),
-        stem=_stem(machine),
+        prefix=fit(f"{machine.name}_history", MAX_BYTES - len("_YYYYMMDD")),
         keep=spec.keep,
         each=spec.each,
         period=f"1 {spec.each}",
@@ -128,16 +130,6 @@ def _keeping(machine: BoundMachine, spec: HistorySpec) -> Lowered:
     text = f"Drops the moves of rows of {machine.name} from more than {spec.keep} ago; returns how many it deleted singly."
     yield Comment(f"function private {name} integer", text)
     yield Grant("function", "private", name, "integer", "execute", "service_role")
-
-
-def _stem(machine: BoundMachine) -> str:
-    """Return how the names of partitions begin: with the machine's whole name, or as much as leaves room for a date."""
-    name = f"{machine.name}_history_"
-    return (
-        name
-        if len(name) + len("YYYYMMDD") <= MAX_BYTES
-        else f"{fit(name.ljust(MAX_BYTES + 1))[-9:]}_history_"
-    )
 
 
 def _rest(machine: BoundMachine) -> str:

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from specc.analysis.legacy import Target, backwards, places, target, words, written
 from specc.analysis.machines import BoundMachine, bound
-from specc.analysis.tables import all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label
-from specc.diagnostics.suggest import suggest
+from specc.analysis.tables import all_columns, table_of
+from specc.diagnostics import Cause, Code, Diagnostic, Label
+from specc.diagnostics.suggest import nearest, suggest
 from specc.ir.behaviour import Legacy, LegacyBack, LegacyValue
 from specc.lang.kind import Lowered, Rule
 from specc.lang.markers import Ref, SpecModel
@@ -120,7 +120,7 @@ def _back(spec: LegacySpec) -> dict[Target, str]:
 def _readable(entry: Entry, project: Project) -> BoundMachine | None:
     """Return the machine if it has this section and all states that the section names are declared."""
     machine = bound(entry, project)
-    if machine is None or entry.spec.legacy is None or not machine.lifecycle.is_complete:
+    if machine is None or entry.spec.legacy is None or not machine.lifecycle.is_sound:
         return None
     spec, known = entry.spec.legacy, {written(place) for place in places(machine.lifecycle)}
     named = {*spec.values.values(), *spec.back, spec.otherwise} - {REJECT}
@@ -131,8 +131,9 @@ def _column(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     if machine is None or entry.spec.legacy is None:
         return
+    table = table_of(machine, project)
     name, span = entry.spec.legacy.column, entry.at("legacy", "column")
-    if name in all_columns(tables(project)[f"{machine.schema}.{machine.table}"], project):
+    if table is not None and name in all_columns(table, project):
         yield COLUMN.at(span, f"`{machine.table}` has a column `{name}` of its own")
     elif not 0 < len(name.encode()) <= MAX_BYTES or name in SYSTEM_COLUMNS:
         yield COLUMN.at(span, f"`{name}` cannot be the name of a column")
@@ -164,20 +165,33 @@ def _reached(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _total(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = _readable(entry, project)
-    if machine is None:
+    if machine is None or not _names_words(entry):
         return
     values, back = _values(entry.spec.legacy), _back(entry.spec.legacy)
-    missing = []
+    missing, several = [], []
     for place in places(machine.lifecycle):
         found = words(values, place)
         if place not in back and len(found) > 1:
-            yield _several(entry, place, found)
+            several.append((place, found))
         elif place not in back and not found and not place[1] and place[0] in machine.lifecycle.reached():
             missing.append(f"`{place[0]}`")
     if missing:
         message = f"no old word means {', '.join(missing)}"
         help = "name the nearest word for each under `back`"
-        yield NO_WORD.at(entry.key("legacy", "values"), message, help=help)
+        notes: tuple[str, ...] = ()
+        if not back and several:
+            listed = ", ".join(f"`{written(place)}`" for place, _ in several)
+            notes = (f"and several mean {listed}: one of them stands under `back`, too",)
+            several = []
+        yield NO_WORD.at(entry.key("legacy", "values"), message, notes=notes, help=help)
+    for place, found in several:
+        yield _several(entry, place, found)
+
+
+def _names_words(entry: Entry) -> bool:
+    """Whether each word under `back` is an old one: else another may be misspelt."""
+    spec: LegacySpec = entry.spec.legacy
+    return {*spec.back.values()} <= spec.values.keys()
 
 
 def _several(entry: Entry, place: Target, found: tuple[str, ...]) -> Diagnostic:
@@ -197,12 +211,13 @@ def _needed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     known = backwards(machine.lifecycle, values, back)
     for place, word in back.items():
         found, span = words(values, place), entry.at("legacy", "back", written(place))
-        if len(found) == 1:
+        if len(found) == 1 and _names_words(entry):
             message = f"`{found[0]}` alone means `{written(place)}`"
             yield NEEDLESS.at(entry.key("legacy", "back", written(place)), message, help="remove it")
         elif word not in values:
             help = suggest(word, list(values)) or "write one of the words under `values`"
-            yield WRONG_WORD.at(span, f"`{word}` is no old word", help=help)
+            cause = Cause(("old word", entry.name, word), nearest(word, values) or "")
+            yield WRONG_WORD.at(span, f"`{word}` is no old word", help=help, cause=cause)
         elif found and word not in found:
             message = f"`{word}` means `{written(values[word])}`"
             help = f"write {' or '.join(f'`{one}`' for one in found)}"

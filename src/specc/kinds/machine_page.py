@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from specc.analysis.machines import WATCHED, BoundMachine, Edge, bound, watching
+from specc.analysis.machines import BoundMachine, Edge, bound
+from specc.analysis.monitors import OF_EACH, watching
 from specc.analysis.patience import patience, words_of
 from specc.ir.behaviour import State, Transition
 from specc.ir.model import Ir
@@ -29,7 +30,7 @@ from specc.ir.page import (
     view_path,
     watching_path,
 )
-from specc.kinds import machine_sync_page, machine_times_page
+from specc.kinds import machine_lease, machine_sync_page, machine_times_page
 from specc.kinds.machine_legacy_page import legacy
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
@@ -69,15 +70,19 @@ def _facts(machine: BoundMachine, project: Project) -> Iterator[Line]:
     yield (Text("Lifecycle: "), Link(machine.lifecycle_name, page=lifecycle_path(machine.lifecycle_name)))
     yield (Text("Type of its states: "), Mono(qualified(machine.schema, machine.enum)))
     yield (Text("Where each row is: "), Link(view, page=view_path(machine.schema, view)))
-    for about, view in zip(WATCHED.values(), watching(machine.name), strict=True):
+    for about, view in zip(OF_EACH.values(), watching(machine.name), strict=True):
         name = f"{MONITOR}.{view}"
         yield (Text(f"{about}: "), Link(name, page=watching_path(machine.name), anchor=name))
     told = f"{qualified(MONITOR, fit(f'{machine.name}_story'))}(id)"
     yield (Text("All about one row: "), Mono(told))
     asked = f"{qualified(machine.schema, machine.may_move)}(from, to)"
     yield (Text("Whether a row may move: "), Mono(asked))
-    check = qualified("private", fit(f"{machine.name}_check"))
-    yield (Text("Rows that the guards forbid, should there be any: "), Mono(f"{check}()"))
+    check, mend = (f"{qualified('private', fit(f'{machine.name}_{verb}'))}()" for verb in ("check", "mend"))
+    yield (
+        Text("Rows that the guards forbid, should there be any: "), Mono(check), Text("; some can be mended: "),
+        Mono(mend),
+    )  # fmt: skip
+    yield from machine_lease.facts(machine)
     yield (Text(f"Attempts: {machine.attempts or 'none, a row never recovers'}"),)
 
 

@@ -11,6 +11,7 @@ from specc.analysis.machines import BoundMachine, Edge
 from specc.analysis.product import Claim, Finding, Situation, explore
 from specc.analysis.syncs import BoundSync, condition, is_readable, syncs
 from specc.diagnostics import Code, Diagnostic
+from specc.kinds.machine_rules import undriven
 from specc.kinds.machine_sync_samples import GOOD
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
@@ -19,8 +20,9 @@ BROKEN = Code(
     "S350",
     "broken-invariant",
     "`specc check` walks a row and up to three of its children through all they may do: steps and recoveries of "
-    "the children, new children, moves of the row by functions, by roles that may write `state`, by deadlines and "
-    "by sync. The notes are the shortest way to where the invariant does not hold.",
+    "the children, new children, children that a role may delete or point at another row, moves of the row by "
+    "functions, by roles that may write `state`, by deadlines and by sync. The notes are the shortest way to where "
+    "the invariant does not hold.",
     wrong=GOOD.replace("    births: refuse\n", ""),
     right=GOOD,
 )
@@ -41,8 +43,11 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not found or len(found) != len(entry.spec.sync) or not all(_is_sound(one) for one in found):
         return
     parent = found[0].parent
+    if undriven(parent, project):
+        return  # What takes these moves may be the rule that is missed.
     claims = tuple(_claims(entry, parent, found))
-    for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project)):
+    hands = tuple(_hands(sync, project) for sync in found)
+    for finding in explore(parent, found, _free(parent, project), claims, _above(parent, project), hands):
         notes = tuple(_told(finding, parent, found))
         if finding.claim:
             message = f"invariant `{finding.claim}` can be broken"
@@ -56,7 +61,7 @@ def _product(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _is_sound(sync: BoundSync) -> bool:
     """Whether what other rules ask holds; otherwise the product would only repeat their findings."""
     parent, child = sync.parent, sync.child
-    if not parent.lifecycle.is_complete or not child.lifecycle.is_complete or parent is child:
+    if not parent.lifecycle.is_sound or not child.lifecycle.is_sound or parent is child:
         return False
     over = {*child.settled, *child.recoverable}
     targets = {target.partition("/")[0] for targets in sync.downs.values() for target in targets}
@@ -91,6 +96,18 @@ def _free(parent: BoundMachine, project: Project) -> frozenset[Edge]:
     if any(one.command == "update" and "state" in one.columns for one in allowed):
         return frozenset(moves)
     return frozenset(edge for edge in moves if driven.get((parent.name, *edge)) != (SYNC,))
+
+
+def _hands(sync: BoundSync, project: Project) -> frozenset[str]:
+    """Return what roles may do to children besides moving them: `delete` them, `point` them at another row."""
+    allowed = permissions(project).get(f"{sync.child.schema}.{sync.child.table}", ())
+    deletes = {"delete" for one in allowed if one.command == "delete"}
+    points = {
+        "point"
+        for one in allowed
+        if one.command == "update" and (not one.columns or sync.column in one.columns)
+    }
+    return frozenset(deletes | points)
 
 
 def _above(parent: BoundMachine, project: Project) -> frozenset[Edge]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from specc.analysis.drivers import all_known, drivers
-from specc.analysis.machines import BoundMachine, bound
+from specc.analysis.machines import BoundMachine, Edge, bound
+from specc.analysis.times import deadlines, has_deadline, waiting
 from specc.diagnostics import Code, Diagnostic, Label
+from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Project
+from specc.pg.interval import milliseconds
 
 _LIFE = (
     "lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n"
@@ -74,7 +78,8 @@ def _has_table(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     if not entry.spec.rows_of and project.find("table", entry.name) is None:
         known = [project.short_name(name) for name in project.entries.get("table", {})]
         help = suggest(entry.name, known) or "name the table under `rows_of`"
-        yield NO_TABLE.at(entry.title, f"there is no table `{entry.name}` for this machine", help=help)
+        message = f"there is no table `{entry.name}` for this machine"
+        yield NO_TABLE.at(entry.title, message, help=help, cause=absent(project, "table", entry.name))
 
 
 def _alone(project: Project) -> Iterator[Diagnostic]:
@@ -90,31 +95,54 @@ def _alone(project: Project) -> Iterator[Diagnostic]:
 
 def _driven(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not all_known(project):
+    if machine is None or not _is_readable(machine):
         return
-    if not _is_readable(machine) or project.has_unread("function"):
-        return
-    missing = [
-        f"`{source} → {target}`"
+    if missing := undriven(machine, project):
+        listed = ", ".join(f"`{source} → {target}`" for source, target in missing)
+        help = "declare a function's `drives`, or give the reason under `undriven`"
+        yield UNDRIVEN.at(entry.title, f"nothing takes {listed}", help=help)
+
+
+def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
+    """Return the steps that nothing takes and no reason stands for.
+
+    Left out are those that something may take which could not be read, or that is missed itself: a deadline of
+    a state that waits for the outside, a sync that invariants speak of.
+    """
+    entry = machine.entry
+    children = {child for spec in entry.spec.invariants.values() for child in spec.then}
+    if not all_known(project) or project.has_unread("function") or not children <= entry.spec.sync.keys():
+        return ()
+    endless = {
+        one
+        for one in waiting(machine, project)
+        if not entry.spec.untimed.get(one) and not has_deadline(machine, one)
+    }
+    return tuple(
+        (source, target)
         for source, target in machine.lifecycle.steps
-        if source not in machine.lifecycle.terminal
-        and not drivers(project).get((entry.name, source, target))
+        if not drivers(project).get((entry.name, source, target))
         and not reason(entry, source, target)
-    ]
-    if missing:
-        yield UNDRIVEN.at(
-            entry.title,
-            f"nothing takes {', '.join(missing)}",
-            help="declare a function's `drives`, or give the reason under `undriven`",
-        )
+        and source not in endless
+    )
 
 
 def _is_readable(machine: BoundMachine) -> bool:
     """Whether lifecycle and machine name declared states only: another name may be any of them misspelt."""
-    undriven = machine.entry.spec.undriven
-    named = set(undriven).union(*(spec.to for spec in undriven.values()))
-    named |= {place.partition("/")[0] for place in machine.entry.spec.timeouts}
-    return machine.lifecycle.is_complete and named <= set(machine.lifecycle.states)
+    spec, states, steps = machine.entry.spec, {*machine.lifecycle.states}, {*machine.lifecycle.steps}
+    named = {*spec.undriven}.union(*(one.to for one in spec.undriven.values()))
+    named |= {one.to for one in spec.timeouts.values() if one.to}
+    ups = {(up.from_, up.to) for sync in spec.sync.values() for up in sync.up}
+    can_be_due = all(_is_due(one) for one in spec.timeouts.values())
+    all_there = len(deadlines(machine)) == len(spec.timeouts)
+    return machine.lifecycle.is_sound and named <= states and ups <= steps and all_there and can_be_due
+
+
+def _is_due(timeout: Any) -> bool:
+    try:
+        return bool(timeout.at) or milliseconds(timeout.after) > 0
+    except ValueError:
+        return False
 
 
 def reason(entry: Entry, source: str, target: str) -> str:
@@ -143,7 +171,7 @@ def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _attempts(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for state, way in machine.lifecycle.ways.items():
         spent = machine.lifecycle.spent(way)

@@ -35,6 +35,7 @@ def values(machine: BoundMachine, project: Project) -> Values:
         "parents": _parents(machine, project),
         "children": _children(machine, project),
         "history": (machine.schema, machine.history),
+        "lease": machine.entry.spec.lease,
     }
 
 

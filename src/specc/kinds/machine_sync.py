@@ -8,7 +8,7 @@ from pydantic import Field
 
 from specc.analysis.syncs import BoundSync, syncs
 from specc.ir.behaviour import Invariant, Sync, SyncDown, SyncUp
-from specc.kinds import machine_sync_check, machine_sync_objects
+from specc.kinds import machine_sync_objects
 from specc.lang.kind import Lowered
 from specc.lang.markers import Def, Ref, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -82,8 +82,6 @@ def lower(entry: Entry, project: Project) -> Lowered:
     for sync in found:
         yield from _facts(sync)
     yield from machine_sync_objects.lower(found, project)
-    if found:
-        yield from machine_sync_check.lower(found)
     for name, spec in entry.spec.invariants.items():
         for child, when in spec.then.items():
             yield Invariant(

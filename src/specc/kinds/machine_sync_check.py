@@ -1,7 +1,7 @@
-"""What may be wrong between a parent and its children although triggers forbid it, and the function that mends counts.
+"""What may be wrong between a parent and its children although triggers forbid it.
 
-Out come problems for the machine's check, and the function `<machine>_mend`. Nothing here moves a child: one that
-is open under a settled parent came there past the triggers, and what it is worth only people know.
+Out come problems for the machine's check, and what counts children anew. Nothing here moves a child: one that is
+open under a settled parent came there past the triggers, and what it is worth only people know.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from specc.analysis.machines import BoundMachine, Place
 from specc.analysis.maintenance import Problem
 from specc.analysis.syncs import BoundSync, Condition, condition, is_readable, meant, syncs
 from specc.analysis.tables import BoundTable
-from specc.ir.database import Comment, Function, Grant
 from specc.ir.fact import Identity
-from specc.kinds.machine_sync_objects import change_of, count_of, follow_of
-from specc.lang.kind import Lowered
+from specc.kinds.machine_sync_objects import change_of, count_of, tables_of
 from specc.lang.project import Project
-from specc.pg.body import PINNED, render
 from specc.pg.names import fit, ident, lit, qualified
 
 
@@ -40,7 +37,7 @@ def needs(machine: BoundMachine, project: Project) -> Iterator[Identity]:
     """Yield what the conditions of the problems name."""
     for sync in syncs(project).get(machine.name, ()):
         yield ("table", sync.child.schema, sync.child.table)
-        yield from (("table", "private", name) for name in (change_of(sync), count_of(sync)))
+        yield from (("table", "private", name) for name in tables_of(sync))
 
 
 def _broken(sync: BoundSync, name: str, given: tuple[str, ...], when: Condition) -> Iterator[Problem]:
@@ -127,24 +124,7 @@ def _in_places(machine: BoundMachine, places: Iterable[Place], row: str) -> str:
     return " or ".join(parts) or "false"
 
 
-def mend_of(machine: BoundMachine) -> str:
-    """Return the name of the function that mends counts, in `private`."""
-    return fit(f"{machine.name}_mend")
-
-
-def lower(found: tuple[BoundSync, ...]) -> Lowered:
-    """Yield the function that mends the counts of all syncs of one parent."""
-    parent = found[0].parent
-    name = mend_of(parent)
-    recounts = [(sync.child.name, fit(f"{sync.stem}_recount")) for sync in found]
-    yield Function(
-        "private", name, "", "", "table (problem text, id uuid, detail text)", "plpgsql",
-        render("sync_mend", recounts=recounts, follow=follow_of(parent)), security_definer=True,
-        settings=PINNED,
-    )  # fmt: skip
-    text = (
-        f"Counts the children of all rows of {parent.name} anew, lets the rows follow what was found, and lists "
-        "what it mended."
-    )
-    yield Comment(f"function private {name}", text)
-    yield Grant("function", "private", name, "", "execute", "service_role")
+def recounts(machine: BoundMachine, project: Project) -> list[tuple[str, str]]:
+    """Return for each kind of children what counts them anew, in `private`."""
+    found = syncs(project).get(machine.name, ())
+    return [(sync.child.name, fit(f"{sync.stem}_recount")) for sync in found]

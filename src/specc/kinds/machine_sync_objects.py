@@ -16,6 +16,7 @@ from specc.analysis.syncs import BoundSync, Condition
 from specc.analysis.syncs import syncs as syncs_of
 from specc.ir.database import Column, Comment, Function, PrimaryKey, Table, Trigger
 from specc.ir.fact import Identity
+from specc.kinds.machine_lease import ending
 from specc.kinds.table_rules import in_full
 from specc.lang.kind import Lowered
 from specc.lang.project import Project
@@ -29,6 +30,12 @@ entries of changes that are gone, so that the next one passes them by.
 
 MOST_PENDING = 32
 """So many changes of one parent are read before each answer; whoever meets as many counts them."""
+VERY_FAR = 32 * MOST_PENDING
+"""Where as many children have to move before a rule can apply, one in `MOST_PENDING` moves looks whether it can.
+
+That nobody looked while all of these moved is as likely as 1 in 10 ** 14, and the next tick looks anyway.
+"""
+_NEVER = 2**63 - 1
 
 
 def lower(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
@@ -36,6 +43,7 @@ def lower(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
     for sync in syncs:
         yield from _change_table(sync)
         yield from _count_table(sync)
+        yield from _far_table(sync)
         yield from _child_triggers(sync)
         yield from _recount(sync)
     if syncs:
@@ -57,6 +65,16 @@ def change_of(sync: BoundSync) -> str:
 def count_of(sync: BoundSync) -> str:
     """Return the name of the table of counts, in `private`."""
     return fit(f"{sync.stem}_count")
+
+
+def far_of(sync: BoundSync) -> str:
+    """Return the name of the table of distances, in `private`; there is none without rules."""
+    return fit(f"{sync.stem}_far")
+
+
+def tables_of(sync: BoundSync) -> tuple[str, ...]:
+    """Return the names of the tables of a sync, in `private`."""
+    return (change_of(sync), count_of(sync), *((far_of(sync),) if sync.ups else ()))
 
 
 def follow_of(parent: BoundMachine) -> str:
@@ -93,6 +111,21 @@ def _count_table(sync: BoundSync) -> Lowered:
     yield PrimaryKey("private", name, fit(f"{name}_pkey"), ("parent_id", "state", "settled"))
 
 
+def _far_table(sync: BoundSync) -> Lowered:
+    if not sync.ups:
+        return
+    name = far_of(sync)
+    parent, child = sync.parent.name, sync.child.name
+    yield Table("private", name)
+    text = f"How far rows of {parent} are from moving by their {child}, as of when these were last counted."
+    yield Comment(f"table private {name}", text)
+    yield from _commented(
+        (Column("private", name, "parent_id", 0, "uuid"), f"The row of {parent}."),
+        (Column("private", name, "children", 1, "bigint"), f"How many {child} have to move before a rule can apply."),
+    )  # fmt: skip
+    yield PrimaryKey("private", name, fit(f"{name}_pkey"), ("parent_id",))
+
+
 def _place_columns(sync: BoundSync, table: str) -> Lowered:
     enum, needs = _enum(sync.child)
     yield from _commented(
@@ -124,6 +157,8 @@ def _values(sync: BoundSync) -> dict[str, object]:
         "column": sync.column,
         "change": change_of(sync),
         "count": count_of(sync),
+        "far": far_of(sync),
+        "tables": tables_of(sync),
         "follow": follow_of(sync.parent),
         "open": sync.child.is_open("r"),
         "refuses": sync.refuses_births,
@@ -133,6 +168,7 @@ def _values(sync: BoundSync) -> dict[str, object]:
         "telling_one": _moves(sync, "v_"),
         "worth": _worth(sync),
         "most": MOST_PENDING,
+        "very_far": VERY_FAR,
         "follows_leaving": bool(sync.ups),
     }
 
@@ -196,6 +232,7 @@ def _child_triggers(sync: BoundSync) -> Lowered:
         ("insert", ("", "new_rows")),
         ("update", ("old_rows", "new_rows")),
         ("delete", ("old_rows", "")),
+        ("truncate", ("", "")),
     ):
         trigger = sync.trigger if event == "update" else fit(f"{sync.trigger}_{event}")
         yield Trigger(
@@ -228,6 +265,7 @@ def _follow(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
             "target": up.target,
             "when": " and ".join(_conditions(sync, up.when)),
             "where": in_full(up.where, project) if up.where else "",
+            "lease": ending(parent, up.source),
         }
         for sync in syncs
         for up in sync.ups
@@ -241,8 +279,8 @@ def _follow(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
         folds=[(change_of(sync), count_of(sync)) for sync in syncs],
         worths=[_worth(sync) for sync in syncs if sync.ups],
         most=MOST_PENDING,
+        never=_NEVER,
         rules=rules,
-        sources=list(dict.fromkeys(str(rule["source"]) for rule in rules)),
     )
     yield Function(
         "private", name, signature, "p_limit integer, p_parent uuid[] default null", "integer", "plpgsql",
@@ -257,7 +295,7 @@ def _follow(syncs: tuple[BoundSync, ...], project: Project) -> Lowered:
 
 def _worth(sync: BoundSync) -> dict[str, object]:
     """Return what the question reads whether counting could let a row of the parent move."""
-    return {"change": change_of(sync), "distances": _distances(sync)}
+    return {"change": change_of(sync), "far": far_of(sync), "distances": _distances(sync)}
 
 
 def _distances(sync: BoundSync) -> list[tuple[str, str]]:
@@ -318,8 +356,10 @@ def _parent_triggers(syncs: tuple[BoundSync, ...]) -> Lowered:
     body = render(
         "sync_parent",
         follow=follow_of(parent),
-        tables=[table for sync in syncs for table in (change_of(sync), count_of(sync))],
+        tables=[table for sync in syncs for table in tables_of(sync)],
+        fars=[far_of(sync) for sync in syncs if sync.ups],
         sources=sources,
+        waiting=[state for state in sources if state in parent.recoverable],
         downs=downs,
         at_once=[state for state in (*sources, *settling) if state not in parent.recoverable],
         spent=[state for state in settling if state in parent.recoverable],
@@ -357,6 +397,7 @@ def _down(sync: BoundSync, states: tuple[str, ...]) -> dict[str, object]:
             "target": way[1],
             "substate": (substates[way[-1]] or None) if len(way) == 2 else None,
             "recovers": source in child.recoverable,
+            "lease": ending(child, source),
         }
         for source, way in sorted(ways.items(), key=lambda one: (-len(one[1]), one[0]))
     ]

@@ -20,7 +20,7 @@ from specc.ir.page import (
     machine_path,
     table_path,
 )
-from specc.kinds.machine_sync_objects import change_of, count_of, follow_of
+from specc.kinds.machine_sync_objects import change_of, count_of, follow_of, tables_of
 from specc.kinds.table_page import page_of
 from specc.lang.project import Entry, Project
 
@@ -43,7 +43,7 @@ def blocks(entry: Entry, project: Project) -> Iterator[Block]:
 def table_pages(entry: Entry, project: Project, ir: Ir) -> Iterator[Page]:
     """Yield the pages of the tables of changes and counts."""
     for sync in syncs(project).get(entry.name, ()):
-        for name in (change_of(sync), count_of(sync)):
+        for name in tables_of(sync):
             yield page_of(("private", name), ir.about("table", "private", name), entry.file, project, ir)
 
 

@@ -14,13 +14,14 @@ from specc.analysis.syncs import (
     machine_named,
     syncs,
 )
-from specc.analysis.tables import all_columns, tables
-from specc.diagnostics import Code, Diagnostic, Label
+from specc.analysis.tables import OUTSIDE, table_of
+from specc.diagnostics import Cause, Code, Diagnostic, Label
 from specc.diagnostics.suggest import suggest
-from specc.kinds import expression_rules
+from specc.kinds import expression_check
+from specc.kinds.expression_check import Expression, check_expression, is_known_type
 from specc.kinds.machine_product_rules import RULES as PRODUCT_RULES
 from specc.kinds.machine_sync_samples import GOOD, SELF
-from specc.kinds.table_rules import BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_TYPE, check_expression
+from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, check_name
@@ -122,15 +123,26 @@ def _key(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         found = keys(parent, child, project)
         listed = ", ".join(f"`{one}`" for one in found)
         table = f"table `{child.table}`"
-        if spec.by and spec.by not in found:
+        if spec.by and spec.by not in found and _is_read(child, project):
             help = suggest(spec.by, found) or (f"write one of {listed}" if found else "")
             message = f"`{spec.by}` of {table} does not reference `{parent.table}`"
             yield NO_KEY.at(entry.at("sync", name, "by"), message, help=help)
-        elif not spec.by and len(found) != 1:
+        elif not spec.by and len(found) != 1 and (found or _is_read(child, project)):
             message = f"{table} has no column that references `{parent.table}`"
             if found:
                 message = f"{table} references `{parent.table}` by {listed}"
             yield NO_KEY.at(entry.key("sync", name), message, help="name one under `by`" if found else "")
+
+
+def _is_read(machine: BoundMachine, project: Project) -> bool:
+    """Whether types and references of a machine's table are known: another may be the one that is missed."""
+    table = table_of(machine, project)
+    if table is None or len(table.columns) < len(table.entry.spec.columns):
+        return False
+    if not all(is_known_type(read, project) for read in table.columns.values()):
+        return False
+    references = [read.reference.table for read in table.columns.values() if read.reference]
+    return all(one in OUTSIDE or project.find("table", one) for one in references)
 
 
 def _conditions(entry: Entry) -> Iterator[tuple[Path, str, Any]]:
@@ -148,14 +160,16 @@ def _words(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         machine = machine_named(child, project)
         for field in ("all", "any", "none") if machine else ():
             for at, word in enumerate(getattr(when, field)):
-                yield from _word(entry, (*path, field, at), word, machine)
+                yield from _word(entry, (*path, field, at), word, machine, project)
     machine = bound(entry, project)
     for name, spec in entry.spec.invariants.items() if machine else ():
         for at, word in enumerate(spec.if_):
-            yield from _word(entry, ("invariants", name, "if", at), word, machine)
+            yield from _word(entry, ("invariants", name, "if", at), word, machine, project)
 
 
-def _word(entry: Entry, path: Path, word: str, machine: BoundMachine | None) -> Iterator[Diagnostic]:
+def _word(
+    entry: Entry, path: Path, word: str, machine: BoundMachine | None, project: Project
+) -> Iterator[Diagnostic]:
     assert machine is not None
     if not machine.lifecycle.is_complete:
         return
@@ -164,7 +178,9 @@ def _word(entry: Entry, path: Path, word: str, machine: BoundMachine | None) -> 
         yield AMBIGUOUS.at(entry.at(*path), message, help="list the states, and give this one another name")
     elif word not in (*machine.lifecycle.states, *SETS):
         help = suggest(word, (*machine.lifecycle.states, *SETS))
-        yield UNKNOWN_WORD.at(entry.at(*path), f"machine `{machine.name}` has no state `{word}`", help=help)
+        message = f"machine `{machine.name}` has no state `{word}`"
+        cause = absent(project, "state", word, "lifecycle", machine.lifecycle_name)
+        yield UNKNOWN_WORD.at(entry.at(*path), message, help=help, cause=cause)
 
 
 def _asks(entry: Entry, _: Project) -> Iterator[Diagnostic]:
@@ -181,7 +197,7 @@ def _asks(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _declared(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     states = machine.lifecycle.states
     for name, spec in entry.spec.sync.items():
@@ -195,15 +211,14 @@ def _declared(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None:
+    table = table_of(machine, project) if machine else None
+    if machine is None or table is None:
         return
-    columns = all_columns(tables(project)[f"{machine.schema}.{machine.table}"], project)
     for name, spec in entry.spec.sync.items():
         for at, up in enumerate(spec.up):
             if up.where:
                 path: Path = ("sync", name, "up", at, "where")
-                said = f"table `{machine.table}`"
-                yield from check_expression(entry, path, up.where, columns, said, project)
+                yield from check_expression(Expression(entry, path, up.where, table), project)
 
 
 def _targets(entry: Entry, project: Project) -> Iterator[Diagnostic]:
@@ -211,16 +226,18 @@ def _targets(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         life = child.lifecycle
         for state, targets in spec.down.items() if life.is_complete else ():
             for at, target in enumerate(targets):
-                to, _, substate = target.partition("/")
+                to, slash, _ = target.partition("/")
                 span = entry.at("sync", name, "down", state, at)
                 known = {to, *(f"{to}/{one}" for one in life.substates.get(to, ()))}
-                if to not in life.states or target not in known or target.endswith("/"):
-                    message = (
-                        f"machine `{child.name}` has no {'substate' if substate else 'state'} `{target}`"
-                    )
+                if to not in life.states or target not in known:
+                    kind, what = ("state/substate", "substate") if slash else ("state", "state")
+                    if to not in life.states:
+                        kind, what, target = "state", "state", to  # noqa: PLW2901 - what is missing of it
+                    message = f"machine `{child.name}` has no {what} `{target}`"
                     help = suggest(target, known if to in life.states else life.states)
-                    yield UNKNOWN_WORD.at(span, message, help=help)
-                elif to not in (*child.settled, *child.recoverable):
+                    cause = absent(project, kind, target, "lifecycle", child.lifecycle_name)
+                    yield UNKNOWN_WORD.at(span, message, help=help, cause=cause)
+                elif life.is_sound and to not in (*child.settled, *child.recoverable):
                     message = f"a `{child.name}` in `{to}` is not settled"
                     settled = ", ".join(f"`{one}`" for one in (*child.settled, *child.recoverable))
                     yield NOT_SETTLED.at(span, message, help=f"settled are {settled}")
@@ -229,7 +246,7 @@ def _targets(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _reachable(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for sync in syncs(project).get(entry.name, ()):
         child = sync.child
-        for state, ways in sync.ways.items() if child.lifecycle.is_complete else ():
+        for state, ways in sync.ways.items() if child.lifecycle.is_sound else ():
             targets = sync.downs[state]
             if not {one.partition("/")[0] for one in targets} <= {*child.settled, *child.recoverable}:
                 continue
@@ -242,7 +259,9 @@ def _reachable(entry: Entry, project: Project) -> Iterator[Diagnostic]:
                     f"a `{child.name}` in {' or '.join(f'`{one}`' for one in stuck)} has no way to {listed}"
                 )
                 notes = tuple(_leads(child, one) for one in stuck)
-                yield NO_WAY_DOWN.at(entry.key("sync", child.name, "down", state), message, notes=notes)
+                cause = Cause(("no way down", child.lifecycle_name, *stuck))
+                span = entry.key("sync", child.name, "down", state)
+                yield NO_WAY_DOWN.at(span, message, notes=notes, cause=cause)
 
 
 def _leads(child: BoundMachine, state: str) -> str:
@@ -252,7 +271,11 @@ def _leads(child: BoundMachine, state: str) -> str:
 
 def _no_circle(project: Project) -> Iterator[Diagnostic]:
     follows = {
-        entry.name: [name for name, spec in entry.spec.sync.items() if spec.up or name == entry.name]
+        entry.name: [
+            name
+            for name, spec, parent, child in _children(entry, project)
+            if keys(parent, child, project) and (spec.up or name == entry.name)
+        ]
         for entry in project.all("machine")
     }
     reported: set[str] = set()
@@ -297,13 +320,21 @@ def _names(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 
 def _about_children(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    if any(not keys(parent, child, project) for _, _, parent, child in _children(entry, project)):
+        return  # A child without a key may stand for another machine.
+    if len([*_children(entry, project)]) < len(entry.spec.sync):
+        return  # The one that cannot be read may be any of the children.
     for name, spec in entry.spec.invariants.items():
         for child in spec.then:
             if child not in entry.spec.sync and machine_named(child, project) is not None:
                 span = entry.key("invariants", name, "then", child)
                 known = ", ".join(f"`{one}`" for one in entry.spec.sync)
                 help = f"its children are {known}" if known else "declare it under `sync` first"
-                yield NOT_A_CHILD.at(span, f"`{child}` is no child of `{entry.name}`", help=help)
+                message, cause = (
+                    f"`{child}` is no child of `{entry.name}`",
+                    Cause(("child", entry.name, child)),
+                )
+                yield NOT_A_CHILD.at(span, message, help=help, cause=cause)
 
 
 RULES = (
@@ -311,7 +342,7 @@ RULES = (
     Rule((UNKNOWN_WORD, AMBIGUOUS), _words),
     Rule((NO_CONDITION,), _asks),
     Rule((NO_MOVE,), _declared),
-    Rule((BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_TYPE, *expression_rules.CODES), _where),
+    Rule(expression_check.CODES, _where),
     Rule((UNKNOWN_WORD, NOT_SETTLED), _targets),
     Rule((NO_WAY_DOWN,), _reachable),
     ProjectRule((CIRCLE,), _no_circle),

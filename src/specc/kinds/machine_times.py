@@ -17,8 +17,9 @@ from specc.analysis.tables import RETRY_COLUMN, BoundTable
 from specc.analysis.times import deadlines, recoveries
 from specc.ir.behaviour import Backoff, Timeout
 from specc.ir.database import Column, Comment, Function, Grant, Index
+from specc.kinds.machine_lease import ending
 from specc.lang.kind import Lowered
-from specc.lang.markers import Ref, Short, SpecModel
+from specc.lang.markers import Like, Ref, Short, SpecModel
 from specc.lang.project import Project
 from specc.pg.body import PINNED, render
 from specc.pg.interval import milliseconds
@@ -35,7 +36,9 @@ class TimeoutSpec(SpecModel):
     """When rows leave a state by themselves, and for which."""
 
     short = Short("after")
-    after: str = Field("", description="How long a row may stay, such as `15 minutes`.")
+    after: Annotated[str, Like("15 minutes")] = Field(
+        "", description="How long a row may stay, such as `15 minutes`."
+    )
     at: str = Field(
         "", description="Instead: the column, a `timestamptz`, that says when; null: the row has no deadline."
     )
@@ -48,9 +51,11 @@ class BackoffSpec(SpecModel):
     """How long a row waits before it recovers: longer each time."""
 
     short = Short("first")
-    first: str = Field(description="How long before the first recovery, such as `30 seconds`.")
+    first: Annotated[str, Like("30 seconds")] = Field(
+        description="How long before the first recovery, such as `30 seconds`."
+    )
     factor: float = Field(2, ge=1, le=1000, description="How many times as long before each next one.")
-    most: str = Field("1 hour", description="How long at most.")
+    most: Annotated[str, Like("1 hour")] = Field("1 hour", description="How long at most.")
 
 
 def lower(machine: BoundMachine, bound: BoundTable) -> Lowered:
@@ -79,13 +84,13 @@ def _time_out(machine: BoundMachine) -> Lowered:
     found = deadlines(machine)
     for one in found:
         yield (
-            Timeout(machine.name, one.state, one.substate, one.target, one.after, one.column),
-            machine.entry.key("timeouts", one.written),
+            Timeout(machine.name, one.state, one.substate, one.column, one.target, one.after, one.holder),
+            machine.entry.key(*one.path),
         )
     if found:
         targets = {one.target: [other for other in found if other.target == one.target] for one in found}
         text = f"Moves up to so many rows of {machine.name} whose deadline has passed; returns how many."
-        yield from _function(machine, "time_out", text, targets=targets)
+        yield from _function(machine, "time_out", text, targets=targets, lease=ending(machine))
 
 
 def _recover(machine: BoundMachine) -> Lowered:
@@ -106,8 +111,9 @@ def _recover(machine: BoundMachine) -> Lowered:
     text = f"Moves up to so many rows of {machine.name} that may try again back to work; returns how many."
     wait = _wait(backoff) if backoff is not None else None
     yield from _function(
-        machine, "recover", text, targets=targets, attempts=machine.attempts, backoff=wait, retry=RETRY_COLUMN
-    )
+        machine, "recover", text, targets=targets, attempts=machine.attempts, backoff=wait, retry=RETRY_COLUMN,
+        lease=ending(machine),
+    )  # fmt: skip
 
 
 def _wait(backoff: BackoffSpec) -> dict[str, object]:

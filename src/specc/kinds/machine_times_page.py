@@ -20,7 +20,7 @@ def timeouts(machine: BoundMachine, project: Project, ir: Ir) -> Iterator[Block]
     """Yield the section of a machine's deadlines, and of states that wait for the outside without one."""
     found = sorted(
         ir.of_machine(Timeout, machine.name),
-        key=lambda one: (machine.lifecycle.states.index(one.state), one.substate),
+        key=lambda one: (machine.lifecycle.states.index(one.state), one.substate, one.column),
     )
     untimed = [state for state in waiting(machine, project) if state in machine.entry.spec.untimed]
     if not (found or untimed):
@@ -66,4 +66,12 @@ def _place(one: Timeout) -> str:
 
 
 def _when(one: Timeout) -> Line:
+    if one.holder:
+        return (
+            Text("at "),
+            Mono(one.column),
+            Text(", unless "),
+            Mono(one.holder),
+            Text(" extends its lease"),
+        )
     return (Text("at "), Mono(one.column)) if one.column else (Text(f"after {one.after}"),)

@@ -75,8 +75,21 @@ def _views(machine: BoundMachine, project: Project) -> Iterator[tuple[str, str, 
     yield fit(f"{machine.name}_stuck"), about, _stuck(machine, project), (table, clock)
 
 
+_COLUMNS = {
+    "states": ("state::text, rows, exact, open, oldest_seconds, p50_seconds, p95_seconds",
+               "How many rows of each machine are in each state, and for how long the open ones have been."),
+    "stuck": ("id, state::text, state_substate, state_since, seconds, attempt",
+              "Open rows of all machines that have been in their state for too long."),
+    "moves": ("window_seconds, from_state::text, to_state::text, moves, share, p50_spent, p95_spent",
+              "How often rows of each machine took each move of late, and how long they had waited for it."),
+    "rates": ("window_seconds, moves, ended, failed, failure_ratio, ended_per_minute",
+              "How many rows of each machine settled of late, and how many failed."),
+}  # fmt: skip
+"""What one view says of all machines: the columns of the view of each, and what they are about."""
+
+
 def overview(project: Project) -> Lowered:
-    """Yield the view with a line for each machine of a project."""
+    """Yield the views on all machines of a project: one with a line for each, and those of each put together."""
     found = sorted(machines(project).values(), key=lambda one: one.name)
     if not found:
         return
@@ -85,6 +98,13 @@ def overview(project: Project) -> Lowered:
     needs = (*(_place(one) for one in found), *stuck, _CLOCK_NEEDS)
     allowed = all(_allowed(one, project) for one in found)
     yield from _view("machines", query, needs, "For each machine its open rows and the stuck ones.", allowed)
+    for name, (columns, about) in _COLUMNS.items():
+        views = [fit(f"{one.name}_{name}") for one in found]
+        query = "\nunion all\n".join(
+            f"select {lit(one.name)}::text as machine, {columns} from {qualified(MONITOR, view)}"
+            for one, view in zip(found, views, strict=True)
+        )
+        yield from _view(name, query, tuple(("view", MONITOR, view) for view in views), about, allowed)
 
 
 def _moves_views(machine: BoundMachine, project: Project) -> Lowered:
@@ -233,7 +253,7 @@ order by w.seconds, e.from_state nulls first, e.to_state"""
 
 
 def _rates(machine: BoundMachine) -> str:
-    over, failing = _endings(machine)
+    over, failing = machine.endings
     return f"""\
 with {_windows()},
 counted as (
@@ -262,7 +282,7 @@ order by seconds"""
 
 
 def _minutes(machine: BoundMachine) -> str:
-    over, failing = _endings(machine)
+    over, failing = machine.endings
     # A move may be a moment younger than the transaction that looks: it counts for this minute.
     return f"""\
 with binned as (
@@ -292,13 +312,6 @@ select
 from generate_series(0, {MINUTES - 1}) as m (minutes_ago)
 left join counted as c on c.minutes_ago = m.minutes_ago
 order by m.minutes_ago desc"""
-
-
-def _endings(machine: BoundMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the states in which a row has ended, for good or until it recovers, and those of failure."""
-    failing = tuple(state for state in machine.lifecycle.states if machine.lifecycle.recovering[state])
-    over = tuple(state for state in machine.lifecycle.states if state in (*machine.settled, *failing))
-    return over, failing
 
 
 def _windows() -> str:
@@ -355,7 +368,7 @@ def no_time(text: str, span: Span, more: str = "") -> Iterator[Diagnostic]:
 def _needless(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
     spec = entry.spec.stuck_after
-    if machine is None or spec is None or not machine.lifecycle.is_complete:
+    if machine is None or spec is None or not machine.lifecycle.is_sound:
         return
     for state in spec.states:
         if state in machine.settled:

@@ -6,14 +6,16 @@ It makes reference rows in the tables that hold this kind and its datapoints (`h
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic
+from specc.diagnostics.suggest import suggest
 from specc.ir.database import Row
+from specc.lang.absent import absent
 from specc.lang.kind import Kind, Lowered, Rule
 from specc.lang.markers import Def, SpecModel
 from specc.lang.project import Entry, Project
@@ -91,7 +93,7 @@ NOWHERE = Code(
 OPTIONS = Code(
     "S402",
     "options-and-value-type",
-    "A datapoint of value type `option` or `ordinal` lists its options; one of another type has none.",
+    "A datapoint of value type `option` or `ordinal` lists its options, each once; one of another type has none.",
     wrong=_GOOD.replace(", options: [small, large]", "") + _TABLES,
     right=_GOOD + _TABLES,
 )
@@ -109,27 +111,42 @@ def reference_id(kind: str, *names: str) -> str:
 
 
 def _held(entry: Entry, project: Project) -> Iterator[Diagnostic]:
-    for kind, fields in (("object_type", _type_fields(entry)), ("datapoint", _point_fields(entry, project))):
+    """Check the tables that hold object types and datapoints, once for all object types."""
+    if project.has_unread("table") or next(project.all("object_type")) is not entry:
+        return
+    for kind in HOLDS:
         table = holder(kind, project)
         if table is None:
-            if project.has_unread("table") or next(project.all("object_type")) is not entry:
-                continue
             help = f"add `holds: {kind}` to a table"
             yield NOWHERE.at(entry.title, f"no table holds rows of kind `{kind}`", help=help)
-            continue
-        missing = [name for name in fields if name not in all_columns(table, project)]
-        if missing:
-            listed = ", ".join(f"`{name}`" for name in missing)
-            yield NOWHERE.at(entry.title, f"table `{table.name}` holds `{kind}` but has no column {listed}")
-        unsaid = [name for name in table.required if name not in fields]
-        if unsaid:
-            listed = ", ".join(f"`{name}`" for name in unsaid)
-            message = f"table `{table.name}` holds `{kind}`, which has no value for its column {listed}"
-            yield NOWHERE.at(entry.title, message, help="let it be `null`, or give it a default")
+        elif holder("object_type", project) is not None:
+            fields = _type_fields(entry) if kind == "object_type" else _point_fields(entry, project)
+            yield from _fits(kind, table, fields, project)
+
+
+def _fits(kind: str, table: BoundTable, fields: Mapping[str, str], project: Project) -> Iterator[Diagnostic]:
+    """Check that a table has a column for each field of a kind, and needs no other."""
+    span, columns = table.entry.at("holds"), all_columns(table, project)
+    missing = [name for name in fields if name not in columns]
+    unsaid = [name for name in table.required if name not in fields]
+    if missing:
+        listed = ", ".join(f"`{name}`" for name in missing)
+        help = suggest(missing[0], table.columns) or f"every field of an entry of kind `{kind}` has a column"
+        cause = absent(project, "column", missing[0], "table", table.full_name) if len(missing) == 1 else None
+        message = f"table `{table.name}` holds `{kind}` but has no column {listed}"
+        yield NOWHERE.at(span, message, help=help, cause=cause)
+    elif unsaid:
+        listed = ", ".join(f"`{name}`" for name in unsaid)
+        message = f"table `{table.name}` holds `{kind}`, which has no value for its column {listed}"
+        yield NOWHERE.at(span, message, help="let it be `null`, or give it a default")
 
 
 def _options(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for name, point in entry.spec.datapoints.items():
+        for at, option in enumerate(point.options):
+            if option in point.options[:at]:
+                span = entry.at("datapoints", name, "options", at)
+                yield OPTIONS.at(span, f"option `{option}` is listed twice", help="leave one of them out")
         listed = point.value_type in ("option", "ordinal")
         if listed and not point.options:
             span = entry.key("datapoints", name)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from specc.analysis.tables import OUTSIDE, BoundTable, tables
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import UNKNOWN
@@ -83,7 +84,8 @@ def _no_target(entry: Entry, path: Path, read: Definition, project: Project) -> 
     written = read.reference.table
     offset = entry.spec.columns[path[1]].sql.find(written, read.reference.offset)
     span = entry.places.inside(path, offset, offset + len(written))
-    return UNKNOWN.at(span, f"there is no table `{written}`", help=suggest(written, known))
+    cause = absent(project, "table", written)
+    return UNKNOWN.at(span, f"there is no table `{written}`", help=suggest(written, known), cause=cause)
 
 
 def _has_owner(table: BoundTable, project: Project) -> bool:

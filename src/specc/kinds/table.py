@@ -14,7 +14,7 @@ from pydantic import Field
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
-from specc.kinds import reference_rules, table_rules
+from specc.kinds import intent, reference_rules, table_rules
 from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
 from specc.lang.project import Entry, Project
@@ -38,6 +38,14 @@ class ColumnSpec(SpecModel):
         description="A valid value for generated tests as it stands in SQL, where checks ask for one; "
         "it may call functions that anybody may call, such as `gen_random_uuid()`.",
     )
+    renamed_from: str = Field("", description="The name it had when it was last released.")
+    using: Annotated[str, Sql("expression")] = Field(
+        "",
+        description="What rows that are there get in it, where it is new or has another type; on the row's columns.",
+    )
+    using_back: Annotated[str, Sql("expression")] = Field(
+        "", description="The same on the way back to the type before."
+    )
 
 
 class IndexSpec(SpecModel):
@@ -56,6 +64,9 @@ class TableSpec(SpecModel):
     """A table."""
 
     about: str = Field(description="What one row is.")
+    renamed_from: str = Field(
+        "", description="The name it had when it was last released, in the same schema."
+    )
     tenant: Annotated[str, Ref("table")] = Field(
         "", description="The table whose rows own the rows of this one; itself for the tenants' own table."
     )
@@ -72,6 +83,10 @@ class TableSpec(SpecModel):
     )
     indexes: list[IndexSpec] = Field(
         default_factory=list, description="Indexes besides those of keys, references and tenancy."
+    )
+    removed: dict[str, intent.RemovedSpec] = Field(
+        default_factory=dict,
+        description="Columns that are given up, with what they held, each with the reason.",
     )
     holds: Literal["object_type", "datapoint"] | None = Field(
         None, description="The kind whose entries are this table's reference rows."
@@ -93,6 +108,7 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     yield from _columns(table, project)
     yield from _declared_keys(table, project)
     yield from _declared_indexes(table, project)
+    yield from intent.of_table(entry, table.schema, table.name)
 
 
 def _keys(table: BoundTable) -> Lowered:
@@ -222,7 +238,7 @@ KIND = Kind(
     about="Columns, keys, tenancy and indexes of one table.",
     model=TableSpec,
     lower=_lower,
-    rules=(*table_rules.RULES, *reference_rules.RULES),
+    rules=(*table_rules.RULES, *reference_rules.RULES, *intent.TABLE_RULES),
     implied=_implied,
     pages_from="specc.kinds.table_page",
     in_schema=True,

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from specc.analysis.column_types import column_type, defined_type
 from specc.analysis.machines import machines
 from specc.analysis.tables import (
     BoundTable,
-    all_columns,
     implied_columns,
     tables,
     types,
-    with_machine,
 )
 from specc.diagnostics import Code, Diagnostic
 from specc.diagnostics.suggest import suggest
 from specc.ir.fact import Identity
-from specc.kinds import key_rules
-from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION, faults
+from specc.kinds import expression_check, key_rules
+from specc.kinds.expression_check import (
+    UNKNOWN_TYPE,
+    Expression,
+    check_expression,
+    is_known_type,
+    sql_error,
+)
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
 from specc.pg.column import Definition, read_column
 from specc.pg.names import ident
-from specc.pg.parsing import SqlError, Used, expression, place_in, subqueries
-from specc.pg.typename import CATALOG
+from specc.pg.parsing import SqlError, expression
 from specc.pg.types import AFFINITY, BUILT_IN
 from specc.pg.writes import compared_texts
 
@@ -38,20 +43,6 @@ def _sample(columns: str, extra: str = "", owner: str = "shared: true") -> str:
 
 _GOOD = _sample("  title: text\n")
 
-BAD_SQL = Code(
-    "S501",
-    "bad-sql",
-    "This text is SQL, and PostgreSQL's parser does not take it.",
-    wrong=_sample("  title: text defalt ''\n"),
-    right=_sample("  title: text default ''\n"),
-)
-UNKNOWN_TYPE = Code(
-    "S502",
-    "unknown-type",
-    "The type is neither one of PostgreSQL's nor one that this project makes.",
-    wrong=_sample("  title: txet\n"),
-    right=_GOOD,
-)
 NO_OWNER = Code(
     "S503",
     "no-owner",
@@ -59,13 +50,6 @@ NO_OWNER = Code(
     "point into another's, or `shared: true`. A row that may or may not have an owner leaks sooner or later.",
     wrong=_sample("  title: text\n", owner="shared: false"),
     right=_GOOD,
-)
-UNKNOWN_COLUMN = Code(
-    "S504",
-    "unknown-column",
-    "An expression names a column that the table does not have.",
-    wrong=_sample("  title: text\n", "checks: {filled: \"titel <> ''\"}\n"),
-    right=_sample("  title: text\n", "checks: {filled: \"title <> ''\"}\n"),
 )
 TAKEN = Code(
     "S505",
@@ -96,57 +80,6 @@ def _table(entry: Entry, project: Project) -> BoundTable:
     return tables(project)[project.full_name("table", entry.name)]
 
 
-def sql_error(entry: Entry, path: Path, text: str, error: SqlError) -> Diagnostic:
-    """Report SQL that does not parse, at the character where the parser gave up."""
-    end = error.offset + 1
-    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-        end += 1
-    start = min(error.offset, max(0, len(text) - 1))
-    span = entry.places.inside(path, start, max(end, start + 1))
-    is_syntax = str(error).startswith(("it ", "more "))
-    return BAD_SQL.at(span, f"this is no SQL: {error}" if is_syntax else str(error))
-
-
-def check_expression(
-    entry: Entry,
-    path: Path,
-    text: str,
-    columns: tuple[str, ...],
-    where: str,
-    project: Project,
-    *,
-    whole: str = "",
-    stored: bool = False,
-) -> Iterator[Diagnostic]:
-    """Check an expression over the columns of one table; queries cannot stand in it.
-
-    The text at `path` is `whole` where the expression is a part of it. It is `stored` where its result is kept.
-    """
-    try:
-        names: Used = expression(text)
-        nested = subqueries(text)
-    except SqlError as error:
-        yield sql_error(entry, path, text, error)
-        return
-    if nested:
-        yield BAD_SQL.at(entry.at(*path), "a query cannot stand in this expression")
-    for code, offset, length, message, help in faults(text, names, project, stored=stored):
-        start = place_in(whole, text, offset) if whole else offset
-        yield code.at(entry.places.inside(path, start, start + length), message, help=help)
-    for schema, name, offset in names.types:
-        if not _is_type(schema, name, project):
-            written = f"{schema}.{name}" if schema else name
-            start = place_in(whole, text, offset) if whole else offset
-            span = entry.places.inside(path, start, start + len(written))
-            yield UNKNOWN_TYPE.at(span, f"there is no type `{written}`", help=suggest(written, CATALOG))
-    for column, offset in names.columns:
-        if column[-1] not in columns:
-            start = place_in(whole, text, offset) if whole else offset
-            span = entry.places.inside(path, start, start + len(column[-1]))
-            help = suggest(column[-1], columns)
-            yield UNKNOWN_COLUMN.at(span, f"{where} has no column `{column[-1]}`", help=help)
-
-
 def _owner(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     spec = entry.spec
     if spec.shared and spec.tenant:
@@ -159,6 +92,7 @@ def _owner(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         owner is not None
         and owner.spec is not None
         and owner.spec.tenant
+        and project.find("table", owner.spec.tenant)
         and not _table(owner, project).is_root
     ):
         message = f"`{spec.tenant}` is not the tenants' own table: its rows belong to `{owner.spec.tenant}`"
@@ -198,41 +132,20 @@ def _giver(column: str, table: BoundTable) -> str:
 def _definition(
     entry: Entry, path: Path, text: str, read: Definition, project: Project
 ) -> Iterator[Diagnostic]:
-    if not _known_type(read, project):
+    if not is_known_type(read, project):
         yield _unknown_type(entry, path, text, read, project)
     if read.primary:
         help = "`id` is the primary key; write `unique`"
         yield OWN_KEY.at(entry.at(*path), "a table has no other primary key than `id`", help=help)
-    columns = all_columns(_table(entry, project), project)
-    where = f"table `{entry.name}`"
-    for part in read.checks:
-        yield from check_expression(entry, path, part, columns, where, project, whole=text)
+    table = _table(entry, project)
+    made = defined_type(read, project)
+    parts = [Expression(entry, path, text, table, part=part) for part in read.checks]
     if read.generated:
-        made = read.generated
-        yield from check_expression(entry, path, made, columns, where, project, whole=text, stored=True)
+        parts.append(Expression(entry, path, text, table, "", read.generated, made, is_stored=True))
     if read.default:
-        yield from check_expression(entry, path, read.default, (), "a default", project, whole=text)
-
-
-def _known_type(read: Definition, project: Project) -> bool:
-    schema, name = read.type_name
-    if schema in ("", "pg_catalog") and (name in BUILT_IN or schema):
-        return True
-    return _is_state_type(schema, name, project)
-
-
-def _is_type(schema: str, name: str, project: Project) -> bool:
-    """Whether an expression may name a type: any of PostgreSQL's, the project's, or one of another schema."""
-    if schema not in ("", *project.settings.schemas, "private"):
-        return True
-    return (not schema and name in CATALOG) or _is_state_type(schema, name, project)
-
-
-def _is_state_type(schema: str, name: str, project: Project) -> bool:
-    full = f"{schema or project.default_schema}.{name}"
-    if full in {f"{table}_state" for table in with_machine(project)}:
-        return True  # The machine of that table may not have bound, which has been reported.
-    return (schema or project.default_schema, name) in types(project)
+        parts.append(Expression(entry, path, text, None, "a default", read.default, made))
+    for part in parts:
+        yield from check_expression(part, project)
 
 
 def _unknown_type(entry: Entry, path: Path, text: str, read: Definition, project: Project) -> Diagnostic:
@@ -249,25 +162,26 @@ def _unknown_type(entry: Entry, path: Path, text: str, read: Definition, project
 
 
 def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
-    columns = all_columns(_table(entry, project), project)
-    where = f"table `{entry.name}`"
+    table = _table(entry, project)
     for name, text in entry.spec.checks.items():
-        yield from check_expression(entry, ("checks", name), text, columns, where, project)
+        yield from check_expression(Expression(entry, ("checks", name), text, table), project)
     for at, index in enumerate(entry.spec.indexes):
         if index.where:
             path: Path = ("indexes", at, "where")
-            yield from check_expression(entry, path, index.where, columns, where, project, stored=True)
+            yield from check_expression(Expression(entry, path, index.where, table, is_stored=True), project)
     for name, column in entry.spec.columns.items():
         if column.example:
+            made = column_type(table, name, project)
             path = ("columns", name, "example")
-            yield from check_expression(entry, path, column.example, (), "an example", project)
+            one = Expression(entry, path, column.example, None, "an example", wanted=made)
+            yield from check_expression(one, project)
 
 
 def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     """Check that texts compared with `state`, in checks and indexes, are states of the table's machine."""
     table = _table(entry, project)
     machine = machines(project).get(table.full_name)
-    if machine is None:
+    if machine is None or not machine.lifecycle.is_complete:
         return
     texts: list[tuple[Path, str]] = [(("checks", name), text) for name, text in entry.spec.checks.items()]
     texts += [(("indexes", at, "where"), one.where) for at, one in enumerate(entry.spec.indexes) if one.where]
@@ -276,7 +190,8 @@ def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             if value not in machine.lifecycle.states and "'" + value + "'" in text:
                 span = entry.places.inside(path, offset, offset + len(value) + 2)
                 message = f"`{value}` is no state of machine `{machine.name}`"
-                yield UNKNOWN.at(span, message, help=suggest(value, machine.lifecycle.states))
+                cause = absent(project, "state", value, "lifecycle", machine.lifecycle_name)
+                yield UNKNOWN.at(span, message, help=suggest(value, machine.lifecycle.states), cause=cause)
 
 
 def _compared(text: str) -> list[tuple[str, int]]:
@@ -338,8 +253,8 @@ def named(text: str, project: Project) -> tuple[Identity, ...]:
 RULES = (
     Rule((NO_OWNER,), _owner),
     Rule((UNKNOWN_SCHEMA,), _schema),
-    Rule((BAD_SQL, UNKNOWN_TYPE, TAKEN, OWN_KEY), _columns),
-    Rule((BAD_SQL, UNKNOWN_COLUMN, UNKNOWN_FUNCTION, UNFIT_EXPRESSION), _expressions),
+    Rule((*expression_check.CODES, TAKEN, OWN_KEY), _columns),
+    Rule(expression_check.CODES, _expressions),
     Rule((UNKNOWN,), _states),
     *key_rules.RULES,
     Rule((NAME_FORM, NAME_LENGTH, RESERVED_WORD), _index_names),

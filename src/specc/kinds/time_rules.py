@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import RETRY_COLUMN, all_columns, tables
 from specc.analysis.times import TIMED_OUT, Deadline, deadlines, has_deadline, recoveries, waiting
-from specc.diagnostics import Code, Diagnostic, Label, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Project
 from specc.pg.column import Definition
@@ -148,7 +149,8 @@ def _timed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for state in entry.spec.untimed:
         span = entry.key("untimed", state)
         if state not in waits:
-            yield NOT_UNTIMED.at(span, f"`{state}` waits for nothing outside", help="remove it")
+            cause = Cause(("waits", entry.spec.follows, state))
+            yield NOT_UNTIMED.at(span, f"`{state}` waits for nothing outside", help="remove it", cause=cause)
         elif has_deadline(machine, state):
             label = Label(entry.key("timeouts", state), "its timeout")
             yield NOT_UNTIMED.at(span, f"`{state}` has a timeout", related=(label,), help="remove it")
@@ -190,7 +192,8 @@ def _moment(entry: Entry, written: str, column: str, project: Project) -> Iterat
     known = all_columns(table, project)
     if column not in known:
         message = f"table `{project.short_name(table.full_name)}` has no column `{column}`"
-        yield NO_MOMENT.at(span, message, help=suggest(column, known))
+        cause = absent(project, "column", column, "table", table.full_name)
+        yield NO_MOMENT.at(span, message, help=suggest(column, known), cause=cause)
     elif column in table.columns:
         read = table.columns[column]
         if not _is_moment(read):
@@ -206,11 +209,11 @@ def _is_moment(read: Definition) -> bool:
 
 def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     machine = bound(entry, project)
-    if machine is None or not machine.lifecycle.is_complete:
+    if machine is None or not machine.lifecycle.is_sound:
         return
     for one in deadlines(machine):
-        span = entry.key("timeouts", one.written)
-        if one.state in machine.lifecycle.resting:
+        span = entry.key(*one.path)
+        if one.state in machine.lifecycle.ends:
             yield SETTLED.at(span, f"the work of a row in `{one.state}` is over")
         elif not one.target:
             help = f"write `to`, or give the lifecycle a state `{TIMED_OUT}`"
@@ -222,8 +225,9 @@ def _where(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _move(entry: Entry, machine: BoundMachine, one: Deadline, span: Span) -> Iterator[Diagnostic]:
     following = machine.lifecycle.following[one.state]
     if one.target in machine.lifecycle.states and one.target not in following:
-        if entry.spec.timeouts[one.written].to:
-            span = entry.at("timeouts", one.written, "to")
+        said = entry.spec.lease if one.holder else entry.spec.timeouts[one.written]
+        if said.to:
+            span = entry.at(*one.path, "to")
         listed = ", ".join(f"`{state}`" for state in following) or "nowhere"
         message = f"`{one.state} → {one.target}` is no transition"
         yield NO_MOVE.at(span, message, help=f"from `{one.state}` a row may move to {listed}")
@@ -233,7 +237,7 @@ def _backoff(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     spec, machine = entry.spec.backoff, bound(entry, project)
     if spec is None:
         return
-    if machine is not None and machine.lifecycle.is_complete and not recoveries(machine):
+    if machine is not None and machine.lifecycle.is_sound and not recoveries(machine):
         message = f"no row of this machine recovers by itself: {_in_vain(machine)}"
         yield VAIN_BACKOFF.at(entry.key("backoff"), message)
     bad = [

@@ -43,6 +43,13 @@ class Sql:
 
 
 @record
+class Like:
+    """This text has the form of `example`, which is shown where something else stands."""
+
+    example: str
+
+
+@record
 class Short:
     """A record that may be written as one plain value: that of `field`."""
 

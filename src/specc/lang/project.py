@@ -77,7 +77,16 @@ class Settings(SpecModel):
 
     project: str = Field(description="The project's name, in titles.")
     about: str = Field("", description="One sentence for the docs' first page.")
-    released: bool = Field(False, description="Unreleased: one initial migration, always rewritten.")
+    released: bool = Field(
+        False,
+        description="Unreleased: one initial migration, always rewritten. Released: what has been merged stays, "
+        "each branch adds one migration.",
+    )
+    releases: list[str] = Field(
+        default_factory=lambda: ["release/*", "releases/*", "v[0-9]*"],
+        description="Patterns for branches and tags that are deployed besides the main branch: what migrations "
+        "are in them stay.",
+    )
     start: str = Field("20260101000000", description="Stamp (YYYYMMDDHHMMSS) of the initial migration.")
     specs: str = Field("specs", description="Folder of the specs.")
     output: str = Field("generated", description="Folder that `specc build` owns.")

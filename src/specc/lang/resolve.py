@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from specc.diagnostics import Code, Diagnostic, Span
+from specc.diagnostics import Cause, Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
+from specc.lang.absent import DECLARED_OTHERWISE, absent
 from specc.lang.kind import Kind
 from specc.lang.markers import Def, Ref
 from specc.lang.project import Entry, Path, Project
@@ -53,7 +54,7 @@ UNKNOWN = Code(
     wrong=_LIFE.replace("[closed]", "[close]"),
     right=_LIFE,
 )
-CODES = (NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN)
+CODES = (NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, DECLARED_OTHERWISE)
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -139,25 +140,37 @@ def _check(site: Site, project: Project) -> Iterator[Diagnostic]:
     if not marker.within:
         if project.find(marker.kind, site.text) is None and marker.kind not in project.unnamed:
             known = [project.short_name(name) for name in project.entries.get(marker.kind, {})]
-            yield _unknown(marker.kind, site.text, span, known, "")
+            cause = absent(project, marker.kind, site.text)
+            yield _unknown(marker.kind, site.text, span, known, "", cause)
         return
     owner = owner_of(site, project)
-    if owner is None:
-        return
+    if owner is not None:
+        yield from _inside(site, span, owner, project)
+
+
+def _inside(site: Site, span: Span, owner: tuple[str, str], project: Project) -> Iterator[Diagnostic]:
+    """Look a name up in the entry that declares such names, `state/substate` name by name."""
     kind, name = owner
-    first, _, last = marker.kind.partition("/")
-    is_inner = bool(last) and "/" in site.text
-    known = list(project.names(marker.kind if is_inner else first, kind, name))
-    if site.text not in known:
-        what, where = last if is_inner else first, f" in {kind} `{project.short_name(name)}`"
-        yield _unknown(what, site.text, span, known, where)
+    first, _, last = site.marker.kind.partition("/")
+    outer, slash, _ = site.text.partition("/")
+    where = f" in {kind} `{project.short_name(name)}`"
+    states = project.names(first, kind, name)
+    if not last or not slash or outer not in states:
+        text = outer if last and slash else site.text
+        if text not in states:
+            if text != site.text and not site.on_key:
+                span = site.entry.places.inside(site.path, 0, len(text))
+            yield _unknown(first, text, span, list(states), where, absent(project, first, text, kind, name))
+    elif site.text not in (known := project.names(site.marker.kind, kind, name)):
+        cause = absent(project, site.marker.kind, site.text, kind, name)
+        yield _unknown(last, site.text, span, list(known), where, cause)
 
 
-def _unknown(kind: str, text: str, span: Span, known: list[str], where: str) -> Diagnostic:
+def _unknown(kind: str, text: str, span: Span, known: list[str], where: str, cause: Cause) -> Diagnostic:
     help = suggest(text, known)
     if not help and known and len(known) <= 12:
         help = f"there {'is' if len(known) == 1 else 'are'} {', '.join(f'`{name}`' for name in known)}"
-    return UNKNOWN.at(span, f"there is no {kind} `{text}`{where}", help=help)
+    return UNKNOWN.at(span, f"there is no {kind} `{text}`{where}", help=help, cause=cause)
 
 
 def owner_of(site: Site, project: Project) -> tuple[str, str] | None:

@@ -12,13 +12,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from specc.diagnostics import Code, Diagnostic, SourceFile, Span
+from specc.diagnostics import Code, Diagnostic, Severity, SourceFile, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.kind import Kind
-from specc.lang.markers import SpecModel
+from specc.lang.markers import Like, SpecModel
 from specc.lang.project import Entry, Path
 from specc.lang.shape import Listing, Record, Scalar, Shape, shape_of
 from specc.lang.shape import Mapping as MappingShape
+from specc.load import scalars
 from specc.load.document import Document
 from specc.load.located import Located
 from specc.load.normalise import normalise
@@ -105,6 +106,15 @@ OUT_OF_RANGE = Code(
     "---\naccess: tickets\ntables: [ticket]\nallow: {}\n"
     "---\nmachine: ticket\nfollows: order\nattempts: 1\nundriven: {open: By hand.}\n",
 )
+EMPTY = Code(
+    "S113",
+    "empty-file",
+    "A file without a document declares nothing. What it was to declare is missed elsewhere, if anything refers "
+    "to it; if nothing does, the file can go.",
+    wrong="# A lifecycle is to stand here.\n",
+    right="lifecycle: order\nstates: {open: {is: initial}, closed: {is: terminal}}\ntransitions: {open: [closed]}\n",
+    severity=Severity.WARNING,
+)
 _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 CODES = (
     NO_KIND,
@@ -177,8 +187,9 @@ def validate(
         return model.model_validate(data), ()
     except ValidationError as error:
         shape = shape_of(model)
-        problems = error.errors(include_url=False, include_context=False)
-        return None, tuple(_finding(one, shape, places, title) for one in _told_apart(problems))
+        problems = list(_told_apart(error.errors(include_url=False, include_context=False)))
+        found = [_finding(one, shape, places) for one in problems if one["type"] != "missing"]
+        return None, (*_missing(problems, places, title), *found)
 
 
 def _told_apart(problems: Sequence[Any]) -> Iterator[Any]:
@@ -191,12 +202,21 @@ def _told_apart(problems: Sequence[Any]) -> Iterator[Any]:
             yield one
 
 
-def _finding(problem: Any, shape: Shape, places: Located, title: Path) -> Diagnostic:
+def _missing(problems: Sequence[Any], places: Located, title: Path) -> Iterator[Diagnostic]:
+    """Report the missing keys of each mapping together, in the order of the model."""
+    missing: dict[Path, list[str]] = {}
+    for one in problems:
+        *parent, key = (step for step in one["loc"] if step != "[key]")
+        if one["type"] == "missing":
+            missing.setdefault(tuple(parent), []).append(str(key))
+    for path, keys in missing.items():
+        span = places.key(path) if path else places.value(title)
+        listed, add = (" and ".join(f"`{key}{colon}`" for key in keys) for colon in ("", ":"))
+        yield MISSING.at(span, f"{listed} {'is' if len(keys) == 1 else 'are'} missing", help=f"add {add}")
+
+
+def _finding(problem: Any, shape: Shape, places: Located) -> Diagnostic:
     path: Path = tuple(step for step in problem["loc"] if step != "[key]")
-    if problem["type"] == "missing":
-        parent = path[:-1]
-        span = places.key(parent) if parent else places.value(title)
-        return MISSING.at(span, f"`{path[-1]}` is missing", help=f"add `{path[-1]}:`")
     if problem["type"] == "extra_forbidden":
         return _unknown_key(path, _shape_at(shape, path[:-1]), places)
     if problem["type"] in _OUT_OF_RANGE:
@@ -231,9 +251,20 @@ def _key_name(path: Path) -> str:
 def _cure(expected: Shape | None, value: object) -> str:
     if isinstance(expected, Listing) and isinstance(value, str):
         return f"write a list: `[{value}]`"
-    if isinstance(expected, Scalar) and expected.type is str and value is not None:
+    like = next((one for one in expected.markers if isinstance(one, Like)), None) if expected else None
+    if like is not None:
+        return f"for example `{like.example}`"
+    if isinstance(expected, Scalar) and expected.type is str and isinstance(value, bool | int | float):
         return "put it between quotes"
+    if isinstance(expected, Scalar) and isinstance(value, str) and _is_of(expected.type, value):
+        return f"without quotes: `{value}`"
     return ""
+
+
+def _is_of(kind: type, text: str) -> bool:
+    """Whether a text would be a value of a type if it stood without quotes."""
+    value, reason = scalars.read(text)
+    return not reason and (value.__class__ is kind or (kind is float and value.__class__ is int))
 
 
 def _wanted(shape: Shape | None) -> str:
@@ -257,7 +288,9 @@ def _given(value: object) -> str:
             return "empty"
         case bool():
             return "true or false"
-        case int() | float():
+        case float():
+            return "a number with a fraction"
+        case int():
             return "a number"
         case str():
             return "a text"
@@ -298,6 +331,7 @@ def collect(bound: Iterable[Entry], full_name: Any) -> tuple[dict[str, dict[str,
     return entries, found
 
 
-def span_of_file(source: SourceFile) -> Span:
-    """Return the span that stands for a whole file: its first character."""
-    return Span(source.path, 0, min(1, len(source.text)))
+def empty(source: SourceFile) -> Diagnostic:
+    """Report a file that holds no document, at its first character."""
+    what = "holds no document" if source.text.strip() else "is empty"
+    return EMPTY.at(Span(source.path, 0, min(1, len(source.text))), f"this file {what}")

@@ -27,19 +27,15 @@ from yaml.events import (
 from specc.load import scalars
 from specc.load.document import NO_CHILDREN, Node
 from specc.load.scalars import SUSPECT_STARTS
+from specc.load.split import Collection, check_list, check_mapping
 from specc.load.yaml_findings import Findings
 
 MAX_DEPTH = 64
 
 _BLANKS = " \t\r\n"
 _BLOCK_SCALAR = frozenset("|>")
-_IDENTIFIER = re.compile(r"[^\W\d]\w*(?:[./-]\w+)*")
-_SPACE = re.compile(r"\s")
 _ANCHOR = re.compile(r"[&*][^\s,\[\]{}]*")
 _TAG = re.compile(r"!\S*")
-_NEXT = re.compile(r"\s*(\S)")
-# A sentence, a call or an expression rather than a name of two or three words.
-_FREE_TEXT = re.compile(r"[()=<>'\"]|[.!?]$|(?:\S+\s+){3}\S")
 
 # Stands in `_Frame.key` for "the next item"; a mapping that waits for a key has None there.
 _ITEM: Any = object()
@@ -80,6 +76,7 @@ class Builder:
     last: Node = field(default_factory=lambda: Node(-1, -1))
     _stack: list[_Frame] = field(default_factory=list)
     _top: _Frame = field(default_factory=_bottom)
+    _doubles: list[tuple[Any, Node, Any, Node]] = field(default_factory=list)
 
     @property
     def innermost(self) -> Node:
@@ -105,6 +102,8 @@ class Builder:
             elif kind is DocumentStartEvent and (event.version or event.tags):  # type: ignore[attr-defined]
                 self.is_unreadable = True
                 break
+        for double in self._doubles:
+            _unite(*double)
         return list(zip(bottom.data, bottom.children.values(), strict=True))
 
     def _scalar(self, event: ScalarEvent) -> None:
@@ -183,6 +182,10 @@ class Builder:
                 frame.has_empty_values = True
         else:
             frame.keep = True
+            if key == "<<":
+                self._doubles.append((frame.data, frame.node, value, node))
+            elif key in frame.data:
+                self._doubles.append((frame.data[key], frame.children[key], value, node))
         frame.key = None
 
     def _open(self, event: CollectionStartEvent) -> None:
@@ -215,12 +218,16 @@ class Builder:
             node.end = max(node.start, self.last.end)
         else:
             node.end = event.end_mark.index + self.base  # type: ignore[union-attr]
-            if frame.has_empty_values:
-                self._check_bare_keys(frame)
-            elif frame.key is _ITEM and len(frame.data) > 1:
-                self._check_items(frame)
+            self._check_split(frame)
         self.last = node
         self._top = self._stack.pop()
+
+    def _check_split(self, frame: _Frame) -> None:
+        one = Collection(self.text, self.base, frame.node, self.found, frame.found_before)
+        if frame.has_empty_values:
+            check_mapping(one, frame.data, frame.children)
+        elif frame.key is _ITEM and len(frame.data) > 1:
+            check_list(one, frame.data, frame.children)
 
     def _alias(self, event: Event) -> None:
         start = event.start_mark.index + self.base  # type: ignore[union-attr]
@@ -249,44 +256,14 @@ class Builder:
             if present is not None and match:
                 add(match[0], match.start() + self.base)
 
-    def _check_bare_keys(self, frame: _Frame) -> None:
-        """Report the first key of `{ }` that is the rest of a text which a comma has split."""
-        text_before = -1
-        bare: list[tuple[int, int]] = []
-        name, start = "", -1
-        for key, node in frame.children.items():
-            is_bare = self._is_bare(node)
-            if bare and not is_bare:
-                break
-            if is_bare and (bare or text_before >= 0 or not _IDENTIFIER.fullmatch(str(key))):
-                if not bare:
-                    name, start = str(key), text_before if text_before >= 0 else node.key_start
-                bare.append((node.key_start, node.key_end))
-            text_before = node.start if isinstance(frame.data[key], str) and not node.style else -1
-        if bare:
-            self.found.drop_within(bare[0][0], bare[-1][1], frame.found_before)
-            whole = self.text[start - self.base : bare[-1][1] - self.base]
-            self.found.add_split_key(name, *bare[0], whole)
 
-    def _is_bare(self, node: Node) -> bool:
-        """Whether the key of an entry in `{ }` stands by itself, without a colon."""
-        if node.style or node.start < node.end:
-            return False
-        after = _NEXT.match(self.text, node.key_end - self.base)
-        return after is None or after[1] != ":"
-
-    def _check_items(self, frame: _Frame) -> None:
-        """Report the first item of `[ ]` that is, or may be, part of a text which a comma has split."""
-        is_after_words = False
-        before: Node | None = None
-        for item, node in zip(frame.data, frame.children.values(), strict=True):
-            is_text = item.__class__ is str and not node.style
-            has_words = is_text and _SPACE.search(item) is not None
-            if is_text and (item.count("(") != item.count(")") or (has_words and _FREE_TEXT.search(item))):
-                self.found.add_loose_item(item, node.start, node.end)
-                return
-            if has_words and is_after_words and before is not None:
-                words = self.text[before.start - self.base : before.end - self.base]
-                self.found.add_loose_item(words, before.start, before.end)
-                return
-            is_after_words, before = has_words, node
+def _unite(first: Any, node: Node, second: Any, other: Node) -> None:
+    """Add to a collection what the second of its key holds besides, so that nothing misses it elsewhere."""
+    children: Any = node.children
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in [key for key in second if key not in first]:
+            first[key], children[key] = second[key], other.children[key]
+    elif isinstance(first, list) and isinstance(second, list):
+        for at, one in enumerate(second):
+            children[len(first)] = other.children[at]
+            first.append(one)

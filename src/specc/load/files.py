@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -131,12 +131,18 @@ def read_settings(root: Path) -> Settings:
     """Read a project's specc.yaml. Raises `ProjectError` when it is not there or wrong."""
     path = root / PROJECT_FILE
     try:
-        source = SourceFile(PROJECT_FILE, path.read_bytes().decode("utf-8-sig"))
+        return settings_of(path.read_bytes())
+    except OSError as error:
+        raise ProjectError(f"cannot read {PROJECT_FILE}: {error.strerror}") from None
+
+
+def settings_of(content: bytes) -> Settings:
+    """Return what the content of a specc.yaml says. Raises `ProjectError` when it is wrong."""
+    try:
+        source = SourceFile(PROJECT_FILE, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ProjectError(f"line {line} of {PROJECT_FILE} holds a byte that is no UTF-8") from None
-    except OSError as error:
-        raise ProjectError(f"cannot read {PROJECT_FILE}: {error.strerror}") from None
     documents, found = read(source)
     if found or len(documents) != 1:
         said = "is empty" if not documents else "holds more than one document"
@@ -163,9 +169,7 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
     if not is_stamp:
         help = "fourteen digits between quotes, for example '20260101000000'"
         yield BAD_SETTING.at(places.value(("start",)), f"`{settings.start}` is no stamp", help=help)
-    if settings.released:
-        message = "this version of specc has no migrations between releases yet"
-        yield BAD_SETTING.at(places.value(("released",)), message, help="leave it `false`")
+    yield from _wrong_patterns(settings.releases, places)
     for key, folder in (("specs", settings.specs), ("output", settings.output)):
         path = PurePosixPath(folder)
         if not path.parts or path.is_absolute() or ".." in path.parts or not folder.isprintable():
@@ -183,3 +187,11 @@ def _wrong_settings(settings: Settings, places: Located) -> Iterator[Diagnostic]
             owner = "Supabase" if name in _TAKEN_SCHEMAS else "PostgreSQL"
             message = f"`{name}` is a schema of {owner}'s own"
             yield BAD_SETTING.at(places.key(("schemas", name)), message)
+
+
+def _wrong_patterns(patterns: Iterable[str], places: Located) -> Iterator[Diagnostic]:
+    for number, pattern in enumerate(patterns):
+        if not pattern.strip() or not pattern.isprintable():
+            message = f"`{pattern}` is no pattern for names of branches and tags"
+            help = "for example `release/*`, or `v[0-9]*`"
+            yield BAD_SETTING.at(places.value(("releases", number)), message, help=help)

@@ -13,7 +13,7 @@ from specc.diagnostics import Code, Diagnostic, SourceFile, Span
 from specc.load import yaml
 from specc.load.document import Document, Node
 from specc.load.positions import VERBATIM
-from specc.pg.parsing import SqlError
+from specc.pg.parsing import SqlError, check_spaces
 from specc.pg.routine import read_routine
 from specc.pg.statements import Statement, function_name, statements
 
@@ -121,7 +121,8 @@ class _Reader:
             first = re.search(r"\S+", text)
             span = self._span(first.start(), first.end()) if first else self._span(0, 1)
             hint = "begin the file with a line `/*`, `about: …` and a line `*/`"
-            self.found.append(NO_HEADER.at(span, "this file has no header", help=hint))
+            what = "this file has no header" if first else "this file is empty"
+            self.found.append(NO_HEADER.at(span, what, help=hint))
             return 0, 0, 0
         closing = _CLOSING.search(text, opening.end())
         if closing is None:
@@ -150,8 +151,11 @@ class _Reader:
     def _check(self, sql: str, shift: int) -> bool:
         """Report what is wrong with the SQL as a whole; return whether it is one sound function."""
         try:
+            check_spaces(sql)
             found = statements(sql)
             if not any(one.kind == _CREATION for one in found):
+                if any(one.code is NO_HEADER for one in self.found):
+                    return False
                 span = self._span(shift, shift + 1) if sql else self._span(shift - 1, shift)
                 self.found.append(NOT_ONE.at(span, "this file creates no function"))
                 return False

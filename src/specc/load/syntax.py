@@ -215,6 +215,8 @@ def _bracket(failure: Failure) -> Diagnostic | None:
         label = Label(failure.span(failure.at, failure.at + 1), "the text no longer fits here")
         span = failure.span(innermost.start, innermost.start + 1)
         return yaml_codes.BRACKET.at(span, message, label="opened here", related=(label,))
+    if (torn := _torn_call(failure)) is not None:
+        return torn
     if "expected node content" in failure.problem:
         what = "a key" if failure.character == ":" else "an entry"
         message = f"{what} is missing before `{failure.character}`"
@@ -223,6 +225,37 @@ def _bracket(failure: Failure) -> Diagnostic | None:
         f"a comma or `{closing}` is missing before {brief(failure.rest(failure.at) or failure.character)}"
     )
     return failure.finding(yaml_codes.SYNTAX, failure.at, 1, message, hint="quote a text as a whole")
+
+
+def _torn_call(failure: Failure) -> Diagnostic | None:
+    """A text such as `role in ('a', 'b')`: a comma splits it, and a quoted text stands behind the comma."""
+    if failure.character != ")":
+        return None
+    first = max(failure.line_start(failure.at), failure.innermost.start + 1)
+    start = _entry_with_open_bracket(failure.text, first, failure.at)
+    comma = failure.text.find(",", max(start, 0), failure.at)
+    if start < 0 or comma < 0:
+        return None
+    whole = failure.text[start : failure.at] + failure.rest(failure.at)
+    message = f"the comma after {brief(failure.text[start:comma])} splits the text"
+    hint = f"quote the text: {quoted(whole)}"
+    return failure.finding(yaml_codes.SPLIT, start, len(whole), message, label="quote it", hint=hint)
+
+
+def _entry_with_open_bracket(text: str, start: int, end: int) -> int:
+    """Return where the text begins in which a `(` is still open at `end`; -1 for none."""
+    depth, quote = 0, ""
+    for at in range(start, end):
+        sign = text[at]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"" and text[at - 1] in " (,=":
+            quote = sign
+        elif sign in "()":
+            depth = max(depth + (1 if sign == "(" else -1), 0)
+        elif not depth and (sign in ",[{" or text.startswith(": ", at)):
+            start = at + 1
+    return start + len(text[start:end]) - len(text[start:end].lstrip()) if depth else -1
 
 
 def _stray_bracket(failure: Failure) -> Diagnostic | None:

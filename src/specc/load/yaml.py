@@ -1,4 +1,4 @@
-"""YAML texts as documents: data, the span of every key and value, and the findings S001 to S019.
+"""YAML texts as documents: data, the span of every key and value, and the findings S001 to S020.
 
 One or more documents come in, each a mapping; plain dicts, lists and scalars go out. It never raises on a
 text, follows no alias, and never changes a value without a finding. Documents without content are left out.
@@ -16,7 +16,7 @@ import yaml
 from yaml.events import ScalarEvent
 
 from specc.diagnostics import Diagnostic, SourceFile, Span
-from specc.load import syntax, yaml_codes
+from specc.load import spaces, syntax, yaml_codes
 from specc.load.builder import MAX_DEPTH, Builder
 from specc.load.document import Document, Node
 from specc.load.positions import inner
@@ -33,6 +33,7 @@ _DOCUMENT_START = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _UNWANTED = re.compile(
     r"\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_OWN_MISTAKES = (yaml_codes.ANCHOR, yaml_codes.TAG, yaml_codes.ODD_SPACE)
 _LINE_ENDS = frozenset("\r\x85\u2028\u2029")
 _TABS = re.compile(r"\t+")
 _COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
@@ -82,6 +83,7 @@ class _Reader:
     def documents(self) -> list[Document]:
         """Return the documents, or the broken one at which the reading stopped; none without content."""
         is_unclean = self._replace_unwanted()
+        self._replace_odd_spaces()
         builder = Builder(self.text, self.base, self.found)
         try:
             roots = builder.build()
@@ -109,6 +111,17 @@ class _Reader:
             self.text = _UNWANTED.sub(lambda mark: "\n" if mark[0] in _LINE_ENDS else "\ufffd", self.text)
         return bool(marks)
 
+    def _replace_odd_spaces(self) -> None:
+        """Report spaces that YAML takes for letters where a plain one is meant, and read them as plain ones."""
+        places = spaces.misplaced(self.text)
+        if places:
+            self.found.made.append(spaces.finding(self.found.path, self.text, self.base, places))
+            parts, last = [], 0
+            for at in places:
+                parts += [self.text[last:at], " "]
+                last = at + 1
+            self.text = "".join([*parts, self.text[last:]])
+
     def _failure(self, error: yaml.MarkedYAMLError, builder: Builder) -> syntax.Failure:
         at = error.problem_mark.index if error.problem_mark else len(self.text)
         context_at = error.context_mark.index if error.context_mark else -1
@@ -131,13 +144,14 @@ class _Reader:
     def _add_syntax_error(self, failure: syntax.Failure) -> None:
         """Report what stopped the parser, as one error for its line.
 
-        An alias or a tag on the line is the mistake itself; doubts about single values are its consequence.
+        An alias, a tag or an odd space on the line is the mistake itself; doubts about single values are its
+        consequence.
         """
         error = syntax.explain(failure)
         start = failure.line_start(error.span.start - self.base)
         line = range(start + self.base, start + self.base + len(self.text[start:].split("\n", 1)[0]) + 1)
         on_line = [one for one in self.found.made if one.span.start in line]
-        if not any(one.code in (yaml_codes.ANCHOR, yaml_codes.TAG) for one in on_line):
+        if not any(one.code in _OWN_MISTAKES for one in on_line):
             self.found.made = [one for one in self.found.made if one not in on_line]
             self.found.made.append(error)
 

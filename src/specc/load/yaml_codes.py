@@ -1,4 +1,4 @@
-"""The findings about the YAML text itself, S001 to S019, with the page that explains each."""
+"""The findings about the YAML text itself, S001 to S020, with the page that explains each."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ DUPLICATE = Code(
     "S013",
     "duplicate-key",
     why="Each key of a mapping stands once. Other readers take the last one without a word; here the first "
-    "counts until one of them is removed.",
+    "counts until one of them is removed, with what the second of two lists or mappings has besides.",
     wrong="""\
 lifecycle: order
 states: {new: {is: initial}, done: {is: terminal}}
@@ -363,6 +363,28 @@ transitions: {new: [done]}
 """,
 )
 
+ODD_SPACE = Code(
+    "S020",
+    "odd-space",
+    why="Spaces that are not the plain one (a no-break space, often brought along when text is copied from a "
+    "web page or a word processor) look like it, and to YAML they are letters. A line indented with them "
+    "belongs elsewhere than it seems, and a name that ends with one is another name.",
+    wrong="""\
+lifecycle: order
+states:
+\u00a0 new: {is: initial}
+  done: {is: terminal}
+transitions: {new: [done]}
+""",
+    right="""\
+lifecycle: order
+states:
+  new: {is: initial}
+  done: {is: terminal}
+transitions: {new: [done]}
+""",
+)
+
 CODES: tuple[Code, ...] = (
     SYNTAX,
     TAB,
@@ -383,6 +405,7 @@ CODES: tuple[Code, ...] = (
     ANCHOR,
     TAG,
     MERGE,
+    ODD_SPACE,
 )
 
 

@@ -5,6 +5,7 @@ Takes offsets in the file and the text as written; keeps the findings in the ord
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +121,7 @@ class Findings:
             self.made.pop()  # the brackets on the way, each in the place of a key
         self.made.append(yaml_codes.LIMIT.at(self._span(start, start + 1), message))
 
-    def add_split_key(self, name: str, start: int, end: int, whole: str) -> None:
+    def add_split_key(self, name: str, start: int, end: int, whole: str, covers: tuple[int, int]) -> None:
         """An entry of `{ }` without a colon; `whole` is the text that was split there."""
         if whole == name:
             message, label = f"the entry {brief(name)} has no value", "`key: value` is expected"
@@ -132,14 +133,47 @@ class Findings:
         else:
             message, label = f"the comma before {brief(name)} splits the text", "became a key without a value"
             hint = f"quote the text: {quoted(whole)}"
-        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, label=label, help=hint))
+        area = self._span(*covers)
+        place = self._span(start, end)
+        self.made.append(yaml_codes.SPLIT.at(place, message, label=label, help=hint, covers=area))
 
-    def add_loose_item(self, text: str, start: int, end: int) -> None:
+    def add_split_number(self, start: int, end: int, whole: str, covers: tuple[int, int]) -> None:
+        """A number in `{ }` whose thousands a comma parts."""
+        message, hint = (
+            f"the comma splits the number {brief(whole)}",
+            f"write {brief(whole.replace(',', ''))}",
+        )
+        area = self._span(*covers)
+        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, help=hint, covers=area))
+
+    def add_split_item(
+        self, first: str, start: int, end: int, wholes: list[str], covers: tuple[int, int]
+    ) -> None:
+        """An item of `[ ]` that a comma has split behind `first`; all of `wholes` want quotes."""
+        message = f"the comma after {brief(first)} splits the text"
+        listed = " and ".join(quoted(one) for one in wholes)
+        hint = f"quote the {'item' if len(wholes) == 1 else 'items'}: {listed}"
+        area = self._span(*covers)
+        place = self._span(start, end)
+        self.made.append(yaml_codes.SPLIT.at(place, message, label="quote it", help=hint, covers=area))
+
+    def add_loose_item(self, text: str, start: int, end: int, covers: tuple[int, int]) -> None:
         """A plain item of `[ ]` that a comma may have split."""
         message = f"the plain text {brief(text)} inside `[ ]` may be part of a longer one: commas split it"
         hint = f"quote the item: {quoted(text)}"
-        self.made.append(yaml_codes.SPLIT.at(self._span(start, end), message, label="quote it", help=hint))
+        area = self._span(*covers)
+        place = self._span(start, end)
+        self.made.append(yaml_codes.SPLIT.at(place, message, label="quote it", help=hint, covers=area))
 
-    def drop_within(self, start: int, end: int, since: int) -> None:
-        """Forget what was said about a place that another finding explains, from the finding `since` on."""
-        self.made[since:] = [one for one in self.made[since:] if not start <= one.span.start < end]
+    def drop_within(self, ranges: list[tuple[int, int]], since: int) -> None:
+        """Forget what was said about places that other findings explain, from the finding `since` on.
+
+        The ranges come in the order of the text.
+        """
+        starts = [start for start, _ in ranges]
+
+        def is_explained(found: Diagnostic) -> bool:
+            at = bisect(starts, found.span.start) - 1
+            return at >= 0 and found.span.start < ranges[at][1]
+
+        self.made[since:] = [one for one in self.made[since:] if not is_explained(one)]

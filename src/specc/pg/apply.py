@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from select import select
+from typing import Any
 
 import pglast
 import psycopg
@@ -25,7 +26,8 @@ class ApplyError(Exception):
     `line` is where the server saw the error, counted from 1, or else where the statement begins; None for an
     error of the commit, such as a deferred constraint. `statement_line` is where the statement begins, and
     `source` the text of `line`. The other fields are the server's, empty when it sent none (PostgreSQL
-    manual, Error and Notice Message Fields).
+    manual, Error and Notice Message Fields). `is_lost` says that the connection broke: what became of the statement,
+    a commit above all, is not known.
     """
 
     def __init__(self, failure: "_Failure", text: str, start: int) -> None:
@@ -34,6 +36,7 @@ class ApplyError(Exception):
         self.detail = failure.field(DiagnosticField.MESSAGE_DETAIL)
         self.hint = failure.field(DiagnosticField.MESSAGE_HINT)
         self.context = failure.field(DiagnosticField.CONTEXT)
+        self.is_lost = failure.result.status not in _COPY and not self.sqlstate
         begin = failure.statement(text, start)
         place = failure.position(start)
         self.statement_line = _line(text, begin)
@@ -70,6 +73,28 @@ def apply(conninfo: str, sql: str, *, single_transaction: bool = True) -> None:
                 raise ApplyError(failure, "" if part in ("begin", "commit") else sql, start)
 
 
+def execute(connection: psycopg.Connection[Any], sql: str) -> None:
+    """Run all statements of `sql` on a connection, in its transaction if it is in one, in one round trip.
+
+    Raises `ApplyError`, and `psycopg.OperationalError` when the connection breaks. Interrupted, it asks the server
+    to give up, too.
+    """
+    try:
+        failure = _run(connection.pgconn, sql)
+    except KeyboardInterrupt:
+        connection.cancel()
+        raise
+    if failure is not None:
+        raise ApplyError(failure, sql, 0)
+
+
+def commit(connection: psycopg.Connection[Any]) -> None:
+    """End a transaction that was begun by a statement. Raises `ApplyError`, of a deferred constraint for example."""
+    failure = _run(connection.pgconn, "commit")
+    if failure is not None:
+        raise ApplyError(failure, "", 0)
+
+
 @dataclass(frozen=True)
 class _Failure:
     """The result that ended a request, and how many statements of the request were done before."""
@@ -100,8 +125,13 @@ class _Failure:
 def _run(connection: PGconn, request: str) -> _Failure | None:
     """Run a request by the simple protocol, which takes many statements at once."""
     connection.send_query(request.encode())
-    for done, result in enumerate(_results(connection)):
-        if result.status == ExecStatus.FATAL_ERROR or result.status in _COPY:
+    results = _results(connection)
+    for done, result in enumerate(results):
+        if result.status in _COPY:
+            return _Failure(result, done)
+        if result.status == ExecStatus.FATAL_ERROR:
+            for _ in results:
+                pass  # whoever goes on with the connection finds it ready for the next request
             return _Failure(result, done)
     return None
 

@@ -27,7 +27,7 @@ from specc.ir.database import (
 from specc.ir.fact import Fact
 from specc.pg.names import API_ROLES, dollar, ident, idents, lit, qualified
 
-_EVERYONE = ", ".join(("public", *API_ROLES))
+EVERYONE = ", ".join(("public", *API_ROLES))
 
 
 @singledispatch
@@ -49,7 +49,7 @@ def _(fact: Schema) -> str:
     if fact.name == "public":
         # It was there before us, and others (Supabase's own services) may use it.
         return usage or f"create schema if not exists {name}"
-    text = f"create schema {name};\nrevoke all on schema {name} from {_EVERYONE}"
+    text = f"create schema {name};\nrevoke all on schema {name} from {EVERYONE}"
     return f"{text};\n{usage}" if usage else text
 
 
@@ -84,11 +84,12 @@ def create_table(
     text += f" partition by {table.partition_by}" if table.partition_by else ""
     if table.row_security:
         text += f";\nalter table {name} enable row level security"
-    closed = [f"table {name}", *(f"sequence {_sequence(one)}" for one in ordered if one.sequence)]
-    return ";\n".join([text, *(f"revoke all on {one} from {_EVERYONE}" for one in closed)])
+    closed = [f"table {name}", *(f"sequence {sequence_name(one)}" for one in ordered if one.sequence)]
+    return ";\n".join([text, *(f"revoke all on {one} from {EVERYONE}" for one in closed)])
 
 
-def _sequence(column: Column) -> str:
+def sequence_name(column: Column) -> str:
+    """Return the sequence that counts a column up, as it stands in SQL."""
     return qualified(column.schema, column.sequence)
 
 
@@ -112,7 +113,7 @@ def _(fact: Partition) -> str:
     return (
         f"create table {name} partition of {qualified(fact.of_schema, fact.of_table)} {fact.bound};\n"
         f"alter table {name} enable row level security;\n"
-        f"revoke all on table {name} from {_EVERYONE}"
+        f"revoke all on table {name} from {EVERYONE}"
     )
 
 
@@ -135,7 +136,7 @@ def column_text(column: Column) -> str:
         parts.append(f"generated always as ({column.generated}) stored")
     if column.identity_form:
         # Named, since it is closed by name; PostgreSQL's own choice depends on what else is there.
-        options = [f"sequence name {_sequence(column)}", column.identity_options]
+        options = [f"sequence name {sequence_name(column)}", column.identity_options]
         parts.append(f"generated {column.identity_form} as identity ({' '.join(filter(None, options))})")
     return " ".join(parts)
 
@@ -221,8 +222,15 @@ def _(fact: Index) -> str:
 
 @create.register
 def _(fact: Function) -> str:
+    word = "procedure" if fact.procedure else "function"
+    routine = f"{word} {qualified(fact.schema, fact.name)}({fact.signature})"
+    return f"create {function_text(fact)};\nrevoke all on {routine} from {EVERYONE}"
+
+
+def function_text(fact: Function) -> str:
+    """Return a function as it stands after CREATE."""
     name = qualified(fact.schema, fact.name)
-    head = f"create {'procedure' if fact.procedure else 'function'} {name}({fact.arguments})"
+    head = f"{'procedure' if fact.procedure else 'function'} {name}({fact.arguments})"
     words = [f"language {fact.language}"]
     if not fact.procedure:
         head += f"\nreturns {fact.returns}"
@@ -231,9 +239,7 @@ def _(fact: Function) -> str:
     words += ["security definer"] if fact.security_definer else []
     words += [f"parallel {fact.parallel}"] if fact.parallel else []
     words += [f"set {setting} = {value}" for setting, value in fact.settings]
-    routine = f"{'procedure' if fact.procedure else 'function'} {name}({fact.signature})"
-    revoke = f"revoke all on {routine} from {_EVERYONE}"
-    return f"{head}\n{' '.join(words)}\nas {dollar(str(fact.body))};\n{revoke}"
+    return f"{head}\n{' '.join(words)}\nas {dollar(str(fact.body))}"
 
 
 @drop.register
@@ -246,7 +252,7 @@ def _(fact: Function) -> str:
 def _(fact: View) -> str:
     name = qualified(fact.schema, fact.name)
     text = f"create view {name} with (security_invoker = true) as\n{fact.query}"
-    return text + f";\nrevoke all on table {name} from {_EVERYONE}"
+    return text + f";\nrevoke all on table {name} from {EVERYONE}"
 
 
 @drop.register

@@ -86,12 +86,12 @@ def sequence_of(table: str, column: str) -> str:
     return fit(f"{table}_{column}_seq")
 
 
-def fit(name: str) -> str:
-    """Return a derived name within 63 bytes: a longer one is cut and ends in a hash of the whole."""
-    if len(name.encode()) <= MAX_BYTES:
+def fit(name: str, most: int = MAX_BYTES) -> str:
+    """Return a derived name within so many bytes: a longer one is cut and ends in a hash of the whole."""
+    if len(name.encode()) <= most:
         return name
     tail = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: MAX_BYTES - 9].decode(errors="ignore") + "_" + tail
+    return name.encode()[: most - 9].decode(errors="ignore") + "_" + tail
 
 
 def dollar(body: str) -> str:

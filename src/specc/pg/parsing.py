@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pglast.parser import ParseError, scan, split
 
+from specc.diagnostics.spaces import ODD_SPACE, called
 from specc.pg.tree import Fields, Node, named, nodes, read_tree, texts
 from specc.record import record
 
@@ -66,6 +67,7 @@ def parse_inside(before: str, text: str, after: str) -> Node:
 
     A text that would break out of its place, by a semicolon, a comment or a bracket too many, is refused.
     """
+    check_spaces(text)
     for token in tokens(text):
         if token.name in ("SQL_COMMENT", "C_COMMENT"):
             raise SqlError("a comment cannot stand here", token.start)
@@ -74,6 +76,16 @@ def parse_inside(before: str, text: str, after: str) -> Node:
     _balanced(text)
     statement: Node = _parse(before + text + after, len(before), len(text))[0]["stmt"]
     return statement
+
+
+def check_spaces(text: str) -> None:
+    """Refuse spaces that SQL takes for letters of a name, as if they were invisible. Raises `SqlError`."""
+    if ODD_SPACE.search(text) is None:
+        return
+    for token in tokens(text):
+        odd = ODD_SPACE.search(text, token.start, token.end) if token.name == "IDENT" else None
+        if odd is not None and text[token.start] != '"':
+            raise SqlError(f"{called(odd[0])} stands here, which is a letter to SQL", odd.start())
 
 
 def _balanced(text: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import (
+    DATABASE,
     Check,
     Column,
     Comment,
@@ -21,7 +21,7 @@ from specc.ir.model import Ir, walk
 from specc.ir.step import Step
 from specc.pg.ddl import create, create_table, drop
 
-_BEHAVIOUR = frozenset(BEHAVIOUR)
+_DATABASE = frozenset(DATABASE)
 _INLINE = (Column, PrimaryKey, Unique, Check)
 _GONE_WITH_OWNER = (Index, Grant, Comment, Row)
 """Triggers and policies go first instead: the functions they call could not be dropped before them."""
@@ -33,7 +33,7 @@ def plan_initial(ir: Ir) -> tuple[Step, ...]:
 
 
 def _steps(ir: Ir) -> Iterator[Step]:
-    database = {name: fact for name, fact in ir.by_identity.items() if type(fact) not in _BEHAVIOUR}
+    database = {name: fact for name, fact in ir.by_identity.items() if type(fact) in _DATABASE}
     inside = {
         name: ("table", fact.schema, fact.table)
         for name, fact in database.items()

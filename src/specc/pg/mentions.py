@@ -1,0 +1,64 @@
+"""Names in pieces of SQL, found by PostgreSQL's own scanner: which are there, and the text with others in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from specc.pg.names import ident
+from specc.pg.parsing import tokens
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a name stands in a text, whatever it means there, or all columns are read by `*`."""
+    # A name is quoted where it has other letters than these, and then stands in the text as it is but for quotes.
+    if name not in text.lower() and '"' not in text and "*" not in text:
+        return False
+    found, has_star = _scanned(text)
+    return name in found or has_star
+
+
+@lru_cache(maxsize=1 << 14)
+def _scanned(text: str) -> tuple[frozenset[str], bool]:
+    return frozenset(words(text)), _has_star(text)
+
+
+def words(text: str) -> list[str]:
+    """Return the names and keywords in a text, as PostgreSQL reads them."""
+    return [name for name, _, _ in _words(text)]
+
+
+def _has_star(text: str) -> bool:
+    before = ""
+    for one in tokens(text):
+        word = text[one.start : one.end]
+        if word == "*" and before in ("select", ".", ",", "distinct"):
+            return True
+        before = word.lower()
+    return False
+
+
+def renamed(text: str, columns: Mapping[str, str], types: Mapping[tuple[str, str], str]) -> str:
+    """Return a text with other names for columns, and for types that stand there with their schema."""
+    words = list(_words(text))
+    found: list[tuple[int, int, str]] = []
+    for at, (name, start, end) in enumerate(words):
+        before = text[:start].rstrip()
+        after = text[end:].lstrip()
+        if before.endswith(".") and at and (words[at - 1][0], name) in types:
+            found.append((start, end, types[words[at - 1][0], name]))
+        elif name in columns and not before.endswith((".", ":")) and not after.startswith(("(", ".")):
+            found.append((start, end, columns[name]))
+    for start, end, name in reversed(found):
+        text = f"{text[:start]}{ident(name)}{text[end:]}"
+    return text
+
+
+def _words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield names as PostgreSQL reads them, with their places; keywords that may be names among them."""
+    for one in tokens(text):
+        word = text[one.start : one.end]
+        if word.startswith('"'):
+            yield word[1:-1].replace('""', '"'), one.start, one.end
+        elif word[0].isalpha() or word[0] == "_":
+            yield word.lower(), one.start, one.end

@@ -1,0 +1,157 @@
+"""Facts under new names: the base as it is once its objects are renamed.
+
+PostgreSQL follows a renamed object through everything that it has parsed: keys, policies, checks, defaults. The same
+is done here to the facts, so that what the planner then finds different really is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from specc.ir.behaviour import History, Machine
+from specc.ir.database import (
+    Check,
+    Column,
+    ForeignKey,
+    Function,
+    Grant,
+    Index,
+    Partition,
+    Policy,
+    PrimaryKey,
+    Row,
+    Trigger,
+    Unique,
+)
+from specc.ir.fact import Fact, Identity
+from specc.pg.mentions import renamed
+
+_SAID_OF_TABLE = ("access_rule", "tenancy", "example")
+_OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
+
+
+@dataclass(frozen=True)
+class Names:
+    """New names by old places. Keys below a table name the table as it is called now."""
+
+    tables: dict[tuple[str, str], str] = field(default_factory=dict)
+    columns: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    enums: dict[tuple[str, str], str] = field(default_factory=dict)
+    others: dict[Identity, str] = field(default_factory=dict)
+    """Constraints, indexes and partitions: by their identities, with the table's name as it is now."""
+
+    def table(self, schema: str, name: str) -> str:
+        """Return what a table is called now."""
+        return self.tables.get((schema, name), name)
+
+    def column(self, schema: str, table: str, name: str) -> str:
+        """Return what a column of a table, called as it is now, is called."""
+        return self.columns.get((schema, table, name), name)
+
+    def there(self, identity: Identity) -> Identity:
+        """Return the identity that an object has now."""
+        kind, *names = identity
+        if kind in _OF_TABLE and len(names) > 2:
+            schema, table = names[0], self.table(names[0], names[1])
+            if kind == "column":
+                return kind, schema, table, self.column(schema, table, names[2])
+            return self._other((kind, schema, table, names[2]))
+        if kind in _SAID_OF_TABLE:
+            return kind, names[0], self.table(names[0], names[1]), *names[2:]
+        if kind in ("table", "view", "partition"):
+            return self._other((kind, names[0], self.table(names[0], names[1])))
+        if kind == "enum":
+            return kind, names[0], self.enums.get((names[0], names[1]), names[1])
+        if kind == "function":
+            return kind, names[0], names[1], self.types(names[2] if len(names) > 2 else "")
+        if kind == "comment":
+            return kind, " ".join(self.there(tuple(names[0].split(" ", 3)))).rstrip()
+        if kind == "grant" and names[0] == "function":
+            return kind, *names[:3], self.types(names[3]), *names[4:]
+        if kind == "grant":
+            return kind, names[0], names[1], self.table(names[1], names[2]), *names[3:]
+        return identity
+
+    def _other(self, identity: Identity) -> Identity:
+        # What is said of a partition is said of a table.
+        as_partition = ("partition", *identity[1:]) if identity[0] == "table" else identity
+        return (*identity[:-1], self.others.get(as_partition, self.others.get(identity, identity[-1])))
+
+    def types(self, text: str) -> str:
+        """Return a text with the types in it that have other names."""
+        return renamed(text, {}, self.enums) if text and self.enums else text
+
+
+def under(fact: Fact, names: Names) -> Fact:
+    """Return a fact as it is once all is renamed."""
+    _, *mine = names.there(fact.identity)
+    named: dict[str, Any] = dict(zip(_identifying(fact), mine, strict=True))
+    record: Any = fact
+    changed: Fact = replace(record, **(named | _more(record, names, named)))
+    return changed
+
+
+def _identifying(fact: Fact) -> tuple[str, ...]:
+    kind: Any = type(fact)
+    return tuple(one.name for one in fields(kind))[: fact.NAMES]
+
+
+def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which other objects are named."""
+    found: dict[str, Any] = {}
+    if hasattr(fact, "needs"):
+        found["needs"] = tuple(names.there(one) for one in fact.needs)
+    if isinstance(fact, Function):
+        return found | {"arguments": names.types(fact.arguments), "returns": names.types(fact.returns)}
+    if isinstance(fact, Partition):
+        return found | {"of_table": names.table(fact.of_schema, fact.of_table)}
+    if isinstance(fact, Grant) and fact.object_kind == "table":
+        place = (fact.schema, named["name"])
+        return found | {"columns": tuple(names.column(*place, one) for one in fact.columns)}
+    if isinstance(fact, Machine | History):
+        return found | {"table": names.table(fact.schema, fact.table)}
+    if fact.KIND not in _OF_TABLE:
+        return found
+    return found | _of_table(fact, names, (fact.schema, named["table"]))
+
+
+def _of_table(fact: Fact, names: Names, place: tuple[str, str]) -> dict[str, Any]:
+    columns = {old: new for (*where, old), new in names.columns.items() if tuple(where) == place}
+
+    def named(each: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(columns.get(one, one) for one in each)
+
+    def text(sql: str) -> str:
+        return renamed(sql, columns, names.enums) if sql and (columns or names.enums) else sql
+
+    match fact:
+        case Column():
+            return {
+                "type": names.types(fact.type),
+                "default": names.types(fact.default),
+                "generated": text(fact.generated),
+            }
+        case PrimaryKey() | Unique():
+            return {"columns": named(fact.columns)}
+        case Check():
+            return {"expression": text(fact.expression)}
+        case ForeignKey():
+            target = (fact.target_schema, names.table(fact.target_schema, fact.target_table))
+            return {
+                "columns": named(fact.columns),
+                "on_delete_columns": named(fact.on_delete_columns),
+                "target_table": target[1],
+                "target_columns": tuple(names.column(*target, one) for one in fact.target_columns),
+            }
+        case Index():
+            keys = tuple(text(one) if one.startswith("(") else columns.get(one, one) for one in fact.keys)
+            return {"keys": keys, "include": named(fact.include), "where": text(fact.where)}
+        case Policy():
+            return {"using": text(fact.using), "check": text(fact.check)}
+        case Trigger():
+            return {"events": tuple(text(one) for one in fact.events), "when": text(fact.when)}
+        case Row():
+            return {"values": tuple((columns.get(name, name), value) for name, value in fact.values)}
+    return {}

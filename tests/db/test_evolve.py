@@ -1,0 +1,190 @@
+"""Changes of specs on real databases: each case of tests/evolve goes up, back and up again, with rows in its tables.
+
+A case is a project before and after, rows, and what they are to be after the way there and the way back, written by
+hand. What the migrated database is, is judged by pg_dump of one that was built from the new specs at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from databases import Database, copied
+from test_dumps import OURS, VARYING, dump
+
+from projects import write_example
+from specc import driver
+from specc.ir import lock
+from specc.ir.database import Enum
+from specc.ir.model import Ir
+from specc.ir.step import Part
+from specc.load.files import read_project
+from specc.pg.apply import apply
+from specc.plan.enums import in_place
+from specc.plan.evolve import plan
+from specc.plan.initial import plan_initial
+from specc.plan.migration import files_of, up_text
+
+pytestmark = pytest.mark.pg
+
+CASES = sorted((Path(__file__).parents[1] / "evolve").glob("*.yaml"))
+STAMPS = ("20270101000000", "20270101000001")
+
+# Names that PostgreSQL chose when an object was made, and keeps.
+CHOSEN = re.compile(r" CONSTRAINT \w+_not_null\d*(?= NOT NULL)")
+
+
+Databases = Callable[[], Database]
+
+
+@pytest.fixture
+def databases(bare: Database) -> Iterator[Databases]:
+    """Make databases with nothing but bootstrap; they are dropped afterwards."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(copied(bare))
+
+
+def facts_of(text: str, folder: Path) -> Ir:
+    """Return the facts of a project as a lock holds them."""
+    folder.mkdir()
+    checked = driver.analyse(read_project(write_example(text, folder)))
+    assert checked.ir is not None, [one.message for one in checked.diagnostics]
+    return lock.load(lock.dump(checked.ir))
+
+
+def edited(text: str, edits: Sequence[Sequence[str]]) -> str:
+    """Return a text with pieces of it replaced, each of which is there once."""
+    for old, new in edits:
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def dumped(database: Database) -> list[str]:
+    """Return the lines of a dump in no order: that of columns is not that of the specs once some were added."""
+    text = CHOSEN.sub(
+        "",
+        VARYING.sub("", dump(database, "--schema-only", "--exclude-table=private.kept_*", *OURS)),
+    )
+    lines = (line.rstrip(",") for line in text.split("\n") if line and not line.startswith("--"))
+    return sorted(lines)
+
+
+def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    a, b = Counter(one), Counter(other)
+    return [f"- {line}" for line in (a - b).elements()] + [f"+ {line}" for line in (b - a).elements()]
+
+
+def climb(database: Database, parts: Sequence[Part]) -> None:
+    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
+    for path in sorted(files):
+        if path.startswith("migrations/"):
+            apply(database.owner, files[path])
+
+
+def descend(database: Database, parts: Sequence[Part]) -> None:
+    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
+    for path in sorted(files, reverse=True):
+        if path.startswith("rollback/"):
+            apply(database.owner, files[path])
+
+
+def asked(database: Database, questions: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers to questions: rows, each a text of values with spaces between."""
+    with psycopg.connect(database.owner) as connection:
+        return {
+            query: [" ".join(str(value) for value in row) for row in connection.execute(query).fetchall()]
+            for query in questions
+        }
+
+
+def expected(questions: dict[str, Any]) -> dict[str, list[str]]:
+    return {query: [str(one) for one in answer] for query, answer in questions.items()}
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_change_goes_up_and_back_and_up(path: Path, databases: Databases, tmp_path: Path) -> None:
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
+    old, fresh = databases(), databases()
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(fresh.owner, up_text("after", plan_initial(after)))
+    base, wanted = dumped(old), dumped(fresh)
+    apply(old.owner, case.get("rows", ""))
+    parts = plan(before, after)
+    # Labels stay on the way back: nothing uses them.
+    labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
+    up, back = case.get("up", {}), case.get("back", {})
+
+    climb(old, parts)
+    assert different(wanted, dumped(old)) == []
+    assert asked(old, up) == expected(up)
+    descend(old, parts)
+    assert [line for line in different(base, dumped(old)) if line not in labels] == []
+    assert asked(old, back) == expected(back)
+    climb(old, parts)
+    assert different(wanted, dumped(old)) == []
+    assert asked(old, case.get("again", up)) == expected(case.get("again", up))
+
+
+def test_an_open_connection_lives_through_a_change(databases: Databases, tmp_path: Path) -> None:
+    case = yaml.safe_load((CASES[0].parent / "states_reordered.yaml").read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = facts_of(edited(case["before"], case["edits"]), tmp_path / "after")
+    old = databases()
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(old.owner, case["rows"])
+    parts = plan(before, after)
+    move = "update parcel set state = 'held' where code = 'o1' and state = 'open'"
+    back = "update parcel set state = 'open' where code = 'o1' and state = 'held'"
+    with psycopg.connect(old.owner, autocommit=True, prepare_threshold=0) as held:
+        for _ in range(6):
+            held.execute(move)
+            held.execute(back)
+        climb(old, parts)
+        # Functions that its session has compiled, and statements that it has prepared, meet the new type.
+        assert held.execute(move).rowcount == 1
+        with pytest.raises(psycopg.errors.Error, match="cannot move from held to packed"):
+            held.execute("update parcel set state = 'packed' where code = 'o1'")
+        assert held.execute(back).rowcount == 1
+        descend(old, parts)
+        assert held.execute(move).rowcount == 1
+        told = held.execute("select count(*) from parcel_state_history where reason is null").fetchone()
+    assert told == (7 + 12 + 3,)
+
+
+def test_the_guard_accepts_the_new_moves_and_no_others(databases: Databases, tmp_path: Path) -> None:
+    case = yaml.safe_load((CASES[0].parent / "state_retired.yaml").read_text(encoding="utf-8"))
+    before = facts_of(case["before"], tmp_path / "before")
+    after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
+    old = databases()
+    apply(old.owner, up_text("before", plan_initial(before)))
+    apply(old.owner, case["rows"])
+    climb(old, plan(before, after))
+    legal = {("open", "packed"), ("open", "dropped"), ("packed", "sent"), ("packed", "dropped")}
+    states = ("open", "held", "packed", "sent", "dropped")
+    ways = {"open": (), "packed": ("packed",), "sent": ("packed", "sent"), "dropped": ("dropped",)}
+    found = set()
+    with psycopg.connect(old.owner) as connection:
+        for source, way in ways.items():
+            for target in (one for one in states if one != source):
+                connection.execute("savepoint each")
+                connection.execute("insert into parcel (code, shop_id) select 'new', id from shop")
+                for state in way:
+                    connection.execute("update parcel set state = %s where code = 'new'", [state])
+                try:
+                    connection.execute("update parcel set state = %s where code = 'new'", [target])
+                    found.add((source, target))
+                except psycopg.Error as error:
+                    if error.sqlstate != "PT409":
+                        raise
+                connection.execute("rollback to each")
+    assert found == legal
