@@ -20,6 +20,7 @@ from specc.lang import absent, resolve
 from specc.lang.kind import Kind, Lowered, ProjectRule
 from specc.lang.project import Entry, Project
 from specc.load import bind, files, sqlfile, yaml
+from specc.load.document import Document
 from specc.plan.codes import CODES as CHANGES
 
 if TYPE_CHECKING:
@@ -212,15 +213,17 @@ def _load(read: files.Sources, sink: Sink) -> Project:
     bound: list[Entry] = []
     # A file that could not be read may declare anything.
     unnamed: set[str] = set(BY_KEY) if read.found else set()
-    texts = []
+    texts: list[tuple[SourceFile, list[Document]]] = []
     for source in read.files:
         reader = sqlfile.read_function_file if source.path.endswith(".sql") else yaml.read
         documents, found = reader(source)
         sink.extend(found if documents or found else [bind.empty(source)])
-        texts.append((source, documents))
+        joined, parted = bind.joined(documents, BY_KEY)
+        sink.extend(parted)
+        texts.append((source, joined))
     sink.settle()
-    for source, documents in texts:
-        for document in documents:
+    for source, read_ones in texts:
+        for document in read_ones:
             one = bind.bind(document, source, BY_KEY)
             sink.extend(one.found)
             bound += [one.entry] if one.entry else []

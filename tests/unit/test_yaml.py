@@ -352,6 +352,24 @@ def test_a_key_that_stands_twice_points_at_the_first_and_adds_to_it() -> None:
     assert read_text("a: {<<: {b: 1, c: 2}, c: 3}\n")[0][0].data == {"a": {"b": 1, "c": 3}}
 
 
+def test_a_document_that_begins_again_is_read_as_two() -> None:
+    text = "table: a\nx: {b: 1}\ntable: c\nx: {d: 2}\n---\ntable: e\nx: 1\ntable: f\n"
+    documents, found = read_text(text)
+    assert [one.data for one in documents] == [
+        {"table": "a", "x": {"b": 1}}, {"table": "c", "x": {"d": 2}}, {"table": "e", "x": 1}, {"table": "f"},
+    ]  # fmt: skip
+    assert findings(text) == ["S013 3:1 table", "S013 8:1 table"]
+    assert found[0].help == "write a line `---` above it"
+    assert words(text, documents[1].value(("x", "d"))) == "2"
+    text = "table: a\nx: 1\ntable: b\nx: [\n---\ntable: c\n"
+    assert findings(text) == ["S013 3:1 table", "S005 4:4 ["]
+    assert [one.data for one in read_text(text)[0]] == [
+        {"table": "a", "x": 1},
+        {"table": "b"},
+        {"table": "c"},
+    ]
+
+
 def test_a_bracket_points_at_where_the_text_no_longer_fits() -> None:
     text = "a: [b\nc: d\n"
     assert words(text, only(text).related[0].span) == ":"

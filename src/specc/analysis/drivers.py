@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from specc.analysis.machines import machines
 from specc.analysis.times import own_moves
-from specc.lang.project import Project
+from specc.lang.project import Entry, Project
 
 Move = tuple[str, str, str]
 """A machine's name, the state left and the state entered."""
@@ -39,6 +39,19 @@ def drivers(project: Project) -> Mapping[Move, tuple[str, ...]]:
             for up in sync.up:
                 found.setdefault((entry.name, up.from_, up.to), set()).add(SYNC)
     return {move: tuple(sorted(names)) for move, names in sorted(found.items())}
+
+
+def wrongly_declared(entry: Entry, project: Project) -> frozenset[str]:
+    """Return the machines of which a function's header declares what is no move; all where it names none that is."""
+    known = {one.name: one.lifecycle for one in machines(project).values()}
+    found = set()
+    for name, moves in entry.spec.drives.items():
+        declared = {(source, target) for source, targets in moves.items() for target in targets}
+        if name not in known:
+            return frozenset(known)
+        if not declared <= {*known[name].steps, *known[name].recoveries}:
+            found.add(name)
+    return frozenset(found)
 
 
 def all_known(project: Project) -> bool:

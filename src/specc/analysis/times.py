@@ -79,7 +79,9 @@ def recoveries(machine: BoundMachine) -> tuple[Edge, ...]:
 def waiting(machine: BoundMachine, project: Project) -> tuple[str, ...]:
     """Return the states that wait for something outside the database."""
     states = project.get("lifecycle", machine.entry.spec.follows).spec.states
-    return tuple(name for name, spec in states.items() if spec.waits_for)
+    return tuple(
+        name for name, spec in states.items() if spec.waits_for and name not in machine.lifecycle.ends
+    )
 
 
 def has_deadline(machine: BoundMachine, state: str) -> bool:

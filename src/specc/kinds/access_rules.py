@@ -208,6 +208,7 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         if table.is_root or (not table.tenant and table.entry.spec.shared):
             message = f"`{spec.through}` is no table of a tenant's members"
             yield BAD_MEMBERSHIP.at(entry.at("roles", name, "through"), message)
+            continue
         read = table.columns.get(spec.user)
         if read is not None and read.type_name[1] != "uuid" and read.type_name[1] in BUILT_IN:
             message = f"`{spec.user}` holds the id of a user, so its type is `uuid`"
@@ -215,10 +216,11 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             yield BAD_MEMBERSHIP.at(entry.at("roles", name, "user"), message, cause=cause)
         if spec.when:
             path: Path = ("roles", name, "when")
-            yield from check_expression(Expression(entry, path, spec.when, table), project)
+            faults = [*check_expression(Expression(entry, path, spec.when, table), project)]
+            yield from faults
             made = {column for column, read in table.columns.items() if read.generated}
             decided = decide(spec.when)
-            if decided is None or any(column in made for column, _ in decided):
+            if not faults and (decided is None or any(column in made for column, _ in decided)):
                 span = entry.at("roles", name, "when")
                 help = "columns that take values, compared with literals by `=` or `in`, joined by `and`"
                 yield UNDECIDED.at(span, "this condition cannot be tried out by generated tests", help=help)
@@ -305,7 +307,11 @@ def _rows(one: Permission, table: BoundTable, project: Project) -> Iterator[_Fau
             yield _Fault(EVERY_TENANT, place, would, " of every tenant", help, cause)
     elif table.tenant and role.through in tables(project):
         membership = tables(project)[role.through]
-        if membership.tenant != table.tenant and {membership.tenant, table.tenant} <= tables(project).keys():
+        owners_known = all(
+            one in tables(project) and tables(project)[one].is_root
+            for one in (membership.tenant, table.tenant)
+        )
+        if membership.tenant != table.tenant and owners_known:
             owners = f" belong to `{table.tenant}`, role `{role.name}` to `{membership.tenant}`"
             yield _Fault(OTHER_TENANT, place, "rows of", owners)
     elif table.entry.spec.shared and one.command != "select":

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from specc.analysis.bodies import Body, Move, bodies
 from specc.analysis.body_names import missing, relations
+from specc.analysis.drivers import wrongly_declared
 from specc.analysis.machines import BoundMachine, Edge, machines
 from specc.analysis.tables import all_columns, tables
 from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
@@ -169,6 +170,7 @@ def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     body = _body(entry, project)
     statements: dict[tuple[str, int], list[Move]] = {}
     sound = {name for name, machine in _machines(project).items() if machine.lifecycle.is_sound}
+    doubtful = wrongly_declared(entry, project)
     for move in body.moves if body else ():
         if move.machine not in sound:
             continue  # What is wrong with the lifecycle may be why the move is.
@@ -179,7 +181,7 @@ def _moves(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     for (name, _), moves in statements.items():
         machine = _machines(project)[name]
         illegal = list(_illegal(entry, moves, machine))
-        yield from illegal or _undeclared(entry, moves, machine)
+        yield from illegal or (() if name in doubtful else _undeclared(entry, moves, machine))
 
 
 def _birth(entry: Entry, move: Move, machine: BoundMachine) -> Iterator[Diagnostic]:

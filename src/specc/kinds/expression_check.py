@@ -111,14 +111,15 @@ def sql_error(entry: Entry, path: Path, text: str, error: SqlError) -> Diagnosti
     start = min(error.offset, max(0, len(text) - 1))
     span = entry.places.inside(path, start, max(end, start + 1))
     is_syntax = str(error).startswith(("it ", "more "))
-    return BAD_SQL.at(span, f"this is no SQL: {error}" if is_syntax else str(error))
+    help = "SQL writes `and` for `&&`" if is_syntax and "&&" in text else ""
+    return BAD_SQL.at(span, f"this is no SQL: {error}" if is_syntax else str(error), help=help)
 
 
 def _names(one: Expression, project: Project) -> Iterator[Diagnostic]:
     for schema, name, offset in expression(one.sql).types:
         if not _is_type(schema, name, project):
             written = f"{schema}.{name}" if schema else name
-            span, help = one.span(offset, len(written)), suggest(written, CATALOG)
+            span, help = one.span(offset, len(written)), suggest(written, BUILT_IN)
             yield UNKNOWN_TYPE.at(span, f"there is no type `{written}`", help=help)
 
 
@@ -157,7 +158,15 @@ def _columns(one: Expression, project: Project) -> Iterator[Diagnostic]:
         elif column not in known:
             before = len(".".join(path)) - len(column)
             span, help = one.span(offset + before, len(column)), suggest(column, known)
-            message = f"{one.what or _table(one.table)} has no column `{column}`"
+            message = f"{_table(one.table)} has no column `{column}`"
+            if one.table is None:
+                message, help = f"{one.what} names no columns", f"write `'{column}'` if it is a text"
+            elif one.sql.startswith('"', offset) and not help:
+                help = (
+                    f"write `'{column}'` if it is a text: names stand in double quotes, texts in single ones"
+                )
+            elif not help:
+                help = f"write `'{column}'` if it is a text"
             cause = absent(project, "column", column, "table", one.table.full_name) if one.table else None
             yield UNKNOWN_COLUMN.at(span, message, help=help, cause=cause)
 

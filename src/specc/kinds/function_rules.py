@@ -19,7 +19,8 @@ from specc.lang.project import Entry, Project
 from specc.pg import plpgsql
 from specc.pg.parsing import SqlError, check_spaces, check_sql
 from specc.pg.routine import is_safe_path
-from specc.pg.typename import CATALOG, TypeUse
+from specc.pg.typename import TypeUse
+from specc.pg.types import BUILT_IN
 
 _PEOPLE = """\
 # file: people.yaml
@@ -197,7 +198,7 @@ def _unknown(use: TypeUse, span: Span, project: Project) -> Diagnostic:
     own = [f"{schema}.{name}" for schema, name in types(project)] + list(project.entries.get("table", {}))
     full = f"{use.schema}.{use.name}"
     if use.bare:
-        near = suggest(use.name, [*CATALOG, *[project.short_name(name) for name in own]])
+        near = suggest(use.name, [*BUILT_IN, *[project.short_name(name) for name in own]])
         return UNKNOWN_TYPE.at(span, f"there is no type `{use.name}`", help=near)
     return UNKNOWN_TYPE.at(span, f"there is no type `{full}`", help=suggest(full, own))
 
@@ -245,8 +246,14 @@ def _body(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         word = _IDENTIFIER.match(routine.body, start)
         span = _in_body(one, start, word.end() if word else start + 1)
         message = str(error).split("\n", 1)[0].replace('"', "`")
-        near = f"this is no {language}: " if message.startswith("at ") else ""
-        yield BAD_BODY.at(span, f"{near}{message}")
+        if message.startswith(("at ", "it ", "more ")):
+            what = (
+                "it ends too early"
+                if message.startswith(("at end", "more "))
+                else message.replace("at or near", "it breaks at")
+            )
+            message = f"this is no {language}: {what}"
+        yield BAD_BODY.at(span, message)
 
 
 def _callers(entry: Entry, project: Project) -> Iterator[Diagnostic]:

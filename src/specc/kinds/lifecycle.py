@@ -126,12 +126,11 @@ WAITS_AFTER_END = Code(
 
 def _has_initial(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     life = lifecycle_of(entry)
-    if not life.initial and life.is_complete:
-        yield NO_INITIAL.at(
-            entry.key("states"),
-            f"lifecycle `{entry.name}` has no initial state",
-            help="mark one with `is: initial`",
-        )
+    if not life.states:
+        yield NO_INITIAL.at(entry.key("states"), f"lifecycle `{entry.name}` has no states")
+    elif not life.initial and life.is_complete:
+        message = f"lifecycle `{entry.name}` has no initial state"
+        yield NO_INITIAL.at(entry.key("states"), message, help="mark one with `is: initial`")
 
 
 def _reachable(entry: Entry, _: Project) -> Iterator[Diagnostic]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from specc.analysis.drivers import all_known, drivers
+from specc.analysis.bodies import bodies
+from specc.analysis.drivers import all_known, drivers, wrongly_declared
 from specc.analysis.machines import BoundMachine, Edge, bound
 from specc.analysis.times import deadlines, has_deadline, waiting
 from specc.diagnostics import Code, Diagnostic, Label
@@ -113,6 +114,15 @@ def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
     children = {child for spec in entry.spec.invariants.values() for child in spec.then}
     if not all_known(project) or project.has_unread("function") or not children <= entry.spec.sync.keys():
         return ()
+    if any(machine.name in wrongly_declared(one, project) for one in project.all("function")):
+        return ()
+    made = {
+        (source, move.target)
+        for body in bodies(project).values()
+        for move in body.moves
+        for source in move.sources
+        if move.machine == machine.name
+    }
     endless = {
         one
         for one in waiting(machine, project)
@@ -124,6 +134,7 @@ def undriven(machine: BoundMachine, project: Project) -> tuple[Edge, ...]:
         if not drivers(project).get((entry.name, source, target))
         and not reason(entry, source, target)
         and source not in endless
+        and (source, target) not in made  # A body that moves rows without saying so is a finding of its own.
     )
 
 
@@ -134,7 +145,7 @@ def _is_readable(machine: BoundMachine) -> bool:
     named |= {one.to for one in spec.timeouts.values() if one.to}
     ups = {(up.from_, up.to) for sync in spec.sync.values() for up in sync.up}
     can_be_due = all(_is_due(one) for one in spec.timeouts.values())
-    all_there = len(deadlines(machine)) == len(spec.timeouts)
+    all_there = sum(not one.holder for one in deadlines(machine)) == len(spec.timeouts)
     return machine.lifecycle.is_sound and named <= states and ups <= steps and all_there and can_be_due
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.analysis.tables import OUTSIDE, BoundTable, tables
+from specc.analysis.tables import OUTSIDE, BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.lang.absent import absent
@@ -73,7 +73,7 @@ def _references(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             if target not in project.entries.get("table", {}) and "table" not in project.unnamed:
                 yield _no_target(entry, path, read, project)
             continue
-        yield from _key(entry, path, read, there)
+        yield from _key(entry, path, read, there, project)
         if _has_owner(table, project) and _has_owner(there, project):
             yield from _tenancy(entry, path, table, there)
 
@@ -85,15 +85,30 @@ def _no_target(entry: Entry, path: Path, read: Definition, project: Project) -> 
     offset = entry.spec.columns[path[1]].sql.find(written, read.reference.offset)
     span = entry.places.inside(path, offset, offset + len(written))
     cause = absent(project, "table", written)
-    return UNKNOWN.at(span, f"there is no table `{written}`", help=suggest(written, known), cause=cause)
+    help = suggest(written, known) or (f"did you mean `{cause.near}`?" if cause.near else "")
+    return UNKNOWN.at(span, f"there is no table `{written}`", help=help, cause=cause)
 
 
 def _has_owner(table: BoundTable, project: Project) -> bool:
-    """Whether a table says whose its rows are, and names a table that is there."""
-    return table.tenant in tables(project) if table.tenant else table.entry.spec.shared
+    """Whether a table says whose its rows are, and names a table of tenants."""
+    if not table.tenant:
+        return bool(table.entry.spec.shared)
+    return table.tenant in tables(project) and tables(project)[table.tenant].is_root
 
 
-def _key(entry: Entry, path: Path, read: Definition, there: BoundTable) -> Iterator[Diagnostic]:
+def _no_column(entry: Entry, path: Path, column: str, there: BoundTable, project: Project) -> Diagnostic:
+    text, known = entry.spec.columns[path[1]].sql, all_columns(there, project)
+    offset = max(text.rfind(column), 0)
+    span = entry.places.inside(path, offset, offset + len(column))
+    name = project.short_name(there.full_name)
+    cause = absent(project, "column", column, "table", there.full_name)
+    message = f"there is no column `{column}` in table `{name}`"
+    return UNKNOWN.at(span, message, help=suggest(column, known), cause=cause)
+
+
+def _key(
+    entry: Entry, path: Path, read: Definition, there: BoundTable, project: Project
+) -> Iterator[Diagnostic]:
     assert read.reference is not None
     column = read.reference.column or "id"
     wanted = (
@@ -102,6 +117,9 @@ def _key(entry: Entry, path: Path, read: Definition, there: BoundTable) -> Itera
     if wanted and read.type_name[1] != wanted:
         message = f"`{there.name}.{column}` is a {wanted}, this column is not"
         yield REFERENCE_TARGET.at(entry.at(*path), message, help=f"write `{wanted} references …`")
+    if column not in all_columns(there, project):
+        yield _no_column(entry, path, column, there, project)
+        return
     unique = column == "id" or (column in there.columns and there.columns[column].unique)
     if not unique or (column != "id" and there.tenant):
         span = entry.at(*path)

@@ -26,13 +26,17 @@ def absent(project: Project, kind: str, name: str, owner_kind: str = "", owner: 
     known = _declarations(project, kind, owner_kind, owner)
     if kind == "role" and not known:
         return Cause(("no role",))  # Whichever is named, the section that declares them is missing.
-    if owner_kind and not known:
-        return Cause((kind, owner_kind, owner))
     outer, slash, _ = name.partition("/")
     if slash and not any(one.startswith(f"{outer}/") for one in known):
         name = outer  # It has none at all, whichever is named.
     entry = project.entries.get(owner_kind, {}).get(owner)
-    return Cause((kind, owner_kind, owner, name), nearest(name, known) or "", entry.file if entry else "")
+    near = nearest(name, known) or next((one for one in known if _is_same_in_schema(one, name)), "")
+    return Cause((kind, owner_kind, owner, name), near, entry.file if entry else "")
+
+
+def _is_same_in_schema(known: str, name: str) -> bool:
+    """Whether two names differ in their schema only."""
+    return known != name and known.rpartition(".")[2] == name.rpartition(".")[2]
 
 
 def declaration(project: Project, cause: Cause) -> Span | None:

@@ -155,6 +155,8 @@ def _inside(site: Site, span: Span, owner: tuple[str, str], project: Project) ->
     outer, slash, _ = site.text.partition("/")
     where = f" in {kind} `{project.short_name(name)}`"
     states = project.names(first, kind, name)
+    if not states:
+        return  # That it declares none is a finding of its own.
     if not last or not slash or outer not in states:
         text = outer if last and slash else site.text
         if text not in states:
@@ -167,7 +169,7 @@ def _inside(site: Site, span: Span, owner: tuple[str, str], project: Project) ->
 
 
 def _unknown(kind: str, text: str, span: Span, known: list[str], where: str, cause: Cause) -> Diagnostic:
-    help = suggest(text, known)
+    help = suggest(text, known) or (f"did you mean `{cause.near}`?" if cause.near else "")
     if not help and known and len(known) <= 12:
         help = f"there {'is' if len(known) == 1 else 'are'} {', '.join(f'`{name}`' for name in known)}"
     return UNKNOWN.at(span, f"there is no {kind} `{text}`{where}", help=help, cause=cause)

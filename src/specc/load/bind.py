@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from specc.diagnostics import Code, Diagnostic, Severity, SourceFile, Span
-from specc.diagnostics.suggest import suggest
+from specc.diagnostics.suggest import nearest, suggest
 from specc.lang.kind import Kind
 from specc.lang.markers import Like, SpecModel
 from specc.lang.project import Entry, Path
@@ -162,6 +162,28 @@ def bind(document: Document, source: SourceFile, kinds: Mapping[str, Kind]) -> B
     return _validate(kind, name, document, source)
 
 
+def joined(
+    documents: Sequence[Document], kinds: Mapping[str, Kind]
+) -> tuple[list[Document], list[Diagnostic]]:
+    """Put documents together that a `---` too many has parted: the second has no kind, and the keys of the first."""
+    made: list[Document] = []
+    found: list[Diagnostic] = []
+    for one in documents:
+        kind = next((kinds[key] for key in made[-1].data if key in kinds), None) if made else None
+        fields = {field.key for field in shape_of(kind.model).fields} if kind else set()
+        if kind and one.data and one.data.keys() <= fields - made[-1].data.keys() and not made[-1].broken:
+            place, help = (
+                one.key((next(iter(one.data)),)),
+                f"remove the `---` above, if it belongs to the {kind.key}",
+            )
+            found.append(NO_KIND.at(place, "this document has no kind", help=help))
+            root = replace(made[-1].root, children={**made[-1].root.children, **one.root.children})
+            made[-1] = replace(made[-1], data={**made[-1].data, **one.data}, root=root)
+        else:
+            made.append(one)
+    return made, found
+
+
 def _no_kind(document: Document, kinds: Mapping[str, Kind]) -> Diagnostic:
     first = next(iter(document.data), "")
     place = document.key((first,)) if first else document.value(())
@@ -187,47 +209,58 @@ def validate(
         return model.model_validate(data), ()
     except ValidationError as error:
         shape = shape_of(model)
-        problems = list(_told_apart(error.errors(include_url=False, include_context=False)))
-        found = [_finding(one, shape, places) for one in problems if one["type"] != "missing"]
-        return None, (*_missing(problems, places, title), *found)
+        problems = error.errors(include_url=False, include_context=False)
+        meant = _meant(problems)
+        left = [one for one in problems if one["type"] != "missing"]
+        found = [_finding(one, shape, places, meant.get(one["loc"], "")) for one in left]
+        told = {(*loc[:-1], key) for loc, key in meant.items()}
+        missing = [one["loc"] for one in problems if one["type"] == "missing" and one["loc"] not in told]
+        return None, (*_missing(missing, places, title), *found)
 
 
-def _told_apart(problems: Sequence[Any]) -> Iterator[Any]:
-    """Leave out the missing keys that stand there misspelt."""
+def _meant(problems: Sequence[Any]) -> dict[Any, str]:
+    """Return for each unknown key the missing one that stands there misspelt, or under another name."""
     unknown = [one["loc"] for one in problems if one["type"] == "extra_forbidden"]
-    for one in problems:
-        *parent, key = one["loc"]
-        beside = [str(loc[-1]) for loc in unknown if list(loc[:-1]) == parent]
-        if one["type"] != "missing" or not any(suggest(word, [str(key)]) for word in beside):
-            yield one
+    missing = [one["loc"] for one in problems if one["type"] == "missing"]
+    meant = {}
+    for loc in unknown:
+        beside = [str(one[-1]) for one in missing if one[:-1] == loc[:-1]]
+        near = nearest(str(loc[-1]), beside)
+        is_alone = len(beside) == 1 and sum(one[:-1] == loc[:-1] for one in unknown) == 1
+        if near or is_alone:
+            meant[loc] = near or beside[0]
+    return meant
 
 
-def _missing(problems: Sequence[Any], places: Located, title: Path) -> Iterator[Diagnostic]:
+def _missing(missing: Sequence[Any], places: Located, title: Path) -> Iterator[Diagnostic]:
     """Report the missing keys of each mapping together, in the order of the model."""
-    missing: dict[Path, list[str]] = {}
-    for one in problems:
-        *parent, key = (step for step in one["loc"] if step != "[key]")
-        if one["type"] == "missing":
-            missing.setdefault(tuple(parent), []).append(str(key))
-    for path, keys in missing.items():
+    by_parent: dict[Path, list[str]] = {}
+    for loc in missing:
+        *parent, key = (step for step in loc if step != "[key]")
+        by_parent.setdefault(tuple(parent), []).append(str(key))
+    for path, keys in by_parent.items():
         span = places.key(path) if path else places.value(title)
         listed, add = (" and ".join(f"`{key}{colon}`" for key in keys) for colon in ("", ":"))
         yield MISSING.at(span, f"{listed} {'is' if len(keys) == 1 else 'are'} missing", help=f"add {add}")
 
 
-def _finding(problem: Any, shape: Shape, places: Located) -> Diagnostic:
+def _finding(problem: Any, shape: Shape, places: Located, meant: str) -> Diagnostic:
     path: Path = tuple(step for step in problem["loc"] if step != "[key]")
     if problem["type"] == "extra_forbidden":
-        return _unknown_key(path, _shape_at(shape, path[:-1]), places)
+        return _unknown_key(path, _shape_at(shape, path[:-1]), places, meant)
     if problem["type"] in _OUT_OF_RANGE:
         bound = str(problem["msg"]).removeprefix("Input ")
         return OUT_OF_RANGE.at(places.value(path), f"`{_key_name(path)}` {bound}")
     return _wrong_value(path, _shape_at(shape, path), problem["input"], places)
 
 
-def _unknown_key(path: Path, parent: Shape | None, places: Located) -> Diagnostic:
+def _unknown_key(path: Path, parent: Shape | None, places: Located, meant: str) -> Diagnostic:
     known = [field.key for field in parent.fields] if isinstance(parent, Record) else []
-    help = suggest(str(path[-1]), known) or f"known here: {', '.join(f'`{key}`' for key in known)}"
+    help = suggest(str(path[-1]), known)
+    if not help and meant:
+        help = f"did you mean `{meant}`, which is missing?"
+    elif not help:
+        help = f"known here: {', '.join(f'`{key}`' for key in known)}"
     return UNKNOWN_KEY.at(places.key(path), f"unknown key `{path[-1]}`", help=help)
 
 
@@ -236,7 +269,8 @@ def _wrong_value(path: Path, expected: Shape | None, value: object, places: Loca
     if isinstance(expected, Scalar) and expected.choices and isinstance(value, str):
         listed = ", ".join(f"`{one}`" for one in expected.choices)
         help = suggest(value, expected.choices) or f"one of {listed}"
-        return WRONG_CHOICE.at(span, f"`{value}` is none of {listed}", help=help)
+        message = f"`{value}` is {'none of' if len(expected.choices) > 1 else 'not'} {listed}"
+        return WRONG_CHOICE.at(span, message, help=help)
     message = f"`{_key_name(path)}` takes {_wanted(expected)}, this is {_given(value)}"
     if isinstance(expected, MappingShape) and expected.names_only and isinstance(value, list):
         twice = [one for one in value if isinstance(one, str) and value.count(one) > 1]
@@ -277,6 +311,8 @@ def _wanted(shape: Shape | None) -> str:
             return "a mapping or a text"
         case MappingShape() | Record():
             return "a mapping"
+        case Scalar(choices=choices) if choices:
+            return f"one of {', '.join(f'`{one}`' for one in choices)}"
         case Scalar(type=kind):
             return {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     return "something else"

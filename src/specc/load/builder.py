@@ -65,14 +65,16 @@ class Builder:
     """Builds what stands in `text`, which begins at the offset `base` of its file.
 
     `is_unreadable` says that the values cannot be used although the text is YAML: it nests too deep, an alias
-    stands for something, or a directive changes how it is read. `innermost` and `last` tell how far the text
-    was understood.
+    stands for something, or a directive changes how it is read. `restarts` are the places where the first key of
+    a document stands again, each with the node of the first. `innermost` and `last` tell how far the text was
+    understood.
     """
 
     text: str
     base: int
     found: Findings
     is_unreadable: bool = False
+    restarts: list[tuple[int, int, Node]] = field(default_factory=list)
     last: Node = field(default_factory=lambda: Node(-1, -1))
     _stack: list[_Frame] = field(default_factory=list)
     _top: _Frame = field(default_factory=_bottom)
@@ -121,6 +123,8 @@ class Builder:
             if style or (is_plain and (not text or text[0] in SUSPECT_STARTS) and event.anchor is None):
                 self._check_key(frame, text, is_plain)
             if text in frame.data:
+                if len(self._stack) == 1 and self._is_restart(frame, text):
+                    self.restarts.append((start, end, frame.children[text]))
                 self.found.add_duplicate(text, start, end, frame.children[text])
                 frame.keep = False
             return
@@ -133,6 +137,11 @@ class Builder:
                 self.found.add_ambiguous(text, reason, start, end)
         self.last = node = Node(start, end, style, frame.key_start, frame.key_end, NO_CHILDREN)
         self._place(frame, value, node)
+
+    def _is_restart(self, frame: _Frame, text: str) -> bool:
+        """Whether a key that stands twice begins another document: the first of several keys, with a text."""
+        is_first = text == next(iter(frame.data)) and isinstance(frame.data[text], str)
+        return is_first and len(frame.data) > 1 and frame.node.style == "-"
 
     def _behind_text(self, offset: int) -> int:
         """Return where the text before an offset ends: the parser puts a missing value before the next."""

@@ -163,7 +163,9 @@ class _Reader:
             if len(found) == 1:
                 read_routine(sql)
         except SqlError as error:
-            self.found.append(self._bad(error, sql, shift))
+            # A header whose first line is missing is no SQL.
+            if not any(one.code is NO_HEADER for one in self.found):
+                self.found.append(self._bad(error, sql, shift))
             return False
         return len(found) == 1
 

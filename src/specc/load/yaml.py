@@ -35,6 +35,8 @@ _UNWANTED = re.compile(
 )
 _OWN_MISTAKES = (yaml_codes.ANCHOR, yaml_codes.TAG, yaml_codes.ODD_SPACE)
 _LINE_ENDS = frozenset("\r\x85\u2028\u2029")
+_LONGEST_WORD = 200
+_BREAK = re.compile(r"[\s:,\[\]{}]")
 _TABS = re.compile(r"\t+")
 _COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _FIRST_LINE = re.compile(r"^(?!---|%|[ \t]*(?:#|\r?$))[^\n]+", re.MULTILINE)
@@ -52,23 +54,35 @@ def read(source: SourceFile) -> tuple[tuple[Document, ...], tuple[Diagnostic, ..
     start = 1 if source.text.startswith("\ufeff") else 0
     readers = [_Reader(source.text[start:], start, Findings(source.path, len(source.text)))]
     documents = readers[0].documents()
-    if readers[0].is_stopped:
-        # Most texts are right and read in one go; after an error each document is read by itself.
-        parts = _parts(source.text, start)
-        readers = [_Reader(source.text[at:end], at, Findings(source.path, end)) for at, end in parts]
-        documents = [document for reader in readers for document in reader.documents()]
-    found = [one for reader in readers for one in reader.found.made]
+    cuts: dict[int, Diagnostic] = {}
+    for _ in range(2):
+        # Most texts are right and read in one go; after an error each document is read by itself, and once more
+        # where one of them turns out to be two.
+        if any(reader.is_stopped or reader.restarts for reader in readers):
+            cuts |= {found.span.start: found for reader in readers for found in reader.restarts}
+            parts = _parts(source.text, start, list(cuts))
+            readers = [_Reader(source.text[at:end], at, Findings(source.path, end)) for at, end in parts]
+            documents = [document for reader in readers for document in reader.documents()]
+    found = [*cuts.values(), *(one for reader in readers for one in reader.found.made)]
     return tuple(documents), tuple(sorted(found, key=lambda one: one.span.start))
 
 
-def _parts(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of the documents of a text, each with the `---` before it."""
-    for mark in _DOCUMENT_START.finditer(text, start):
-        if mark.start() > start:
-            yield start, mark.start()
-        start = mark.start()
+def _parts(text: str, start: int, cuts: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of the documents of a text, each with the `---` before it, if there is one."""
+    marks = sorted({*cuts, *(mark.start() for mark in _DOCUMENT_START.finditer(text, start))})
+    for mark in marks:
+        if mark > start:
+            yield start, mark
+        start = mark
     if start < len(text):
         yield start, len(text)
+
+
+def _word(text: str, at: int) -> tuple[int, int]:
+    """Return start and end of the run without blanks or colons around a place, of a reasonable length."""
+    start, end = max(at - _LONGEST_WORD, 0), at + _LONGEST_WORD
+    before, after = _BREAK.split(text[start:at])[-1], _BREAK.split(text[at + 1 : end])[0]
+    return at - len(before), at + 1 + len(after)
 
 
 @dataclass(slots=True)
@@ -79,6 +93,7 @@ class _Reader:
     base: int
     found: Findings
     is_stopped: bool = False
+    restarts: tuple[Diagnostic, ...] = ()
 
     def documents(self) -> list[Document]:
         """Return the documents, or the broken one at which the reading stopped; none without content."""
@@ -91,6 +106,8 @@ class _Reader:
             if not is_unclean:
                 self._add_syntax_error(self._failure(error, builder))
             return self._broken()
+        finally:
+            self.restarts = tuple(self.found.restart(*one) for one in builder.restarts)
         if builder.is_unreadable:
             return self._broken()
         self._check_tabs()
@@ -107,7 +124,8 @@ class _Reader:
             notes = (f"{len(marks) - 1} more below",) if len(marks) > 1 else ()
             span = Span(self.found.path, start, start + 1)
             hint = "remove it, or write it as an escape in double quotes"
-            self.found.made.append(yaml_codes.CONTROL.at(span, message, notes=notes, help=hint))
+            word = Span(self.found.path, *(self.base + at for at in _word(self.text, marks[0].start())))
+            self.found.made.append(yaml_codes.CONTROL.at(span, message, notes=notes, help=hint, covers=word))
             self.text = _UNWANTED.sub(lambda mark: "\n" if mark[0] in _LINE_ENDS else "\ufffd", self.text)
         return bool(marks)
 

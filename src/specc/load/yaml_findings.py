@@ -91,6 +91,13 @@ class Findings:
             yaml_codes.DUPLICATE.at(self._span(start, end), message, label="again here", related=(label,))
         )
 
+    def restart(self, start: int, end: int, first: Node) -> Diagnostic:
+        """Report the first key of a document that stands in it again."""
+        label = Label(self._span(first.key_start, first.key_end), "the document above begins here")
+        message = "a second document begins here, and `---` is missing before it"
+        hint = "write a line `---` above it"
+        return yaml_codes.DUPLICATE.at(self._span(start, end), message, related=(label,), help=hint)
+
     def add_merge(self, start: int, end: int) -> None:
         """The key `<<`."""
         message = "specs have no merge key `<<`"

@@ -26,6 +26,8 @@ class Type:
     family: str
     name: str = ""
     labels: tuple[str, ...] = ()
+    bits: int = 0
+    """How many a whole number has; 0 for all else."""
 
     @property
     def called(self) -> str:
@@ -47,7 +49,7 @@ _FAMILIES: Mapping[str, Type] = {
     "bool": BOOLEAN,
     "uuid": UUID,
     **dict.fromkeys(("json", "jsonb"), JSON),
-    **dict.fromkeys(("int2", "int4", "int8"), Type("number", "whole number")),
+    **{f"int{size}": Type("number", "whole number", bits=8 * size) for size in (2, 4, 8)},
     **dict.fromkeys(("numeric", "float4", "float8"), NUMBER),
     **dict.fromkeys(("text", "varchar", "bpchar"), TEXT),
     **dict.fromkeys(("date", "timestamp", "timestamptz"), MOMENT),
@@ -72,6 +74,8 @@ _COMPARING = frozenset(["=", "<>", "<", "<=", ">", ">="])
 _MATCHING = frozenset(["~", "~*", "!~", "!~*", "~~", "!~~", "~~*", "!~~*"])
 _TESTING = frozenset(["@>", "<@", "&&", "?", "?|", "?&", "@?", "@@"])
 _COUNTING = frozenset(["+", "-", "*", "/", "%"])
+_ELSEWHERE = {"==": "=", "===": "=", "!==": "<>"}
+"""Operators of other languages, which no extension is known to have, and what SQL writes."""
 _LISTS = ("AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM")
 _PLAIN = ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT", *_LISTS)
 _CONDITION = "a condition is true or false, and this is {}"
@@ -117,6 +121,9 @@ class _Reader:
         kind, fields = named(node)
         if kind == "A_Const" and "sval" in fields:
             self._literal(fields, wanted)
+            return
+        if kind == "A_Const" and wanted.bits and not _fits(fields, wanted.bits):
+            self._add(node, f"{self._said(node)} does not fit into {wanted.bits // 8} bytes")
             return
         given = self.read(node)
         is_text = wanted.family == "text"  # every type becomes a text
@@ -186,6 +193,12 @@ class _Reader:
                     break  # The others of a list are mostly wrong in the same way.
             return BOOLEAN
         mine, other = self.read(left), self.read(right)
+        if sign in _ELSEWHERE:
+            at = fields["location"] - _BEFORE
+            self.found.append(
+                Fault(at, len(sign), f"there is no operator `{sign}`", f"write `{_ELSEWHERE[sign]}`")
+            )
+            return BOOLEAN
         if sign in _MATCHING:
             if mine.family in ("number", "boolean", "uuid", "moment", "json", "interval"):
                 word = "`like`" if "LIKE" in kind else f"`{sign}`"
@@ -230,10 +243,10 @@ class _Reader:
         if wanted.labels:
             if value not in wanted.labels:
                 help = suggest(value, wanted.labels)
-                self._add(node, f"`{value}` is no {wanted.name}", help)
-        elif not is_literal_of(value, wanted.family, is_whole=wanted.name.startswith("whole")):
+                self._add(node, f"{self._said(node)} is no {wanted.name}", help)
+        elif not is_literal_of(value, wanted.family, is_whole=bool(wanted.bits)):
             whose = f", which {self._said(beside)} is" if beside and "ColumnRef" in beside else ""
-            self._add(node, f"`{value}` is no {wanted.name}{whose}")
+            self._add(node, f"{self._said(node)} is no {wanted.name}{whose}")
 
     def _said(self, node: Node) -> str:
         """Return what to call an operand: as it is written, if it is one word."""
@@ -254,6 +267,17 @@ class _Reader:
 
     def _add(self, node: Node, message: str, help: str = "") -> None:
         self.found.append(Fault(*self._place(node), message, help))
+
+
+def _fits(fields: Fields, bits: int) -> bool:
+    """Whether a constant is no whole number, or one of so many bits."""
+    written = (
+        str(fields["fval"].get("fval", ""))
+        if "fval" in fields
+        else str(fields.get("ival", {}).get("ival", 0))
+    )
+    digits = written.lstrip("-")
+    return not digits.isdecimal() or (len(digits) < 20 and int(digits) <= 2 ** (bits - 1))
 
 
 def _constant(fields: Fields) -> Type:

@@ -53,12 +53,19 @@ def _parse(text: str, shift: int, length: int) -> list[Fields]:
 def _error(error: ParseError, shift: int, length: int) -> SqlError:
     message, *place = error.args
     offset = place[0] if place and isinstance(place[0], int) else shift + length
+    if offset >= shift + length and str(message).startswith("syntax error"):
+        # What stands behind a text that is parsed inside a statement is not the author's.
+        return SqlError("more is expected after it" if length else "this is empty", length)
     return SqlError(_in_words(str(message)), max(0, min(offset - shift, length)))
 
 
 def _in_words(message: str) -> str:
     if message == "syntax error at end of input":
         return "more is expected after it"
+    if message.startswith("unterminated "):
+        return (
+            f"this {message.removeprefix('unterminated ').split(' at or near', maxsplit=1)[0]} does not end"
+        )
     return re.sub(r'\Asyntax error at or near "(.*)"\Z', r"it breaks at `\1`", message, flags=re.DOTALL)
 
 
