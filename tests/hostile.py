@@ -54,6 +54,11 @@ NOT_FREE = {
     "machine.legacy.otherwise": "S201",
     "machine.stuck_after.default": "S360",
     "machine.stuck_after.states.*": "S360",
+    "lifecycle.states.*.renamed_from": "S110",
+    "machine.renamed_from": "S110",
+    "table.columns.*.renamed_from": "S110",
+    "table.renamed_from": "S110",
+    "object_type.datapoints.*.options.*": "S402",  # the same twice
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

@@ -22,6 +22,7 @@ WriteProject = Callable[[str], Path]
 SHOWN = [code for code in driver.CODES if code not in (NOT_UTF8, UNREADABLE, BAD_SETTING)]
 """The codes that a spec file's text can show; those about its bytes or specc.yaml have tests of their own."""
 
+
 def released(code: Code, folder: Path) -> Base | None:
     """Return the base of an example about a change."""
     if not code.before:

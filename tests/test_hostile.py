@@ -133,6 +133,12 @@ legacy:
   back: {sent: done, timedout: done}
 """
 
+REMOVALS = """\
+removals: spring
+about: What nobody used.
+tables: {sticker: Stickers were never printed.}
+"""
+
 SETTINGS = {"settings.start", "settings.specs", "settings.output"}
 """Texts of specc.yaml that are a stamp and folders."""
 
@@ -145,6 +151,7 @@ def small_project(root: Path) -> Path:
     (root / "specs" / "parcels.yaml").write_text(PARCELS, encoding="utf-8")
     (root / "specs" / "calls.yaml").write_text(CALLS, encoding="utf-8")
     (root / "specs" / "old_words.yaml").write_text(OLD_WORDS, encoding="utf-8")
+    (root / "specs" / "removals.yaml").write_text(REMOVALS, encoding="utf-8")
     return root
 
 

@@ -2845,6 +2845,7 @@ begin
         v_parents := array(select distinct c.parent_id from private.activity_request_run_queue_change as c);
         -- Waits for whoever is counting these, whose counts the next statement sees.
         delete from private.activity_request_run_queue_change;
+        delete from private.activity_request_run_queue_far;
         with gone as (
             delete from private.activity_request_run_queue_count as c
             returning c.parent_id
@@ -3782,6 +3783,7 @@ begin
         v_parents := array(select distinct c.parent_id from private.workflow_request_activity_request_change as c);
         -- Waits for whoever is counting these, whose counts the next statement sees.
         delete from private.workflow_request_activity_request_change;
+        delete from private.workflow_request_activity_request_far;
         with gone as (
             delete from private.workflow_request_activity_request_count as c
             returning c.parent_id
@@ -4544,6 +4546,7 @@ begin
         v_parents := array(select distinct c.parent_id from private.run_request_run_queue_change as c);
         -- Waits for whoever is counting these, whose counts the next statement sees.
         delete from private.run_request_run_queue_change;
+        delete from private.run_request_run_queue_far;
         with gone as (
             delete from private.run_request_run_queue_count as c
             returning c.parent_id

@@ -5,6 +5,7 @@ Specs in, files out; nothing is written here, and nothing reads a clock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,10 +149,22 @@ def analyse(read: files.Sources, base: Base | None = None) -> Checked:
     What one mistake brings about is told once.
     """
     checked = _analyse(read, base)
-    if groups(checked.diagnostics):
-        found = _without_misspelt(read, checked)
-        checked.diagnostics.replace(told_once(found))
+    if any(one.cause for one in checked.diagnostics):
+        found = told_once(_without_misspelt(read, checked))
+        checked.diagnostics.replace(_beside_unnamed(one, read, checked.project) for one in found)
     return checked
+
+
+def _beside_unnamed(found: Diagnostic, read: files.Sources, project: Project) -> Diagnostic:
+    """Show beside a name that is not there the declaration of one almost like it, if nothing else names that."""
+    span = absent.declaration(project, found.cause) if found.cause else None
+    if found.cause is None or span is None:
+        return found
+    word = re.compile(rf"(?<![\w-]){re.escape(found.cause.near)}(?![\w-])")
+    if sum(len(word.findall(source.text)) for source in read.files) > 1:
+        return found
+    label = Label(span, f"`{found.cause.near}` is declared here, and named nowhere")
+    return replace(found, related=(*found.related, label))
 
 
 def _without_misspelt(read: files.Sources, checked: Checked) -> list[Diagnostic]:
@@ -165,10 +178,11 @@ def _without_misspelt(read: files.Sources, checked: Checked) -> list[Diagnostic]
         names = [one.cause.about for one in after if one.cause]
         if span is not None and not {cause.about, (*cause.about[:-1], cause.near)} & {*names}:
             left = {(one.span.path, one.code.id, one.message) for one in after}
-            places = [one for one in found if (one.span.path, one.code.id, one.message) not in left]
-            first = found.index(places[0])
-            found[first] = absent.declared_otherwise(cause, span, group)
-            found = [one for one in found if one is found[first] or one not in places]
+            told = absent.declared_otherwise(cause, span, group)
+            gone = [
+                one for one in found if one in group or (one.span.path, one.code.id, one.message) not in left
+            ]
+            found = [told if one is gone[0] else one for one in found if one is gone[0] or one not in gone]
     return found
 
 

@@ -17,10 +17,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from specc.analysis.machines import Lifecycle, lifecycle_of_facts
+from specc.diagnostics import SourceFile
 from specc.drift import compare
 from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine
-from specc.ir.database import Schema, Table
+from specc.ir.database import Check, Schema, Table
 from specc.ir.model import Ir
 from specc.pg.apply import ApplyError, apply
 from specc.pg.introspect import read_catalogue
@@ -28,6 +29,7 @@ from specc.pg.names import lit, qualified
 from specc.pg.tap import TapReport, install, run_all
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
+from specc.plan.trace import place_of, place_of_line
 from specc.record import record
 
 
@@ -57,16 +59,29 @@ class NotAllowedError(Exception):
     """The role of the connection may not make databases and roles; the message is the server's."""
 
 
-def verify(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]:
+@record
+class _Build:
+    """What is verified: facts, the files made of them, and the specs they come from."""
+
+    ir: Ir
+    files: Mapping[str, str]
+    sources: Mapping[str, SourceFile]
+
+
+def verify(
+    ir: Ir, files: Mapping[str, str], conninfo: str, sources: Mapping[str, SourceFile] | None = None
+) -> Iterator[Finding]:
     """Prove a build on the server of `conninfo` (a superuser's); stop at the first step that fails.
 
     Applies bootstrap and migrations as a non-superuser owner, runs the generated tests, walks a row of each
-    machine through its life, and goes the way back and forth once more. Raises `NotAllowedError` for a role
-    that may not make a database of its own.
+    machine through its life, and goes the way back and forth once more. A failure names the place in the specs
+    that it comes from, where `sources` have it. Raises `NotAllowedError` for a role that may not make a database
+    of its own.
     """
+    build = _Build(ir, files, sources or {})
     with _scratch(conninfo) as (admin, owner):
         for step in (_apply, _compare, _sample, _test, _walk, _return):
-            for finding in step(ir, files, admin, owner):
+            for finding in step(build, admin, owner):
                 yield finding
                 if finding.failures:
                     return
@@ -107,21 +122,23 @@ def _migrations(files: Mapping[str, str], folder: str = "migrations") -> list[st
     return sorted(path for path in files if path.startswith(f"{folder}/") and path.endswith(".sql"))
 
 
-def _apply(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+def _apply(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
-    for path in ("bootstrap.sql", *_migrations(files)):
+    for path in ("bootstrap.sql", *_migrations(build.files)):
         try:
-            apply(admin if path == "bootstrap.sql" else owner, files[path])
+            apply(admin if path == "bootstrap.sql" else owner, build.files[path])
         except ApplyError as error:
-            yield Finding("applied", f"generated/{path} failed", watch.read(), (str(error),))
+            failures = _failed(build, path, error)
+            yield Finding("applied", f"generated/{path} failed", watch.read(), failures)
             return
-    count = len(_migrations(files))
+    count = len(_migrations(build.files))
     seen = f"bootstrap.sql and {count} migration{'s' if count != 1 else ''}, as an owner who is no superuser"
     yield Finding("applied", seen, watch.read())
 
 
-def _compare(ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+def _compare(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     """Compare what migrations have come to with the same facts made at once; says nothing of a first migration."""
+    ir, files = build.ir, build.files
     if len(_migrations(files)) < 2:
         return
     watch = _Watch()
@@ -148,9 +165,17 @@ def _beside(conninfo: str) -> Iterator[str]:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(made))
 
 
-def _sample(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+def _failed(build: _Build, path: str, error: ApplyError) -> tuple[str, ...]:
+    """Say what failed in a migration, and where in the specs it comes from."""
+    line = error.line or error.statement_line
+    place = place_of_line(build.ir, build.sources, build.files[path], line) if line else ""
+    return (*((f"it comes from {place}",) if place else ()), *str(error).splitlines())
+
+
+def _sample(build: _Build, _admin: str, owner: str) -> Iterator[Finding]:
     """Try the rows that tests are made of; says nothing where each table takes its own."""
     watch = _Watch()
+    ir = build.ir
     samples = Samples(ir)
     failures: list[str] = []
     with psycopg.connect(owner) as connection:
@@ -160,7 +185,7 @@ def _sample(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Itera
                 try:
                     connection.execute(statement.encode())
                 except psycopg.errors.CheckViolation as error:
-                    failures.append(_unmet(ir.file_of(table), error))
+                    failures.append(_unmet(build, table, error))
                     break
                 except psycopg.Error:
                     # Keys and the like are for the tests to judge.
@@ -171,18 +196,21 @@ def _sample(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Itera
         yield Finding("sampled", seen, watch.read(), tuple(dict.fromkeys(failures)))
 
 
-def _unmet(file: str, error: psycopg.Error) -> str:
-    place = f"{error.diag.schema_name}.{error.diag.table_name}"
+def _unmet(build: _Build, table: Table, error: psycopg.Error) -> str:
+    name = error.diag.constraint_name
+    checks = build.ir.of_table(Check, str(error.diag.schema_name), str(error.diag.table_name))
+    check = next((one for one in checks if one.name == name), table)
+    place = place_of(build.ir, build.sources, check) or build.ir.file_of(table)
     return (
-        f"{file}: no sample row of {place} meets the check {error.diag.constraint_name}; give the columns it "
-        "reads an `example`"
+        f"{place}: no sample row of {error.diag.schema_name}.{error.diag.table_name} meets the check {name}; "
+        "give the columns it reads an `example`"
     )
 
 
-def _test(_ir: Ir, files: Mapping[str, str], admin: str, owner: str) -> Iterator[Finding]:
+def _test(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
     framework = "pgTAP" if install(admin) == "pgtap" else "specc's stand-in for pgTAP"
-    tests = [(path, text) for path, text in sorted(files.items()) if path.startswith("tests/")]
+    tests = [(path, text) for path, text in sorted(build.files.items()) if path.startswith("tests/")]
     reports = list(run_all(owner, tests))
     failures = tuple(line for report in reports for line in _failures(report))
     attacks = sum(report.passed for report in reports if "/access" in report.name)
@@ -202,21 +230,21 @@ def _failures(report: TapReport) -> Iterator[str]:
         yield from (f"    {line}" for line in one.diagnostics[1:])
 
 
-def _walk(ir: Ir, _files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+def _walk(build: _Build, _admin: str, owner: str) -> Iterator[Finding]:
     """Take a row of each machine along the way to its farthest end, and try to skip that way."""
-    samples = Samples(ir)
-    for machine in ir.all(Machine):
+    samples = Samples(build.ir)
+    for machine in build.ir.all(Machine):
         watch = _Watch()
         with psycopg.connect(owner) as connection:
-            yield _life(ir, machine, samples, connection, watch)
+            yield _life(build, machine, samples, connection, watch)
             connection.rollback()
 
 
 def _life(
-    ir: Ir, machine: Machine, samples: Samples, connection: psycopg.Connection[Any], watch: _Watch
+    build: _Build, machine: Machine, samples: Samples, connection: psycopg.Connection[Any], watch: _Watch
 ) -> Finding:
     place = (machine.schema, machine.table)
-    life = lifecycle_of_facts(ir, machine)
+    life = lifecycle_of_facts(build.ir, machine)
     way = _longest(life)
     values = samples.fresh(place)
     born = {"state": lit(way[0])}
@@ -228,7 +256,9 @@ def _life(
         for state in way[1:]:
             connection.execute(_move(place, values["id"], state))
     except psycopg.Error as error:
-        return Finding("walked", title, watch.read(), (str(error),))
+        written = place_of(build.ir, build.sources, machine)
+        failures = (*((f"it comes from {written}",) if written else ()), *str(error).splitlines())
+        return Finding("walked", title, watch.read(), failures)
     return Finding("walked", f"{title}{refused}", watch.read())
 
 
@@ -265,17 +295,19 @@ def _refusal(
     raise psycopg.Error(f"a move from {born} to {illegal[-1]} was not refused")
 
 
-def _return(_ir: Ir, files: Mapping[str, str], _admin: str, owner: str) -> Iterator[Finding]:
+def _return(build: _Build, _admin: str, owner: str) -> Iterator[Finding]:
     """Go the way back, look for anything left, and apply the migrations once more."""
     watch = _Watch()
+    path = ""
     try:
-        for path in reversed(_migrations(files, "rollback")):
-            apply(owner, files[path])
+        for path in reversed(_migrations(build.files, "rollback")):
+            apply(owner, build.files[path])
         left = _left_behind(owner)
-        for path in _migrations(files):
-            apply(owner, files[path])
+        for path in _migrations(build.files):
+            apply(owner, build.files[path])
     except ApplyError as error:
-        yield Finding("undone", "the way back failed", watch.read(), (str(error),))
+        failures = (f"generated/{path}", *_failed(build, path, error))
+        yield Finding("undone", "the way back failed", watch.read(), failures)
         return
     failures = tuple(f"left behind: {one}" for one in left)
     yield Finding(

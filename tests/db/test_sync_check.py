@@ -151,6 +151,6 @@ def test_children_that_are_truncated_are_counted_no_more(rows: Rows) -> None:
     rows.connection.execute("truncate public.workflow_request cascade")
     assert rows.connection.execute("select count(*) from public.activity_request").fetchone() == (0,)
     for pair in ("workflow_request_activity_request", "activity_request_run_queue", "run_request_run_queue"):
-        for table in ("change", "count"):
+        for table in ("change", "count", "far"):
             found = rows.connection.execute(f"select count(*) from private.{pair}_{table}")
             assert found.fetchone() == (0,), (pair, table)

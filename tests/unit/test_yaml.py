@@ -581,6 +581,8 @@ def test_what_odd_spaces_indent_is_read_as_it_looks() -> None:
         ("{a: 1,000, b: 2}", {"a": 1000, "b": 2}, ["write `1000`"]),
         ("{a: 1,000,000}", {"a": 1000000}, ["write `1000000`"]),
         ("{a:b, c: 1}", {"a": "b", "c": 1}, ["put a space after the colon"]),
+        ("{a: One two., b:3}", {"a": "One two.", "b": 3}, ["put a space after the colon"]),
+        ("{a: See this, http://b.c}", {"a": "See this, http://b.c"}, ['quote the text: "See this, http://b.c"']),
         ("{a:1, b:true}", {"a": 1, "b": True}, ["put a space after the colon"] * 2),
         ("{a: 1, when: b in ('c', 'd')}", None, ["quote the text: \"b in ('c', 'd')\""]),
     ],

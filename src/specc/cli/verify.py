@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -73,11 +73,11 @@ def _server(dsn: str | None, version: int | None) -> Iterator[tuple[str, str]]:
         server.__exit__(None, None, None)
 
 
-def _findings(ir: Ir, files: Mapping[str, str], conninfo: str) -> Iterator[Finding]:
+def _findings(result: Result, ir: Ir, conninfo: str) -> Iterator[Finding]:
     from specc.verify import NotAllowedError, verify
 
     try:
-        yield from verify(ir, files, conninfo)
+        yield from verify(ir, result.files, conninfo, result.sources)
     except NotAllowedError as error:
         fail(f"verifying needs a superuser, who makes a role and a database for it: {error}")
 
@@ -93,7 +93,7 @@ def _report(result: Result, conninfo: str, name: str) -> int:
     out(f"PostgreSQL {number} ({name})\n")
     failed = False
     with progress("verifying …"):
-        for finding in _findings(result.ir, result.files, conninfo):
+        for finding in _findings(result, result.ir, conninfo):
             failed = failed or bool(finding.failures)
             first, *more = finding.seen.splitlines()
             mark = "FAILED" if finding.failures else f"{finding.seconds:.1f} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from specc.analysis.column_types import column_type
+from specc.analysis.column_types import column_type, enum_type
 from specc.analysis.tables import BoundTable, all_columns, types, with_machine
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
@@ -179,5 +179,8 @@ def _types(one: Expression, project: Project) -> Iterator[Diagnostic]:
     def type_of(name: str) -> Type:
         return column_type(one.table, name, project) if one.table else UNKNOWN
 
-    for fault in type_faults(one.sql, one.wanted, type_of):
+    def own(schema: str, name: str) -> Type:
+        return enum_type(schema or project.default_schema, name, project)
+
+    for fault in type_faults(one.sql, one.wanted, type_of, own):
         yield UNLIKE_TYPES.at(one.span(fault.offset, fault.length), fault.message, help=fault.help)

@@ -17,6 +17,7 @@ from specc.ir.intent import Conversion, Removed, Renamed, Retired
 from specc.lang.kind import Lowered, Rule
 from specc.lang.markers import Ref, Short, SpecModel, Sql
 from specc.lang.project import Entry, Project
+from specc.lang.resolve import check_name
 from specc.pg.parsing import tidy
 
 PlaceName = Annotated[str, Ref("state/substate", within="lifecycle")]
@@ -81,26 +82,43 @@ NOT_RETIRED = Code(
 )
 
 
-def former(
-    entry: Entry, names: Mapping[str, str], path: tuple[str | int, ...], there: Mapping[str, object]
+def _former(
+    entry: Entry, names: Mapping[str, str], path: str, what: str, there: Mapping[str, object]
 ) -> Iterator[Diagnostic]:
     """Report former names that are in use, or are said of two; `names` are new to old, declared under `path`."""
     first: dict[str, str] = {}
     for name, was in names.items():
         if not was:
             continue
-        span = entry.at(*path, name, "renamed_from")
-        if was in there:
-            label = Label(entry.key(*path, was), "declared here")
+        span = entry.at(path, name, "renamed_from")
+        if malformed := tuple(check_name(was, what, span, label=what == "state")):
+            yield from malformed
+        elif was in there:
+            label = Label(entry.key(path, was), "declared here")
             yield STILL_THERE.at(span, f"`{was}` is still there", related=(label,))
         elif (other := first.setdefault(was, name)) != name:
-            label = Label(entry.at(*path, other, "renamed_from"), "first said here")
+            label = Label(entry.at(path, other, "renamed_from"), "first said here")
             yield TWICE.at(span, f"`{other}` and `{name}` cannot both have been `{was}`", related=(label,))
+
+
+def _title(entry: Entry, project: Project) -> Iterator[Diagnostic]:
+    """Check the former name of a table or machine."""
+    was = entry.spec.renamed_from
+    if not was:
+        return
+    span = entry.at("renamed_from")
+    schema, _, _ = project.full_name(entry.kind, entry.name).rpartition(".")
+    if malformed := tuple(check_name(was, entry.kind, span)):
+        yield from malformed
+    elif other := project.find(entry.kind, f"{schema}.{was}" if schema else was):
+        label = Label(other.title, "declared here")
+        yield STILL_THERE.at(span, f"`{was}` is still there", related=(label,))
 
 
 def _columns(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     columns = entry.spec.columns
-    yield from former(entry, {name: one.renamed_from for name, one in columns.items()}, ("columns",), columns)
+    names = {name: one.renamed_from for name, one in columns.items()}
+    yield from _former(entry, names, "columns", "column", columns)
     for name in entry.spec.removed:
         if name in columns:
             label = Label(entry.key("columns", name), "declared here")
@@ -109,7 +127,8 @@ def _columns(entry: Entry, _: Project) -> Iterator[Diagnostic]:
 
 def _states(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     states = entry.spec.states
-    yield from former(entry, {name: one.renamed_from for name, one in states.items()}, ("states",), states)
+    names = {name: one.renamed_from for name, one in states.items()}
+    yield from _former(entry, names, "states", "state", states)
     for name in entry.spec.retired:
         state, _, substate = name.partition("/")
         is_there = state in states and (not substate or substate in states[state].substates)
@@ -119,7 +138,8 @@ def _states(entry: Entry, _: Project) -> Iterator[Diagnostic]:
             yield NOT_RETIRED.at(entry.key("retired", name), f"`{name}` is still there", related=(label,))
 
 
-TABLE_RULES = (Rule((STILL_THERE, TWICE), _columns),)
+TABLE_RULES = (Rule((STILL_THERE,), _title), Rule((STILL_THERE, TWICE), _columns))
+MACHINE_RULES = (Rule((STILL_THERE,), _title),)
 LIFECYCLE_RULES = (Rule((STILL_THERE, TWICE, NOT_RETIRED), _states),)
 
 

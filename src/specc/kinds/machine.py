@@ -168,6 +168,7 @@ KIND = Kind(
     lower=_lower,
     rules=(
         *machine_rules.RULES,
+        *intent.MACHINE_RULES,
         *time_rules.RULES,
         *machine_lease.RULES,
         *machine_legacy.RULES,

@@ -64,7 +64,9 @@ class TableSpec(SpecModel):
     """A table."""
 
     about: str = Field(description="What one row is.")
-    renamed_from: str = Field("", description="The name it had when it was last released, in the same schema.")
+    renamed_from: str = Field(
+        "", description="The name it had when it was last released, in the same schema."
+    )
     tenant: Annotated[str, Ref("table")] = Field(
         "", description="The table whose rows own the rows of this one; itself for the tenants' own table."
     )
@@ -83,7 +85,8 @@ class TableSpec(SpecModel):
         default_factory=list, description="Indexes besides those of keys, references and tenancy."
     )
     removed: dict[str, intent.RemovedSpec] = Field(
-        default_factory=dict, description="Columns that are given up, with what they held, each with the reason."
+        default_factory=dict,
+        description="Columns that are given up, with what they held, each with the reason.",
     )
     holds: Literal["object_type", "datapoint"] | None = Field(
         None, description="The kind whose entries are this table's reference rows."

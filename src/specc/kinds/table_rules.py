@@ -187,7 +187,10 @@ def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     texts += [(("indexes", at, "where"), one.where) for at, one in enumerate(entry.spec.indexes) if one.where]
     for path, text in texts:
         for value, offset in _compared(text):
-            if value not in machine.lifecycle.states and "'" + value + "'" in text:
+            is_written = (
+                f"'{value}'" in text and f"'{value}'::" not in text
+            )  # A cast is checked with its type.
+            if value not in machine.lifecycle.states and is_written:
                 span = entry.places.inside(path, offset, offset + len(value) + 2)
                 message = f"`{value}` is no state of machine `{machine.name}`"
                 cause = absent(project, "state", value, "lifecycle", machine.lifecycle_name)

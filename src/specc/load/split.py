@@ -113,6 +113,8 @@ def _torn_entries(
         if bare and (not is_bare or (owner is None and _GLUED.match(bare[-1]))):
             yield owner, bare
             bare = []
+        if is_bare and _is_glued(key) and not bare:
+            before = None  # A space is missing behind its colon, and none of the text before it.
         if is_bare and (bare or before is not None or not _IDENTIFIER.fullmatch(key)):
             owner = owner if bare else before
             bare.append(key)
@@ -120,6 +122,16 @@ def _torn_entries(
         before = key if (isinstance(value, str) and not node.style) or is_number else None
     if bare:
         yield owner, bare
+
+
+def _is_glued(key: str) -> bool:
+    """Whether a key that stands by itself is a name and its value, without the space behind the colon."""
+    glued = _GLUED.match(key)
+    return (
+        glued is not None
+        and _IDENTIFIER.fullmatch(glued[1]) is not None
+        and not key.startswith("//", glued.end())
+    )
 
 
 def check_list(one: Collection, data: list[Any], children: Children) -> None:

@@ -97,12 +97,18 @@ def built_in(name: str) -> Type:
     return _FAMILIES.get(name, UNKNOWN)
 
 
-def type_faults(text: str, wanted: Type | None, columns: Callable[[str], Type]) -> list[Fault]:
+def type_faults(
+    text: str,
+    wanted: Type | None,
+    columns: Callable[[str], Type],
+    own: Callable[[str, str], Type] = lambda _schema, _name: UNKNOWN,
+) -> list[Fault]:
     """Return what cannot be in an expression whose result becomes a value of a type; without one, in a condition.
 
+    `columns` tells the type of a column, `own` that of a name, with its schema or "", which PostgreSQL does not know.
     Raises `SqlError`.
     """
-    reader = _Reader(text, columns)
+    reader = _Reader(text, columns, own)
     message = f"the column is {wanted.called}, and this is {{}}" if wanted else _CONDITION
     reader.demand(expression_node(text), wanted or BOOLEAN, message)
     return reader.found
@@ -114,6 +120,7 @@ class _Reader:
 
     text: str
     columns: Callable[[str], Type]
+    own: Callable[[str, str], Type]
     found: list[Fault] = field(default_factory=list)
 
     def demand(self, node: Node, wanted: Type, message: str) -> None:
@@ -170,11 +177,17 @@ class _Reader:
         return UNKNOWN
 
     def _cast(self, fields: Fields) -> Type:
-        names = texts(fields["typeName"]["names"])
-        is_own = len(names) == 1 or names[0] == "pg_catalog"
-        is_plain = "arrayBounds" not in fields["typeName"] and is_own
-        self.read(fields["arg"])
-        return built_in(names[-1]) if is_plain else UNKNOWN
+        *schema, name = texts(fields["typeName"]["names"])
+        made = built_in(name) if schema in ([], ["pg_catalog"]) else UNKNOWN
+        made = self.own("".join(schema), name) if made is UNKNOWN else made
+        if "arrayBounds" in fields["typeName"]:
+            made = UNKNOWN
+        kind, argument = named(fields["arg"])
+        if kind == "A_Const" and "sval" in argument:
+            self._literal(argument, made)
+        else:
+            self.read(fields["arg"])
+        return made
 
     def _call(self, fields: Fields) -> Type:
         for one in fields.get("args", ()):

@@ -48,6 +48,7 @@ begin
         v_parents := array(select distinct c.parent_id from private.workflow_request_activity_request_change as c);
         -- Waits for whoever is counting these, whose counts the next statement sees.
         delete from private.workflow_request_activity_request_change;
+        delete from private.workflow_request_activity_request_far;
         with gone as (
             delete from private.workflow_request_activity_request_count as c
             returning c.parent_id

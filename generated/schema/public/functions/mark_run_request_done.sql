@@ -48,6 +48,7 @@ begin
         v_parents := array(select distinct c.parent_id from private.run_request_run_queue_change as c);
         -- Waits for whoever is counting these, whose counts the next statement sees.
         delete from private.run_request_run_queue_change;
+        delete from private.run_request_run_queue_far;
         with gone as (
             delete from private.run_request_run_queue_count as c
             returning c.parent_id
