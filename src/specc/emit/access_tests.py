@@ -295,17 +295,21 @@ class _Table:
     def _updates(self, subject: Subject) -> Iterator[str]:
         granted, columns = self._granted(subject, "update")
         _, readable = self._granted(subject, "select")
+        targets = [
+            (*one, [self._changed(subject, "update", one[0], one[2], reads=reads) for reads in (False, True)])
+            for one in self._targets(subject)
+        ]
         for column in self.columns if granted else self.columns[:1]:
             if column.generated or column.identity_form:
                 continue
-            for tenant, whose, where in self._targets(subject):
+            for tenant, whose, where, changed in targets:
                 # The same value again meets every check; where it cannot be read, a sample has to do.
                 is_same = column.name in readable
                 value = ident(column.name) if is_same else self.samples.value(column, tenant)
                 statement = f"update {self.name} set {ident(column.name)} = {value}{where}"
                 expected = DENIED
                 if granted and column.name in columns:
-                    expected = self._changed(subject, "update", tenant, where, reads=is_same)
+                    expected = changed[is_same]
                     expected += "" if is_same or expected == "0 rows" else _REFUSED_VALUES
                     expected += "|PT409" if column.name == "state" else ""
                 yield _row(statement, expected, f"update {column.name} of {whose}")

@@ -138,8 +138,9 @@ def _rights(place: Table | View, rights: Rights) -> Iterator[str]:
     """Each role of the API has its privileges, on the whole and on columns, and no other."""
     name = lit(qualified(place.schema, place.name))
     for role in API_ROLES:
-        whole = [one for one in _ON_TABLES if rights.get((role, one)) == ()]
-        narrow = [f"{one} {column}" for one in _ON_COLUMNS for column in rights.get((role, one), ())]
+        mine = {command: columns for (who, command), columns in rights.items() if who == role}
+        whole = [one for one in _ON_TABLES if mine.get(one) == ()] if mine else []
+        narrow = [f"{one} {column}" for one in _ON_COLUMNS for column in mine.get(one, ())] if mine else []
         yield f"""\
 select is(
     array(

@@ -121,7 +121,11 @@ class Samples:
 
     def plain(self, column: Column, number: int) -> str:
         """Return the value of a column's type with a number."""
-        kind = read(column.type)
+        return self._of_type(column.type, number)
+
+    @remembered
+    def _of_type(self, text: str, number: int) -> str:
+        kind = read(text)
         label = self._enums.get((kind.schema, kind.name))
         if label is None:
             return literal(kind, number)
