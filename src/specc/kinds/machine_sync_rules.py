@@ -14,7 +14,7 @@ from specc.analysis.syncs import (
     machine_named,
     syncs,
 )
-from specc.analysis.tables import OUTSIDE, table_of
+from specc.analysis.tables import OUTSIDE, all_columns, table_of
 from specc.diagnostics import Cause, Code, Diagnostic, Label
 from specc.diagnostics.suggest import suggest
 from specc.kinds import expression_check
@@ -135,11 +135,15 @@ def _key(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 
 
 def _is_read(machine: BoundMachine, project: Project) -> bool:
-    """Whether types and references of a machine's table are known: another may be the one that is missed."""
+    """Whether all that a machine's table names is known: what is not may be the column that is missed."""
     table = table_of(machine, project)
     if table is None or len(table.columns) < len(table.entry.spec.columns):
         return False
     if not all(is_known_type(read, project) for read in table.columns.values()):
+        return False
+    spec = table.entry.spec
+    named = {name for columns in (*spec.unique, *(one.columns for one in spec.indexes)) for name in columns}
+    if not named <= {*all_columns(table, project)}:
         return False
     references = [read.reference.table for read in table.columns.values() if read.reference]
     return all(one in OUTSIDE or project.find("table", one) for one in references)
