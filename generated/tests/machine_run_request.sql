@@ -130,7 +130,7 @@ begin
         end if;
         if p_column = 'lease_until' then
             update public.run_request
-            set lease_holder = 'xc', lease_until = '2020-01-03 00:00:00+00'
+            set lease_holder = 'xc', lease_until = private.now() + interval '1 second'
             where id = v_id;
         end if;
     end if;

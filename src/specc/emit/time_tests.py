@@ -41,7 +41,8 @@ def time_values(ir: Ir, machine: Machine, life: Lifecycle, samples: Samples) -> 
 def _lease(one: Timeout, machine: Machine, samples: Samples) -> list[tuple[str, str]]:
     columns = (one.holder, one.column)
     row = samples.fresh((machine.schema, machine.table), columns)
-    return [(column, row[column]) for column in columns]
+    # It ends before any other deadline of the state.
+    return [(one.holder, row[one.holder]), (one.column, "private.now() + interval '1 second'")]
 
 
 def columns_of_time(ir: Ir, machine: Machine) -> tuple[str, ...]:
