@@ -55,7 +55,7 @@ def _error(error: ParseError, shift: int, length: int) -> SqlError:
     offset = place[0] if place and isinstance(place[0], int) else shift + length
     if offset >= shift + length and str(message).startswith("syntax error"):
         # What stands behind a text that is parsed inside a statement is not the author's.
-        return SqlError("more is expected after it" if length else "this is empty", length)
+        return SqlError("more is expected after it", length)
     return SqlError(_in_words(str(message)), max(0, min(offset - shift, length)))
 
 
@@ -74,6 +74,8 @@ def parse_inside(before: str, text: str, after: str) -> Node:
 
     A text that would break out of its place, by a semicolon, a comment or a bracket too many, is refused.
     """
+    if not text.strip():
+        raise SqlError("this is empty", 0)
     check_spaces(text)
     for token in tokens(text):
         if token.name in ("SQL_COMMENT", "C_COMMENT"):
