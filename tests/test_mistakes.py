@@ -176,6 +176,12 @@ SCAFFOLD_MISTAKES = (
     one("no_line_between_documents", ACCESS, "---\naccess: reports", "access: reports", "S013", "access"),
     one("line_within_a_document", TICKET, "columns:\n", "---\ncolumns:\n", "S101", "columns"),
     one("columns_in_two_places", TICKET, "unique:\n", "columns:\n  price: integer\nunique:\n", "S013", "columns"),
+    one("placeholder", TICKET, "tenant: org", "tenant: {{ org }}", "S014", "{"),
+    one("merge_conflict", TICKET, "tenant: org\n", "<<<<<<< HEAD\ntenant: org\n=======\ntenant: orga\n>>>>>>> other\n", "S001", "<<<<<<< HEAD"),
+    one("no_space_behind_key", TICKETS, "follows: ticket", "follows:ticket", "S001", "follows:ticket"),
+    one("states_without_comma", TICKET_LIFE, "[waiting, closed]", "[waiting closed]", "S201", "waiting closed"),
+    one("states_in_braces", TICKET_LIFE, "[waiting, closed]", "{waiting, closed}", "S106", "in_progress"),
+    one("typographic_quotes", TICKET, "title <> ''", "title <> \u2018\u2019", "S501", "\u2018"),
     # Permissions, word by word.
     one("misspelt_command", ACCESS, "member: [select]", "member: [selct]", "S603", "selct"),
     one("misspelt_command_with_columns", ACCESS, '"insert (number', '"insrt (number', "S603", "insrt"),

@@ -15,6 +15,8 @@ from specc.diagnostics.spaces import ODD_SPACE, called
 from specc.pg.tree import Fields, Node, named, nodes, read_tree, texts
 from specc.record import record
 
+_QUOTES = "\u2018\u2019\u201c\u201d\u00b4"
+_ODD_LETTER = re.compile(f"{ODD_SPACE.pattern}|[{_QUOTES}]")
 REMEMBERED = 1 << 14
 """How many texts are remembered: rules, lowering and tests ask about the same ones."""
 
@@ -88,13 +90,16 @@ def parse_inside(before: str, text: str, after: str) -> Node:
 
 
 def check_spaces(text: str) -> None:
-    """Refuse spaces that SQL takes for letters of a name, as if they were invisible. Raises `SqlError`."""
-    if ODD_SPACE.search(text) is None:
+    """Refuse odd spaces and typographic quotes, which SQL takes for letters of a name. Raises `SqlError`."""
+    if text.isascii() or _ODD_LETTER.search(text) is None:
         return
     for token in tokens(text):
-        odd = ODD_SPACE.search(text, token.start, token.end) if token.name == "IDENT" else None
-        if odd is not None and text[token.start] != '"':
-            raise SqlError(f"{called(odd[0])} stands here, which is a letter to SQL", odd.start())
+        odd = _ODD_LETTER.search(text, token.start, token.end) if token.name == "IDENT" else None
+        if odd is None or text[token.start] == '"':
+            continue
+        if odd[0] in _QUOTES:
+            raise SqlError(f"`{odd[0]}` is no quote to SQL, write `'`", odd.start())
+        raise SqlError(f"{called(odd[0])} stands here, which is a letter to SQL", odd.start())
 
 
 def _balanced(text: str) -> None:
