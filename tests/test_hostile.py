@@ -180,7 +180,9 @@ def test_one_hostile_text_is_a_finding_or_harmless(label: str, tmp_path: Path) -
     root = small_project(tmp_path / "project")
     # One reason for all moves is too many where each has its own.
     keeps = label == "machine.undriven.*.all"
-    poison(root, lambda where, text: HOSTILE if where == label and (text or not keeps) else text)
+    poison(
+        root, lambda where, text: poisoned(label, text) if where == label and (text or not keeps) else text
+    )
     if label in SETTINGS:
         with pytest.raises(ProjectError) as caught:
             driver.build(root)
@@ -194,9 +196,14 @@ def test_one_hostile_text_is_a_finding_or_harmless(label: str, tmp_path: Path) -
     assert all(char.isprintable() or char == "\n" for char in report)
 
 
+def poisoned(label: str, text: Any) -> Any:
+    """Return the hostile text; of options, which are distinct, each with its own."""
+    return f"{HOSTILE}{text}" if label.endswith(".options.*") else HOSTILE
+
+
 def put_everywhere(label: str, text: Any) -> Any:
     kept = label in NOT_FREE or label in SETTINGS or (label == "machine.undriven.*.all" and not text)
-    return text if kept else HOSTILE
+    return text if kept else poisoned(label, text)
 
 
 def test_hostile_texts_everywhere_leave_the_statements_as_they_are(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def _beside_unnamed(found: Diagnostic, read: files.Sources, project: Project) ->
     span = absent.declaration(project, found.cause) if found.cause else None
     if found.cause is None or span is None:
         return found
-    word = re.compile(rf"(?<![\w-]){re.escape(found.cause.near)}(?![\w-])")
+    word = re.compile(rf"(?<![\w-]){re.escape(found.cause.near.rpartition('/')[2])}(?![\w-])")
     if sum(len(word.findall(source.text)) for source in read.files) > 1:
         return found
     label = Label(span, f"`{found.cause.near}` is declared here, and named nowhere")
@@ -290,7 +290,9 @@ def _clash(clash: Clash) -> Diagnostic:
     else:
         message = f"{_object(clash.identity)} would have the name of {_object(clash.rival)}"
     help = "give one of them a `name`" if clash.identity[0] == "index" else ""
-    return CLASH.at(clash.second[0], message, related=related, help=help)
+    # Columns, comments and grants of one object clash all at once.
+    cause = Cause(("clash", *(f"{span.path}:{span.start}" for span in (clash.first[0], clash.second[0]))))
+    return CLASH.at(clash.second[0], message, related=related, help=help, cause=cause)
 
 
 def _object(identity: Identity) -> str:

@@ -15,6 +15,8 @@ import pytest
 from specc.pg.column import read_column
 from specc.pg.families import Type, built_in, type_faults
 
+pytestmark = pytest.mark.pg
+
 COLUMNS = {
     "b": "boolean", "n": "integer", "big": "bigint", "x": "numeric", "r": "real", "t": "text", "v": "varchar(9)",
     "c": "char(3)", "u": "uuid", "j": "jsonb", "js": "json", "m": "timestamptz", "d": "date", "h": "time",

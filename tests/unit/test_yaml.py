@@ -172,6 +172,7 @@ def test_codes_are_numbered_without_gaps() -> None:
         ("a: !important b: c", "S018 1:4 !important"),
         ("!x: y", "S018 1:1 !x:"),
         ("<<: {a: 1}", "S019 1:1 <<"),
+        ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other", "S001 2:1 <<<<<<< HEAD"),
         ("a:\n\u00a0 b: 1", "S020 2:1 \u00a0"),
         ("a:\n  b: 1\n\u00a0\u00a0c: 1", "S020 3:1 \u00a0\u00a0"),
         ("a:\n  b: 1\n\u3000c: 1", "S020 3:1 \u3000"),

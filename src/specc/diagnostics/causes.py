@@ -51,7 +51,8 @@ def _foremost(group: list[Diagnostic]) -> Diagnostic:
 
 def with_places(one: Diagnostic, others: list[Diagnostic]) -> Diagnostic:
     """Return a finding with the places of others beside its own."""
-    labels = tuple(Label(other.span, "and here") for other in others[:MOST_PLACES])
-    more = len(others) - MOST_PLACES
+    places = [span for span in dict.fromkeys(other.span for other in others) if span != one.span]
+    labels = tuple(Label(span, "and here") for span in places[:MOST_PLACES])
+    more = len(places) - MOST_PLACES
     notes = (f"and {more} more place{'s' if more > 1 else ''}",) if more > 0 else ()
     return replace(one, related=(*one.related, *labels), notes=(*one.notes, *notes))

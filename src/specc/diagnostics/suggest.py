@@ -15,15 +15,16 @@ _SEPARATORS = re.compile(r"[\W_]+")
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the name most like `name`, or None; upper and lower case, and `-` and `_`, count as the same.
 
-    The answer does not depend on the order of `names`, and is never `name` itself.
+    Of two that are as like, one that begins with the same letter. The answer does not depend on the order of
+    `names`, and is never `name` itself.
     """
     folded = _folded(name)
     near = [
-        (distance, candidate)
+        (distance, candidate[:1] != name[:1], candidate)
         for candidate in names
         if candidate != name and (distance := _likeness(folded, _folded(candidate))) is not None
     ]
-    return min(near)[1] if near else None
+    return min(near)[2] if near else None
 
 
 def suggest(word: str, candidates: Iterable[str]) -> str:

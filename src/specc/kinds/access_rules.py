@@ -199,7 +199,8 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
         place = entry.key("roles", name)
         if bool(spec.through) != bool(spec.user):
             missing = "user" if spec.through else "through"
-            yield BAD_MEMBERSHIP.at(place, f"role `{name}` has no `{missing}`")
+            help = "`through` and `user` stand together"
+            yield BAD_MEMBERSHIP.at(place, f"role `{name}` has no `{missing}`", help=help)
         if spec.through and spec.as_ == "service_role":
             yield BAD_MEMBERSHIP.at(place, "`service_role` is no user and has no membership")
         table = tables(project).get(project.full_name("table", spec.through)) if spec.through else None

@@ -210,11 +210,14 @@ def _distinct(entry: Entry, _: Project) -> Iterator[Diagnostic]:
     for source, target, path in moves:
         first = seen.setdefault((source, target), path)
         if source == target:
-            help = "remove it: to stay in a state is no move, and always legal"
+            help = "remove it: to stay in a state is no move"
             yield REPEATED.at(entry.at(*path), f"`{source}` to itself is no transition", help=help)
         elif first != path:
             label = Label(entry.at(*first), "first written here")
-            yield REPEATED.at(entry.at(*path), f"`{source}` to `{target}` is written twice", related=(label,))
+            is_both = first[0] != path[0]
+            help = "a move is a transition or a recovery, not both" if is_both else "leave one of them out"
+            message = f"`{source}` to `{target}` is written twice"
+            yield REPEATED.at(entry.at(*path), message, related=(label,), help=help)
 
 
 def _waits(entry: Entry, _: Project) -> Iterator[Diagnostic]:

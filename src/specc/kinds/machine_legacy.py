@@ -15,7 +15,7 @@ from specc.analysis.legacy import Target, backwards, places, target, words, writ
 from specc.analysis.machines import BoundMachine, bound
 from specc.analysis.tables import all_columns, table_of
 from specc.diagnostics import Cause, Code, Diagnostic, Label
-from specc.diagnostics.suggest import nearest, suggest
+from specc.diagnostics.suggest import suggest
 from specc.ir.behaviour import Legacy, LegacyBack, LegacyValue
 from specc.lang.kind import Lowered, Rule
 from specc.lang.markers import Ref, SpecModel
@@ -216,7 +216,7 @@ def _needed(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             yield NEEDLESS.at(entry.key("legacy", "back", written(place)), message, help="remove it")
         elif word not in values:
             help = suggest(word, list(values)) or "write one of the words under `values`"
-            cause = Cause(("old word", entry.name, word), nearest(word, values) or "")
+            cause = Cause(("old word", entry.name, word))
             yield WRONG_WORD.at(span, f"`{word}` is no old word", help=help, cause=cause)
         elif found and word not in found:
             message = f"`{word}` means `{written(values[word])}`"

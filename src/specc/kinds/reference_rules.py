@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from specc.analysis.tables import OUTSIDE, BoundTable, all_columns, tables
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
+from specc.kinds.expression_check import is_known_type
 from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
@@ -111,19 +112,17 @@ def _key(
 ) -> Iterator[Diagnostic]:
     assert read.reference is not None
     column = read.reference.column or "id"
-    wanted = (
-        "uuid" if column == "id" else there.columns[column].type_name[1] if column in there.columns else ""
-    )
-    if wanted and read.type_name[1] != wanted:
-        message = f"`{there.name}.{column}` is a {wanted}, this column is not"
-        yield REFERENCE_TARGET.at(entry.at(*path), message, help=f"write `{wanted} references …`")
     if column not in all_columns(there, project):
         yield _no_column(entry, path, column, there, project)
         return
-    unique = column == "id" or (column in there.columns and there.columns[column].unique)
-    if not unique or (column != "id" and there.tenant):
-        span = entry.at(*path)
+    there_read, span = there.columns.get(column), entry.at(*path)
+    wanted = "uuid" if column == "id" else there_read.type_name[1] if there_read else ""
+    is_unique = column == "id" or (there_read is not None and there_read.unique)
+    if not is_unique or (column != "id" and there.tenant):
         yield REFERENCE_TARGET.at(span, f"`{there.name}.{column}` is no key that a reference can point at")
+    elif wanted and read.type_name[1] != wanted and is_known_type(read, project):
+        message = f"`{there.name}.{column}` is a {wanted}, this column is not"
+        yield REFERENCE_TARGET.at(span, message, help=f"write `{wanted} references …`")
 
 
 def _tenancy(entry: Entry, path: Path, table: BoundTable, there: BoundTable) -> Iterator[Diagnostic]:

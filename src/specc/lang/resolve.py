@@ -55,6 +55,7 @@ UNKNOWN = Code(
     right=_LIFE,
 )
 CODES = (NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, DECLARED_OTHERWISE)
+_BETWEEN = re.compile(r"[\s;|+&]+")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -170,6 +171,9 @@ def _inside(site: Site, span: Span, owner: tuple[str, str], project: Project) ->
 
 def _unknown(kind: str, text: str, span: Span, known: list[str], where: str, cause: Cause) -> Diagnostic:
     help = suggest(text, known) or (f"did you mean `{cause.near}`?" if cause.near else "")
+    parts = _BETWEEN.split(text)
+    if not help and len(parts) > 1 and all(one in known for one in parts):
+        help = f"put commas between names: `{', '.join(parts)}`"
     if not help and known and len(known) <= 12:
         help = f"there {'is' if len(known) == 1 else 'are'} {', '.join(f'`{name}`' for name in known)}"
     return UNKNOWN.at(span, f"there is no {kind} `{text}`{where}", help=help, cause=cause)

@@ -284,7 +284,11 @@ def _key_name(path: Path) -> str:
 
 def _cure(expected: Shape | None, value: object) -> str:
     if isinstance(expected, Listing) and isinstance(value, str):
-        return f"write a list: `[{value}]`"
+        if value.startswith("-"):
+            return "put a space behind the dash"
+        return f"write a list: `[{value.removeprefix('(').removesuffix(')')}]`"
+    if isinstance(expected, Listing) and isinstance(value, dict) and value and not any(value.values()):
+        return f"write a list: `[{', '.join(value)}]`"
     like = next((one for one in expected.markers if isinstance(one, Like)), None) if expected else None
     if like is not None:
         return f"for example `{like.example}`"

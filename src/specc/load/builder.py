@@ -143,6 +143,10 @@ class Builder:
         is_first = text == next(iter(frame.data)) and isinstance(frame.data[text], str)
         return is_first and len(frame.data) > 1 and frame.node.style == "-"
 
+    def _line_end(self, offset: int) -> int:
+        end = self.text.find("\n", offset - self.base)
+        return (len(self.text) if end < 0 else end) + self.base
+
     def _behind_text(self, offset: int) -> int:
         """Return where the text before an offset ends: the parser puts a missing value before the next."""
         at = offset - self.base
@@ -210,7 +214,8 @@ class Builder:
         if not self._skip_as_key():
             self._place(frame, data, node)
         else:
-            self.found.add_complex_key(start, style)
+            around = frame.node.key_start if frame.node.key_start >= 0 else frame.node.start
+            self.found.add_complex_key(start, style, (around, self._line_end(start)))
         self._stack.append(frame)
         self._top = _Frame(
             data, node, children, None if is_mapping else _ITEM, found_before=len(self.found.made)

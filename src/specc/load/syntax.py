@@ -23,6 +23,7 @@ _KEY_BEFORE = re.compile(
 )
 _GLUED_KEY = re.compile(r"[ \t]*(?:- +)*([\w.-]+):(?=[{\[\"'])")
 _DIRECTIVE = re.compile(r"^%[^\n\r]*", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) [^\r\n]*", re.MULTILINE)
 _LONGEST_KEY = 1024  # in YAML itself: the specification's limit for implicit keys
 _CLOSING = {"{": "}", "[": "]"}
 
@@ -83,6 +84,15 @@ def explain(failure: Failure) -> Diagnostic:
         if found is not None:
             return found
     return failure.finding(yaml_codes.SYNTAX, failure.at, 1, f"this is not YAML: {failure.problem}")
+
+
+def _conflict(failure: Failure) -> Diagnostic | None:
+    """The marks that git leaves where two changes do not fit together."""
+    mark = _CONFLICT.search(failure.text)
+    if mark is None:
+        return None
+    message, hint = "this is the mark of a merge conflict", "choose one of the two versions below it"
+    return failure.finding(yaml_codes.SYNTAX, mark.start(), len(mark[0]), message, hint=hint)
 
 
 def _tab(failure: Failure) -> Diagnostic | None:
@@ -310,7 +320,8 @@ def _no_colon(failure: Failure) -> Diagnostic | None:
         return None
     rest = failure.rest(at)
     message = f"{brief(rest)} is no `key: value`"
-    return failure.finding(yaml_codes.SYNTAX, at, len(rest), message, label="a colon is missing")
+    label = "a space is missing behind the colon" if ":" in rest else "a colon is missing"
+    return failure.finding(yaml_codes.SYNTAX, at, len(rest), message, label=label)
 
 
 def _indentation(failure: Failure) -> Diagnostic | None:
@@ -339,6 +350,7 @@ def _indentation(failure: Failure) -> Diagnostic | None:
 
 
 _READINGS: tuple[Callable[[Failure], Diagnostic | None], ...] = (
+    _conflict,
     _tab,
     _directive,
     _open_quote,

@@ -30,7 +30,7 @@ def brief(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Write a text as a quoted YAML scalar on one line, as an author would."""
-    line = " ".join(text.split())
+    line = " ".join(text.split()).strip("\u201c\u201d")
     return "'" + line.replace("'", "''") + "'" if '"' in line or "\\" in line else f'"{line}"'
 
 
@@ -76,12 +76,13 @@ class Findings:
         place = self._span(start, end) if text else self._span(start - 1, end)
         self.made.append(yaml_codes.KEY.at(place, message, help=hint))
 
-    def add_complex_key(self, start: int, style: str) -> None:
+    def add_complex_key(self, start: int, style: str, covers: tuple[int, int]) -> None:
         """A list or a mapping where a key belongs."""
         what = "list" if style == "[" else "mapping" if style == "{" else "collection"
         message = f"a {what} cannot be a key"
         hint = "quote a text that begins with a bracket" if style in "{[" else "write `key: value`"
-        self.made.append(yaml_codes.KEY.at(self._span(start, start + 1), message, help=hint))
+        place, area = self._span(start, start + 1), self._span(*covers)
+        self.made.append(yaml_codes.KEY.at(place, message, help=hint, covers=area))
 
     def add_duplicate(self, text: str, start: int, end: int, first: Node) -> None:
         """A key that stands twice in its mapping; `first` is the node of the first."""

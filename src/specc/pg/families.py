@@ -130,7 +130,9 @@ class _Reader:
             self._literal(fields, wanted)
             return
         if kind == "A_Const" and wanted.bits and not _fits(fields, wanted.bits):
-            self._add(node, f"{self._said(node)} does not fit into {wanted.bits // 8} bytes")
+            self._add(
+                node, f"{self._said(node)} does not fit into a whole number of {wanted.bits // 8} bytes"
+            )
             return
         given = self.read(node)
         is_text = wanted.family == "text"  # every type becomes a text

@@ -15,6 +15,8 @@ from specc.diagnostics.spaces import ODD_SPACE, called
 from specc.pg.tree import Fields, Node, named, nodes, read_tree, texts
 from specc.record import record
 
+_QUOTES = "\u2018\u2019\u201c\u201d\u00b4"
+_ODD_LETTER = re.compile(f"{ODD_SPACE.pattern}|[{_QUOTES}]")
 REMEMBERED = 1 << 14
 """How many texts are remembered: rules, lowering and tests ask about the same ones."""
 
@@ -55,7 +57,7 @@ def _error(error: ParseError, shift: int, length: int) -> SqlError:
     offset = place[0] if place and isinstance(place[0], int) else shift + length
     if offset >= shift + length and str(message).startswith("syntax error"):
         # What stands behind a text that is parsed inside a statement is not the author's.
-        return SqlError("more is expected after it" if length else "this is empty", length)
+        return SqlError("more is expected after it", length)
     return SqlError(_in_words(str(message)), max(0, min(offset - shift, length)))
 
 
@@ -74,6 +76,8 @@ def parse_inside(before: str, text: str, after: str) -> Node:
 
     A text that would break out of its place, by a semicolon, a comment or a bracket too many, is refused.
     """
+    if not text.strip():
+        raise SqlError("this is empty", 0)
     check_spaces(text)
     for token in tokens(text):
         if token.name in ("SQL_COMMENT", "C_COMMENT"):
@@ -86,13 +90,16 @@ def parse_inside(before: str, text: str, after: str) -> Node:
 
 
 def check_spaces(text: str) -> None:
-    """Refuse spaces that SQL takes for letters of a name, as if they were invisible. Raises `SqlError`."""
-    if ODD_SPACE.search(text) is None:
+    """Refuse odd spaces and typographic quotes, which SQL takes for letters of a name. Raises `SqlError`."""
+    if text.isascii() or _ODD_LETTER.search(text) is None:
         return
     for token in tokens(text):
-        odd = ODD_SPACE.search(text, token.start, token.end) if token.name == "IDENT" else None
-        if odd is not None and text[token.start] != '"':
-            raise SqlError(f"{called(odd[0])} stands here, which is a letter to SQL", odd.start())
+        odd = _ODD_LETTER.search(text, token.start, token.end) if token.name == "IDENT" else None
+        if odd is None or text[token.start] == '"':
+            continue
+        if odd[0] in _QUOTES:
+            raise SqlError(f"`{odd[0]}` is no quote to SQL, write `'`", odd.start())
+        raise SqlError(f"{called(odd[0])} stands here, which is a letter to SQL", odd.start())
 
 
 def _balanced(text: str) -> None:
