@@ -58,7 +58,6 @@ NOT_FREE = {
     "machine.renamed_from": "S110",
     "table.columns.*.renamed_from": "S110",
     "table.renamed_from": "S110",
-    "object_type.datapoints.*.options.*": "S402",  # the same twice
     "table.columns.*.example": "S501",
     "table.indexes.*.name": "S110",
 }

@@ -175,6 +175,7 @@ begin
     if v_step[1:2] = array['parent', 'gone'] and (
         exists (select from private.activity_request_run_queue_change where parent_id = '6fd31646-237b-4bc9-8823-07377670273b')
         or exists (select from private.activity_request_run_queue_count where parent_id = '6fd31646-237b-4bc9-8823-07377670273b')
+        or exists (select from private.activity_request_run_queue_far where parent_id = '6fd31646-237b-4bc9-8823-07377670273b')
     ) then
         v_result := v_result || ', and counts of it';
     end if;

@@ -178,6 +178,7 @@ begin
     if v_step[1:2] = array['parent', 'gone'] and (
         exists (select from private.run_request_run_queue_change where parent_id = 'f8ca460a-e89a-4641-8193-d94b5cec548b')
         or exists (select from private.run_request_run_queue_count where parent_id = 'f8ca460a-e89a-4641-8193-d94b5cec548b')
+        or exists (select from private.run_request_run_queue_far where parent_id = 'f8ca460a-e89a-4641-8193-d94b5cec548b')
     ) then
         v_result := v_result || ', and counts of it';
     end if;

@@ -171,6 +171,7 @@ begin
     if v_step[1:2] = array['parent', 'gone'] and (
         exists (select from private.workflow_request_activity_request_change where parent_id = '6612ea22-f173-48d6-8f6e-5fc24f94a5af')
         or exists (select from private.workflow_request_activity_request_count where parent_id = '6612ea22-f173-48d6-8f6e-5fc24f94a5af')
+        or exists (select from private.workflow_request_activity_request_far where parent_id = '6612ea22-f173-48d6-8f6e-5fc24f94a5af')
     ) then
         v_result := v_result || ', and counts of it';
     end if;

@@ -43,7 +43,7 @@ SPLINTER_MAY_SAY = {
             "activity_request_run_queue",
             "run_request_run_queue",
         )
-        for table in ("change", "count")
+        for table in ("change", "count", "far")
     },
     **{
         f"rls_enabled_no_policy private.{name}_history_default": "its rows are read by way of its table"

@@ -239,6 +239,7 @@ class _Plays:
                 invariants=[(one.name, self._holds(one)) for one in self.bond.invariants],
                 change=fit(f"{self.parent.name}_{self.child.name}_change"),
                 count=fit(f"{self.parent.name}_{self.child.name}_count"),
+                far=self.bond.ups and fit(f"{self.parent.name}_{self.child.name}_far"),
                 follow=fit(f"{self.parent.name}_follow"),
                 settled=f"({_in_places(self.child, (one for one in self.child.places if one[1]), 'r')})",
                 other_id=ids[OTHER],

@@ -137,7 +137,7 @@ begin
         select
             array_agg(distinct a.parent_id) filter (where a.from_state is null),
             array_agg(distinct a.parent_id) filter (where a.to_state is null or a.from_state is null and (a.to_state in ('invalid', 'in_progress', 'timedout', 'failed', 'done', 'delivered')) or (a.to_state in ('invalid', 'in_progress', 'timedout')) and (a.from_state in ('new', 'waiting', 'ready'))),
-            sum(a.children)
+            sum(a.children)::bigint
         into v_arrived, v_parents, v_rows
         from appended as a;
         v_parents := array(
