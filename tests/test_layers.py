@@ -28,7 +28,7 @@ LAYERS = (
     ("pg",),
     ("ir",),
     ("diagnostics",),
-    ("record", "remember"),
+    ("beside", "record", "remember"),
 )
 """From the top down: a layer imports those below it; layers on one line do not import each other."""
 

@@ -42,6 +42,9 @@ CLASH = Code(
     "---\ntable: title_key\nabout: A key.\nshared: true\ncolumns: {key: text}\n"
     "---\naccess: tickets\ntables: [ticket, title_key]\nallow: {}\n",
 )
+MANY_FACTS = 10_000
+"""From so many on, tests are made in a process of their own: half of a build, where a fork costs little."""
+
 MOST_TRIES = 3
 """How many declarations are tried under another name, each of which takes as long as a check."""
 
@@ -101,7 +104,7 @@ def build(root: Path, base: Base | None = None, naming: Naming | None = None) ->
 
 def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[str, str]:
     """Emit; all SQL that is new is parsed before anybody may write it."""
-    from specc.emit.tree import tree
+    from specc.emit.tree import tests, tree
     from specc.pg.parsing import check_sql
     from specc.plan.base import FOLDERS
     from specc.plan.initial import plan_initial
@@ -109,12 +112,26 @@ def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[s
 
     project, ir = checked.project, checked.ir
     assert ir is not None, "only what is right has files"
+
+    def parsed(some: dict[str, str]) -> dict[str, str]:
+        for path, text in some.items():
+            # What stands in schema/ is the statements of the migration once more.
+            if path.endswith(".sql") and not path.startswith("schema/"):
+                check_sql(text)
+        return some
+
+    def tested() -> dict[str, str]:
+        return parsed(tests(ir))
+
+    later = tested
+    if len(ir.facts) > MANY_FACTS:
+        from specc.beside import beside
+
+        later = beside(tested)
     steps = plan_initial(ir)
-    made = {**tree(project, ir, KINDS, steps), **_migrations(checked, ir, steps, base, naming)}
-    for path, text in made.items():
-        # What stands in schema/ is the statements of the migration once more.
-        if path.endswith(".sql") and not path.startswith("schema/"):
-            check_sql(text)
+    made = (
+        parsed({**tree(project, ir, KINDS, steps), **_migrations(checked, ir, steps, base, naming)}) | later()
+    )
     if base is not None:
         made |= base.frozen
         made[SUMS] = dump({path: text for path, text in made.items() if path.startswith(FOLDERS)})

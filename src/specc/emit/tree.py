@@ -1,4 +1,4 @@
-"""Everything a build leaves behind besides migrations, as one mapping from paths to texts."""
+"""Everything a build leaves behind besides migrations, as mappings from paths to texts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from specc.lang.project import Project
 
 
 def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...]) -> dict[str, str]:
-    """Return the files of a build by path below the output folder."""
+    """Return the files of a build by path below the output folder, but for its tests."""
     return {
         "bootstrap.sql": bootstrap(),
         **schema.schema_files(ir, steps),
         **legacy_files(ir),
-        **tests(ir),
         **docs(project, ir, kinds),
         "editor/settings.schema.json": editor.settings_schema(),
         "editor/specc.schema.json": editor.editor_schema(kinds),
