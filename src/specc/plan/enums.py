@@ -116,6 +116,18 @@ def rebuilds(base: Ir, new: Ir) -> Iterator[Rebuild]:
         yield Rebuild(old, after, tuple(columns.get(word, ())), tuple(mine.values()), tuple(readers))
 
 
+def relabelled(base: Ir, new: Ir, anew: Sequence[Rebuild]) -> Iterator[Column]:
+    """Yield the columns of enums that are made anew or in which labels get other names."""
+    types = {qualified(one.new.schema, one.new.name) for one in anew}
+    for one in new.all(Enum):
+        old = base.by_identity.get(one.identity)
+        if isinstance(old, Enum) and renames_of(new, one.schema, one.name, old.labels):
+            types.add(qualified(one.schema, one.name))
+    for column in base.all(Column) if types else ():
+        if column.type.removesuffix("[]") in types:
+            yield column
+
+
 def _types(function: Function) -> Iterator[str]:
     """Yield the types in a function's signature, and the words of what it returns."""
     yield from (one.removesuffix("[]") for one in function.signature.split(", "))
@@ -139,27 +151,18 @@ def steps(
         if one.new == fact:
             columns = tuple(column for column in one.columns if column.identity in kept)
             before = replace(old, labels=tuple(renames.get(label, label) for label in old.labels))
-            later = [_now(new, column) for column in columns]
-            yield Step(fact, _anew(before, fact, later), _anew(fact, before, columns))
-
-
-def _now(new: Ir, column: Column) -> Column:
-    """Return a column with the default it is to have."""
-    later = new.by_identity.get(column.identity)
-    return replace(column, default=later.default) if isinstance(later, Column) else column
+            yield Step(fact, _anew(before, fact, columns), _anew(fact, before, columns))
 
 
 def _anew(old: Enum, new: Enum, columns: Sequence[Column]) -> str:
-    """Return the statements that make a type anew with other labels, and give it to its columns."""
+    """Return the statements that make a type anew with other labels, and give it to its columns, without defaults."""
     what, aside = qualified(new.schema, new.name), fit(f"{new.name}__before")
     tables: dict[tuple[str, str], list[str]] = {}
     for one in columns:
         column = f"alter column {ident(one.name)}"
         actions = tables.setdefault((one.schema, one.table), [])
         many = "[]" if one.type.endswith("[]") else ""
-        actions += [f"{column} drop default"] if one.default else []
         actions.append(f"{column} type {what}{many} using {ident(one.name)}::text{many}::{what}{many}")
-        actions += [f"{column} set default {one.default}"] if one.default else []
     texts = [f"alter type {what} rename to {ident(aside)}", create(new)]
     texts += [
         f"alter table {qualified(*table)}\n    " + ",\n    ".join(each) for table, each in tables.items()
