@@ -89,6 +89,15 @@ def _called(value: Any, was: str, now: str) -> Any:
     return now if value == was else value.replace(quoted(was), quoted(now)).replace(f"'{was}'", f"'{now}'")
 
 
+def _in_sql(value: Any, was: str, now: str) -> Any:
+    """Return a part of a document with another word in the literals of its SQL."""
+    if isinstance(value, list):
+        return [_in_sql(one, was, now) for one in value]
+    if isinstance(value, dict):
+        return {key: _in_sql(one, was, now) for key, one in value.items()}
+    return value.replace(f"'{was}'", f"'{now}'") if isinstance(value, str) else value
+
+
 def column_added(documents: Documents, random: Random) -> bool:
     table, name = _table(documents, random), random.choice(WORDS)
     if name in table["columns"] or "holds" in table:
@@ -212,13 +221,17 @@ def check_changed(documents: Documents, random: Random) -> bool:
 def reference_changed(documents: Documents, random: Random) -> bool:
     """A reference more, another target, or another action."""
     table, target, name = _table(documents, random), _table(documents, random), random.choice(WORDS)
-    old = [key for key, one in table["columns"].items() if " references " in one["sql"] and "null" in one["sql"]]
+    old = [
+        key for key, one in table["columns"].items() if " references " in one["sql"] and "null" in one["sql"]
+    ]
     if "holds" in table:
         return False
     if old and random.random() < 0.6:
         name = random.choice(old)
         spec = table["columns"][name]
-        form = random.choice(("on delete cascade", "on delete set null", "deferrable initially deferred", "target"))
+        form = random.choice(
+            ("on delete cascade", "on delete set null", "deferrable initially deferred", "target")
+        )
         if form == "target":
             spec["sql"] = f"uuid null references {target['table']}"
         elif "on delete" not in spec["sql"] and "deferrable" not in spec["sql"]:
@@ -235,7 +248,7 @@ def table_added(documents: Documents, random: Random) -> bool:
     name = f"later_{random.randrange(9)}"
     if any(one["table"] == name for one in _of(documents, "table")):
         return False
-    owner = {"tenant": random.choice(roots)} if random.random() < 0.7 else {"shared": True}
+    owner = {"tenant": random.choice(roots)} if roots and random.random() < 0.7 else {"shared": True}
     columns = {word: random_column(random, word) for word in random.sample(WORDS, 2)}
     documents.append({"table": name, "about": random.choice(ABOUTS), **owner, "columns": columns})
     documents.append({"access": f"of_{name}", "tables": [name], "allow": {}})
@@ -313,15 +326,11 @@ def state_renamed(documents: Documents, random: Random) -> bool:
     now = random.choice([one for one in STATES if one not in life["states"]])
     if "renamed_from" in life["states"][was]:
         return False
-    for one in (life, *_machines(documents, life), *_of(documents, "table"), *_of(documents, "access")):
-        name = next(key for key in ("lifecycle", "machine", "table", "access") if key in one)
-        kept = {key: one[key] for key in (name, "follows", "rows_of", "tables", "tenant") if key in one}
-        if name in ("table", "access"):
-            changed = _called({"it": [one]}, f"'{was}'", f"'{now}'")["it"][0]
-        else:
-            changed = _called(one, was, now)
-        one.clear()
-        one |= changed | kept
+    for one in (*_of(documents, "table"), *_of(documents, "access")):
+        one |= _in_sql(one, was, now)
+    for one in (life, *_machines(documents, life)):
+        for key in one.keys() - {"lifecycle", "machine", "follows", "rows_of"}:
+            one[key] = _called(one[key], was, now)
     life["states"][now]["renamed_from"] = was
     return True
 
@@ -336,7 +345,9 @@ def state_retired(documents: Documents, random: Random) -> bool:
     gone = random.choice(inner)
     del life["states"][gone]
     targets = life["transitions"].pop(gone, [])
-    life["transitions"] = {one: [to for to in moves if to != gone] for one, moves in life["transitions"].items()}
+    life["transitions"] = {
+        one: [to for to in moves if to != gone] for one, moves in life["transitions"].items()
+    }
     life.setdefault("retired", {})[gone] = random.choice(targets or list(life["states"]))
     if gone in life.get("recovery", {}):
         del life["recovery"][gone]
