@@ -167,7 +167,27 @@ def _anew(old: Enum, new: Enum, columns: Sequence[Column]) -> str:
     texts += [
         f"alter table {qualified(*table)}\n    " + ",\n    ".join(each) for table, each in tables.items()
     ]
-    return ";\n".join([*texts, f"drop type {qualified(old.schema, aside)}"])
+    before = qualified(old.schema, aside)
+    return ";\n".join([*texts, _STRANGERS.format(aside=lit(before), name=lit(what)), f"drop type {before}"])
+
+
+_STRANGERS = """do $$
+declare
+    v_found text := (
+        select string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
+        from pg_catalog.pg_type as t
+        join pg_catalog.pg_depend as d on d.refobjid in (t.oid, t.typarray)
+        where t.oid = {aside}::regtype and d.refclassid = 'pg_catalog.pg_type'::regclass and d.deptype = 'n'
+    );
+begin
+    if v_found is not null then
+        raise exception '% is made anew, and no spec knows of what is left of it: %', {name}, v_found
+            using errcode = '2BP01',
+                hint = 'Drop it, or let it be text; it can be made again after this migration.';
+    end if;
+end
+$$"""
+"""What the drop of the type would fail for, in words that tell what to do; all that is declared has left it by now."""
 
 
 def in_place(base: Ir, new: Ir) -> Ir:
