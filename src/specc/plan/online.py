@@ -26,7 +26,7 @@ from specc.record import record
 
 Plan = Callable[[Ir, Ir], list[Step]]
 
-BATCH = 5000
+BATCH = 2000
 """Rows of one transaction: some tenths of a second, for which a writer of one of them waits at most."""
 
 _FIRST = "00000000-0000-0000-0000-000000000000"
