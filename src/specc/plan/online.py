@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from specc.ir.database import Check, Column, ForeignKey, Index, Table, Unique
+from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Table, Unique
 from specc.ir.fact import Fact, Identity
 from specc.ir.intent import Large
 from specc.ir.model import Ir
 from specc.ir.step import CONCURRENTLY, Batch, Part, Step, part
+from specc.pg.alter import rename, retyped
 from specc.pg.ddl import create, create_beside, drop
 from specc.pg.mentions import mentions
 from specc.pg.names import fit, ident, idents, qualified
@@ -28,6 +29,9 @@ Plan = Callable[[Ir, Ir], list[Step]]
 
 BATCH = 2000
 """Rows of one transaction: some tenths of a second, for which a writer of one of them waits at most."""
+
+_NEW, _OLD = "specc_new", "specc_old"
+"""What indexes are called that are to take the place of others, and those whose place was taken."""
 
 _FIRST = "00000000-0000-0000-0000-000000000000"
 
@@ -107,6 +111,42 @@ class _Online:
             if any(_is_read(one, by.column, by.value) for by in self.filled.values())
         ]
 
+    @cached_property
+    def replaced(self) -> list[tuple[Index, Index]]:
+        """The indexes that change, as they were and are to be, where the base has all that the new one is about."""
+        found = []
+        for one in self.new.all(Index):
+            old = self.base.by_identity.get(one.identity)
+            if (
+                (one.schema, one.table) in self.tables
+                and isinstance(old, Index)
+                and self._can_replace(old, one)
+            ):
+                found.append((old, one))
+        return found
+
+    def _can_replace(self, old: Index, new: Index) -> bool:
+        if old == new or self.here.by_identity.get(old.identity) != old:
+            return False
+        about = [one for one in self.new.of_table(Column, new.schema, new.table) if _is_about(new, one)]
+        same = all(
+            isinstance(there := self.base.by_identity.get(one.identity), Column) and not retyped(there, one)
+            for one in about
+        )
+        needs = (need for need in new.needs if need[0] != "enum")
+        known = all(self.base.by_identity.get(need) == self.new.by_identity.get(need) for need in needs)
+        return same and known and not self._relabelled & {one.type for one in about}
+
+    @cached_property
+    def _relabelled(self) -> set[str]:
+        """The types whose labels are not what they were, new ones left out."""
+        both = ((self.base.by_identity.get(one.identity), one) for one in self.new.all(Enum))
+        return {
+            qualified(new.schema, new.name)
+            for old, new in both
+            if isinstance(old, Enum) and old.labels != new.labels
+        }
+
     def _columns(self) -> Iterator[Column]:
         return (one for one in self.new.all(Column) if (one.schema, one.table) in self.tables)
 
@@ -116,6 +156,7 @@ class _Online:
         """Yield them in order."""
         held, main = self._main()
         yield from self._before()
+        yield from (_beside(_called(one, _NEW)) for _, one in self.replaced)
         yield part("", main)
         yield from map(_fill, _by_table(self.filled.values()))
         yield from map(_beside, held)
@@ -142,12 +183,13 @@ class _Online:
 
     def _swapped(self) -> tuple[list[Step], Ir]:
         """Return the steps by which the shadows take the places of their columns, and the facts after them."""
-        if not self.shadows:
-            return [], self.base
         gone = {identity for one in self.shadows for identity in one.in_the_way(self._expanded)}
         bare = without(self._expanded, gone, {})
         found = [*self.plan(self._expanded, bare), *(one.swap(_bound(one.new)) for one in self.shadows)]
-        made = {fact.identity: fact for one in self.shadows for fact in one.after()}
+        found += [_exchanged(old, new) for old, new in self.replaced]
+        after = [fact for one in self.shadows for fact in one.after()]
+        after += [one for old, new in self.replaced for one in (new, _called(old, _OLD))]
+        made = {one.identity: one for one in after}
         return found, without(bare, (one.shadow.identity for one in self.shadows), made)
 
     def _main(self) -> tuple[list[Index | Unique], list[Step]]:
@@ -169,7 +211,8 @@ class _Online:
         for fact in self.new.facts:
             if gone.intersection(fact.requires) or any(_points(fact, one) for one in held):
                 gone.add(fact.identity)
-        loose = [*(replace(one, not_null=False) for one in self.tight), *self.read]
+        loose: list[Fact] = [*(replace(one, not_null=False) for one in self.tight), *self.read]
+        loose += [_called(old, _OLD) for old, _ in self.replaced]
         return without(self.new, gone, {one.identity: one for one in loose})
 
     def _in_main(self, step: Step) -> Step:
@@ -199,11 +242,13 @@ class _Online:
         last = [self._in_last(one) for one in self.plan(self._meanwhile(held), self.new)]
         unbound = [Step(one, f"{_alter(one)} drop constraint {ident(_bound(one))}", "") for one in self.tight]
         yield part("finish", [*(one for one in last if one.up), *unbound])
+        yield from (_without(_called(old, _OLD)) for old, _ in self.replaced)
 
     def _in_last(self, step: Step) -> Step:
         """Return a step of the last part, where indexes of large tables have been built."""
         fact = step.fact
-        if isinstance(fact, Index) and self._is_made(step):
+        old = {_called(one, _OLD).identity for one, _ in self.replaced}
+        if isinstance(fact, Index) and (self._is_made(step) or fact.identity in old):
             return replace(step, up="", down="")
         if isinstance(fact, Unique) and self._is_made(step):
             name = ident(fact.name)
@@ -271,6 +316,31 @@ def _beside(fact: Index | Unique) -> Part:
         index = Index(fact.schema, fact.table, fact.name, index.columns, unique=True)
     undo = f"drop index concurrently if exists {qualified(fact.schema, fact.name)}"
     return part(f"{fact.name}_{CONCURRENTLY}", [Step(fact, create_beside(index), undo)])
+
+
+def _without(index: Index) -> Part:
+    """Return the part that drops an index while its table is written."""
+    up = f"drop index concurrently {qualified(index.schema, index.name)}"
+    return part(f"{index.name}_{CONCURRENTLY}", [Step(index, up, create_beside(index))])
+
+
+def _called(index: Index, ending: str) -> Index:
+    return replace(index, name=fit(f"{index.name}_{ending}"))
+
+
+def _exchanged(old: Index, new: Index) -> Step:
+    """Return the step by which one index takes the name of another."""
+    aside, beside = _called(old, _OLD), _called(new, _NEW)
+    return Step(
+        new, f"{rename(old, aside)};\n{rename(beside, new)}", f"{rename(new, beside)};\n{rename(aside, old)}"
+    )
+
+
+def _is_about(index: Index, column: Column) -> bool:
+    texts = [*(one for one in index.keys if one.startswith("(")), index.where]
+    return column.name in (*index.keys, *index.include) or any(
+        mentions(one, column.name) for one in texts if one
+    )
 
 
 def _points(fact: Fact, key: Index | Unique) -> bool:
