@@ -108,10 +108,13 @@ def _note(fact: Table | Enum | Partition, name: str, names: Names) -> None:
 
 def _called(name: str, words: dict[str, str]) -> Iterator[str]:
     """Yield what an object called after others may be called now: whole words of its name replaced."""
-    found = [f"_{name}_"]
+    found = {f"_{name}_": None}
     for was, now in words.items():
-        found += [one.replace(f"_{was}_", f"_{now}_", count) for one in found for count in (1, 2)]
-    yield from (one[1:-1] for one in dict.fromkeys(found[1:]) if one != found[0])
+        word, other = f"_{was}_", f"_{now}_"
+        # Only names that the word stands in: hardly any do, and each that does may stand in another's way, too.
+        more = [one.replace(word, other, count) for one in found if word in one for count in (1, 2)]
+        found.update(dict.fromkeys(more))
+    yield from (one[1:-1] for one in [*found][1:])
 
 
 def _keys(base: Ir, new: Ir) -> Names:
