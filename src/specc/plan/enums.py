@@ -19,6 +19,7 @@ from specc.pg.ddl import create
 from specc.pg.names import fit, ident, lit, qualified
 from specc.plan.renames import renamed_enums
 from specc.record import record
+from specc.remember import remembered
 
 
 @record
@@ -59,14 +60,23 @@ def _keeps(before: Sequence[str], after: Sequence[str]) -> bool:
 
 def renames_of(new: Ir, schema: str, name: str, labels: Sequence[str]) -> dict[str, str]:
     """Return the labels of an enum that have other names now: states of the machines whose rows have it."""
-    found: dict[str, str] = {}
-    for machine in new.all(Machine):
+    said = _renamed_states(new).get(qualified(schema, name), ())
+    return {was: now for was, now in said if was in labels}
+
+
+@remembered
+def _renamed_states(new: Ir) -> dict[str, list[tuple[str, str]]]:
+    """Return the states that have other names, before and now, by the types of their columns."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for one in new.all(Renamed):
+        kind, owner, *names = one.identity_now
+        if kind == "state":
+            said.setdefault(owner, []).append((one.was, names[0]))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for machine in new.all(Machine) if said else ():
         column = new.by_identity.get(("column", machine.schema, machine.table, "state"))
-        if not isinstance(column, Column) or column.type != qualified(schema, name):
-            continue
-        for one in new.all(Renamed):
-            if one.identity_now[:2] == ("state", machine.name) and one.was in labels:
-                found[one.was] = one.identity_now[2]
+        if isinstance(column, Column) and machine.name in said:
+            found.setdefault(column.type, []).extend(said[machine.name])
     return found
 
 

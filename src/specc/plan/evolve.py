@@ -51,13 +51,12 @@ _WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Partiti
 def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
     """Return the way from `base` to `new` in parts, none where they are the same database."""
     parts = []
-    labelled = _with_labels(base, new)
+    extended = enums.extended(base, new)
+    labelled = _with_labels(base, extended)
     if labelled is not base:
         # A label may be used only after the transaction that added it. On the way back it stays: nothing uses it, and
         # to take it away every table of the type would be rewritten.
-        adding = tuple(
-            Step(later, text, "") for _, later, texts in enums.extended(base, new) for text in texts
-        )
+        adding = tuple(Step(later, text, "") for _, later, texts in extended for text in texts)
         parts.append(Part("labels", adding, ()))
     renaming = rename_base(labelled, new)
     rest = tuple(_Evolution(labelled, renaming, renaming.base, new).steps())
@@ -76,9 +75,9 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _with_labels(base: Ir, new: Ir) -> Ir:
+def _with_labels(base: Ir, extended: Iterable[tuple[Enum, Enum, tuple[str, ...]]]) -> Ir:
     """Return the base once its enums have the labels that are added."""
-    later = {old.identity: more for old, more, _ in enums.extended(base, new)}
+    later = {old.identity: more for old, more, _ in extended}
     if not later:
         return base
     return replace(base, by_identity=base.by_identity | later)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 from typing import Any
 
 from specc.ir.behaviour import History, Machine
@@ -79,23 +80,35 @@ class Names:
         as_partition = ("partition", *identity[1:]) if identity[0] == "table" else identity
         return (*identity[:-1], self.others.get(as_partition, self.others.get(identity, identity[-1])))
 
+    @cached_property
+    def columns_by_table(self) -> dict[tuple[str, str], dict[str, str]]:
+        """The new names of columns by what they were, by their tables as they are called now."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for (schema, table, was), now in self.columns.items():
+            found.setdefault((schema, table), {})[was] = now
+        return found
+
     def types(self, text: str) -> str:
         """Return a text with the types in it that have other names."""
         return renamed(text, {}, self.enums) if text and self.enums else text
 
 
 def under(fact: Fact, names: Names) -> Fact:
-    """Return a fact as it is once all is renamed."""
+    """Return a fact as it is once all is renamed: the same one where nothing of it is."""
     _, *mine = names.there(fact.identity)
-    named: dict[str, Any] = dict(zip(_identifying(fact), mine, strict=True))
+    named: dict[str, Any] = dict(zip(_identifying(type(fact)), mine, strict=True))
     record: Any = fact
-    changed: Fact = replace(record, **(named | _more(record, names, named)))
+    said = named | _more(record, names, named)
+    other = {name: value for name, value in said.items() if value != getattr(record, name)}
+    if not other:
+        return fact
+    changed: Fact = replace(record, **other)
     return changed
 
 
-def _identifying(fact: Fact) -> tuple[str, ...]:
-    kind: Any = type(fact)
-    return tuple(one.name for one in fields(kind))[: fact.NAMES]
+@cache
+def _identifying(kind: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))[: kind.NAMES]
 
 
 def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +131,7 @@ def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_table(fact: Fact, names: Names, place: tuple[str, str]) -> dict[str, Any]:
-    columns = {old: new for (*where, old), new in names.columns.items() if tuple(where) == place}
+    columns = names.columns_by_table.get(place, {})
 
     def named(each: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(columns.get(one, one) for one in each)

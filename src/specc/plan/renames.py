@@ -12,7 +12,7 @@ from typing import Any
 from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Partition, PrimaryKey, Table, Unique
 from specc.ir.fact import Fact, Identity, details
 from specc.ir.intent import Renamed
-from specc.ir.model import Ir, gather
+from specc.ir.model import Ir, assemble
 from specc.ir.step import Step
 from specc.pg.alter import rename
 from specc.plan.names import Names, under
@@ -39,18 +39,30 @@ def rename_base(base: Ir, new: Ir) -> Renaming:
         names = find(base, new)
         if names == Names():
             continue
-        moved = [(fact, fact if fact.KIND == "schema" else under(fact, names)) for fact in base.facts]
+        moved = _moved(base, names)
         steps += [
-            Step(now, rename(before, now), rename(now, before))
-            for before, now in moved
-            if isinstance(now, kinds) and before.identity != now.identity
+            Step(now, rename(base.by_identity[before], now), rename(now, base.by_identity[before]))
+            for before, after, now in moved
+            if isinstance(now, kinds) and before != after
         ]
-        was = {now.identity: was[before.identity] for before, now in moved}
-        base = gather((now, base.origins.get(before.identity, _NOWHERE)) for before, now in moved)[0]
+        was = {after: was[before] for before, after, _ in moved}
+        # Of two that come to one name, the first stays.
+        moved.reverse()
+        origins = {after: base.origins.get(before, _NOWHERE) for before, after, _ in moved}
+        base = assemble({after: now for _, after, now in moved}, origins)
     return Renaming(base, tuple(steps), was)
 
 
 _NOWHERE: Any = (None, "")
+
+
+def _moved(base: Ir, names: Names) -> list[tuple[Identity, Identity, Fact]]:
+    """Return each fact of a base as it is now, after its identities before and now."""
+    found = []
+    for before, fact in base.by_identity.items():
+        now = fact if fact.KIND == "schema" else under(fact, names)
+        found.append((before, before if now is fact else now.identity, now))
+    return found
 
 
 def renamed_enums(base: Ir, new: Ir) -> dict[Identity, Identity]:
