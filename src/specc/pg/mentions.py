@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from specc.pg.names import ident
-from specc.pg.parsing import tokens
+from specc.pg.parsing import REMEMBERED, tokens
 
 
 def mentions(text: str, name: str) -> bool:
@@ -18,7 +18,7 @@ def mentions(text: str, name: str) -> bool:
     return name in found or has_star
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=REMEMBERED)
 def _scanned(text: str) -> tuple[frozenset[str], bool]:
     return frozenset(words(text)), _has_star(text)
 
@@ -40,22 +40,31 @@ def _has_star(text: str) -> bool:
 
 def renamed(text: str, columns: Mapping[str, str], types: Mapping[tuple[str, str], str]) -> str:
     """Return a text with other names for columns, and for types that stand there with their schema."""
-    words = list(_words(text))
     found: list[tuple[int, int, str]] = []
-    for at, (name, start, end) in enumerate(words):
-        before = text[:start].rstrip()
-        after = text[end:].lstrip()
-        if before.endswith(".") and at and (words[at - 1][0], name) in types:
-            found.append((start, end, types[words[at - 1][0], name]))
-        elif name in columns and not before.endswith((".", ":")) and not after.startswith(("(", ".")):
+    schema = ""
+    for name, start, end in _words(text):
+        if (schema, name) in types and text[:start].rstrip().endswith("."):
+            found.append((start, end, types[schema, name]))
+        elif name in columns and _is_column(text[:start].rstrip(), text[end:].lstrip()):
             found.append((start, end, columns[name]))
+        schema = name
     for start, end, name in reversed(found):
         text = f"{text[:start]}{ident(name)}{text[end:]}"
     return text
 
 
-def _words(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield names as PostgreSQL reads them, with their places; keywords that may be names among them."""
+def _is_column(before: str, after: str) -> bool:
+    """Whether a name between two texts may be a column's: it names no schema, function or type."""
+    return not before.endswith((".", ":")) and not after.startswith(("(", "."))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _words(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Return names as PostgreSQL reads them, with their places; keywords that may be names among them."""
+    return tuple(_read(text))
+
+
+def _read(text: str) -> Iterator[tuple[str, int, int]]:
     for one in tokens(text):
         word = text[one.start : one.end]
         if word.startswith('"'):

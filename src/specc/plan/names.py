@@ -28,8 +28,13 @@ from specc.ir.database import (
 )
 from specc.ir.fact import Fact, Identity
 from specc.pg.mentions import renamed
+from specc.remember import remembered
 
 _SAID_OF_TABLE = ("access_rule", "tenancy", "example")
+_FREE = frozenset(("schema", "role", "state", "transition"))
+"""Kinds in which nothing is named that can have another name."""
+_OUTSIDE = frozenset((*_SAID_OF_TABLE, "function", "enum", "machine", "history"))
+"""Kinds in which tables are named, but nothing inside of them."""
 _OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
 
 
@@ -88,6 +93,12 @@ class Names:
             found.setdefault((schema, table), {})[was] = now
         return found
 
+    @cached_property
+    def of_tables_alone(self) -> bool:
+        """Whether all that has another name is inside of tables: columns, constraints and the like."""
+        return not (self.tables or self.enums)
+
+    @remembered
     def types(self, text: str) -> str:
         """Return a text with the types in it that have other names."""
         return renamed(text, {}, self.enums) if text and self.enums else text
@@ -95,14 +106,18 @@ class Names:
 
 def under(fact: Fact, names: Names) -> Fact:
     """Return a fact as it is once all is renamed: the same one where nothing of it is."""
-    _, *mine = names.there(fact.identity)
-    named: dict[str, Any] = dict(zip(_identifying(type(fact)), mine, strict=True))
     record: Any = fact
-    said = named | _more(record, names, named)
-    other = {name: value for name, value in said.items() if value != getattr(record, name)}
-    if not other:
+    if not getattr(record, "needs", ()) and (
+        fact.KIND in _FREE or (fact.KIND in _OUTSIDE and names.of_tables_alone)
+    ):
         return fact
-    changed: Fact = replace(record, **other)
+    identity = fact.identity
+    now = names.there(identity)
+    named: dict[str, Any] = dict(zip(_identifying(type(fact)), now[1:], strict=True))
+    more = _more(record, names, named)
+    said = named | more if now != identity else more
+    other = {name: value for name, value in said.items() if value != getattr(record, name)}
+    changed: Fact = replace(record, **other) if other else fact
     return changed
 
 

@@ -98,7 +98,7 @@ def _tables(base: Ir, new: Ir) -> Names:
         if kind == "table":
             names.tables[where[0], one.was] = where[1]
         if kind in ("table", "machine"):
-            words[one.was] = where[-1]
+            words[f"_{one.was}_"] = f"_{where[-1]}_"
     for fact in base.facts if words else ():
         if isinstance(fact, Table | Enum | Partition) and fact.identity not in new.by_identity:
             for name in _called(fact.name, words):
@@ -119,13 +119,18 @@ def _note(fact: Table | Enum | Partition, name: str, names: Names) -> None:
 
 
 def _called(name: str, words: dict[str, str]) -> Iterator[str]:
-    """Yield what an object called after others may be called now: whole words of its name replaced."""
+    """Yield what an object called after others may be called now: whole words of its name replaced.
+
+    Names and words have `_` on both sides.
+    """
     found = {f"_{name}_": None}
+    there = f"_{name}_"
     for was, now in words.items():
-        word, other = f"_{was}_", f"_{now}_"
-        # Only names that the word stands in: hardly any do, and each that does may stand in another's way, too.
-        more = [one.replace(word, other, count) for one in found if word in one for count in (1, 2)]
-        found.update(dict.fromkeys(more))
+        # Hardly any word stands in a name, and what has none of them must not grow with their number.
+        if was in there:
+            more = [one.replace(was, now, count) for one in found for count in (1, 2)]
+            found.update(dict.fromkeys(more))
+            there = " ".join(found)
     yield from (one[1:-1] for one in [*found][1:])
 
 
