@@ -65,7 +65,7 @@ PLAN = """
 import gc, sys, time
 from pathlib import Path
 from specc.ir import lock
-from specc.plan.evolve import plan
+from specc.plan.parts import plan
 base, new = (lock.load(Path(one).read_text(encoding="utf-8")) for one in sys.argv[1:])
 gc.disable()  # as a build does
 before = time.process_time(), time.perf_counter()

@@ -80,8 +80,12 @@ def _renamed_states(new: Ir) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def extended(base: Ir, new: Ir) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
-    """Return the enums of the base that get more labels: as they are, as they will be, and the statements."""
+Extended = tuple[Enum, Enum, tuple[str, ...]]
+"""An enum that gets more labels: as it is, as it will be, and the statements."""
+
+
+def extended(base: Ir, new: Ir) -> tuple[Extended, ...]:
+    """Return the enums of the base that get more labels."""
     found, names = [], renamed_enums(base, new)
     for old in base.all(Enum):
         after = new.by_identity.get(names.get(old.identity, old.identity))
