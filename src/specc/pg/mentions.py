@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from specc.pg.names import ident
 from specc.pg.parsing import REMEMBERED, tokens
+
+
+_BEFORE_ALL = frozenset(("select", ".", ",", "distinct"))
+"""What stands before a `*` that means all columns."""
 
 
 def mentions(text: str, name: str) -> bool:
@@ -20,22 +24,21 @@ def mentions(text: str, name: str) -> bool:
 
 @lru_cache(maxsize=REMEMBERED)
 def _scanned(text: str) -> tuple[frozenset[str], bool]:
-    return frozenset(words(text)), _has_star(text)
+    """Return the names and keywords in a text, and whether it reads all columns, in one go: views are long."""
+    found, has_star, before = set(), False, ""
+    for start, end, _ in tokens(text):
+        word = text[start:end]
+        if word == "*" and before in _BEFORE_ALL:
+            has_star = True
+        elif name := _name(word):
+            found.add(name)
+        before = word.lower()
+    return frozenset(found), has_star
 
 
 def words(text: str) -> list[str]:
     """Return the names and keywords in a text, as PostgreSQL reads them."""
     return [name for name, _, _ in _words(text)]
-
-
-def _has_star(text: str) -> bool:
-    before = ""
-    for one in tokens(text):
-        word = text[one.start : one.end]
-        if word == "*" and before in ("select", ".", ",", "distinct"):
-            return True
-        before = word.lower()
-    return False
 
 
 def renamed(text: str, columns: Mapping[str, str], types: Mapping[tuple[str, str], str]) -> str:
@@ -61,13 +64,12 @@ def _is_column(before: str, after: str) -> bool:
 @lru_cache(maxsize=REMEMBERED)
 def _words(text: str) -> tuple[tuple[str, int, int], ...]:
     """Return names as PostgreSQL reads them, with their places; keywords that may be names among them."""
-    return tuple(_read(text))
+    read = ((_name(text[start:end]), start, end) for start, end, _ in tokens(text))
+    return tuple(one for one in read if one[0])
 
 
-def _read(text: str) -> Iterator[tuple[str, int, int]]:
-    for one in tokens(text):
-        word = text[one.start : one.end]
-        if word.startswith('"'):
-            yield word[1:-1].replace('""', '"'), one.start, one.end
-        elif word[0].isalpha() or word[0] == "_":
-            yield word.lower(), one.start, one.end
+def _name(word: str) -> str:
+    """Return the name or keyword that a token is, as PostgreSQL reads it; "" for all else."""
+    if word[0].isalpha() or word[0] == "_":
+        return word.lower()
+    return word[1:-1].replace('""', '"') if word[0] == '"' else ""
