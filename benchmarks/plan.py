@@ -6,7 +6,6 @@ left on the server.
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -152,10 +151,14 @@ def verdicts(found: dict[str, Measured]) -> Iterator[tuple[str, float, float]]:
 def main() -> None:
     """Measure, print the table and judge it: exit code 1 when a budget was missed."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("changes", nargs="*", default=[*CHANGES], choices=[*CHANGES, []], help="kinds of change")
+    options.add_argument(
+        "changes", nargs="*", default=[*CHANGES], choices=[*CHANGES, []], help="kinds of change"
+    )
     options.add_argument("--size", type=int, default=SIZE, help="tables of the generated project")
     options.add_argument("--rounds", type=int, default=5, help="counted runs of each command")
-    options.add_argument("--dsn", default="", help="a server, as a superuser; by default a private one is started")
+    options.add_argument(
+        "--dsn", default="", help="a server, as a superuser; by default a private one is started"
+    )
     chosen = options.parse_args()
     found: dict[str, Measured] = {}
     print(f"{'seconds':<24}" + "".join(f"{head:>10}" for head in ("cpu min", "median", "wall min", "median")))

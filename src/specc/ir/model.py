@@ -116,9 +116,7 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
         if known is not fact and known != fact:
             clashes.append(Clash(identity, identity, first, origin))
     ir = assemble(facts, origins)
-    clashes += [
-        Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ir.by_identity)
-    ]
+    clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ir.by_identity)]
     return ir, tuple(clashes)
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from specc.pg.names import ident
 from specc.pg.parsing import REMEMBERED, tokens
 
-
 _BEFORE_ALL = frozenset(("select", ".", ",", "distinct"))
 """What stands before a `*` that means all columns."""
 

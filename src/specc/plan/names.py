@@ -33,8 +33,6 @@ from specc.remember import remembered
 _SAID_OF_TABLE = ("access_rule", "tenancy", "example")
 _FREE = frozenset(("schema", "role", "state", "transition"))
 """Kinds in which nothing is named that can have another name."""
-_OUTSIDE = frozenset((*_SAID_OF_TABLE, "function", "enum", "machine", "history"))
-"""Kinds in which tables are named, but nothing inside of them."""
 _OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
 
 
@@ -94,6 +92,18 @@ class Names:
         return found
 
     @cached_property
+    def inside(self) -> frozenset[Identity]:
+        """What has another name besides tables and types. A partition is called a table, too."""
+        columns: list[Identity] = [("column", *place) for place in self.columns]
+        tables: list[Identity] = [("table", *one[1:]) for one in self.others if one[0] == "partition"]
+        return frozenset((*columns, *self.others, *tables))
+
+    @cached_property
+    def inside_in_words(self) -> frozenset[str]:
+        """The same as comments name it."""
+        return frozenset(" ".join(one) for one in self.inside)
+
+    @cached_property
     def of_tables_alone(self) -> bool:
         """Whether all that has another name is inside of tables: columns, constraints and the like."""
         return not (self.tables or self.enums)
@@ -107,18 +117,34 @@ class Names:
 def under(fact: Fact, names: Names) -> Fact:
     """Return a fact as it is once all is renamed: the same one where nothing of it is."""
     record: Any = fact
-    if not getattr(record, "needs", ()) and (
-        fact.KIND in _FREE or (fact.KIND in _OUTSIDE and names.of_tables_alone)
-    ):
-        return fact
+    kind: Any = type(fact)
     identity = fact.identity
+    if fact.KIND in _FREE or (names.of_tables_alone and not _is_inside(record, identity, names)):
+        return fact
     now = names.there(identity)
-    named: dict[str, Any] = dict(zip(_identifying(type(fact)), now[1:], strict=True))
+    named: dict[str, Any] = dict(zip(_identifying(kind), now[1:], strict=True))
     more = _more(record, names, named)
     said = named | more if now != identity else more
     other = {name: value for name, value in said.items() if value != getattr(record, name)}
     changed: Fact = replace(record, **other) if other else fact
     return changed
+
+
+def _is_inside(fact: Any, identity: Identity, names: Names) -> bool:
+    """Whether a fact may name something inside of tables that has another name, where nothing else has one."""
+    kind, *where = identity
+    if any(need in names.inside for need in getattr(fact, "needs", ())):
+        return True
+    if kind == "comment":
+        return where[0] in names.inside_in_words
+    if kind == "grant":
+        return (where[1], where[2]) in names.columns_by_table
+    if kind not in _OF_TABLE:
+        return identity in names.inside
+    places = [(where[0], where[1])]
+    if isinstance(fact, ForeignKey):
+        places.append((fact.target_schema, fact.target_table))
+    return identity in names.inside or any(place in names.columns_by_table for place in places)
 
 
 @cache
