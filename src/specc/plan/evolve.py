@@ -68,12 +68,12 @@ class _Evolution:
     @cached_property
     def before(self) -> dict[Identity, Fact]:
         """The objects of the base."""
-        return {one.identity: one for one in self.base.facts if isinstance(one, DATABASE)}
+        return {at: one for at, one in self.base.by_identity.items() if isinstance(one, DATABASE)}
 
     @cached_property
     def after(self) -> dict[Identity, Fact]:
         """The objects there are to be."""
-        return {one.identity: one for one in self.new.facts if isinstance(one, DATABASE)}
+        return {at: one for at, one in self.new.by_identity.items() if isinstance(one, DATABASE)}
 
     @cached_property
     def rebuilt(self) -> tuple[enums.Rebuild, ...]:
