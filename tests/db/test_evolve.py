@@ -24,18 +24,19 @@ from specc import driver
 from specc.ir import lock
 from specc.ir.database import Enum
 from specc.ir.model import Ir
-from specc.ir.step import Part
+from specc.ir.step import CONCURRENTLY, Part
 from specc.load.files import read_project
 from specc.pg.apply import apply
+from specc.plan.directives import Directives, read_directives
 from specc.plan.enums import in_place
-from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import files_of, up_text
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 
 CASES = sorted((Path(__file__).parents[1] / "evolve").glob("*.yaml"))
-STAMPS = ("20270101000000", "20270101000001")
+STAMPS = [f"202701010000{second:02}" for second in range(60)]
 
 # Names that PostgreSQL chose when an object was made, and keeps.
 CHOSEN = re.compile(r" CONSTRAINT \w+_not_null\d*(?= NOT NULL)")
@@ -83,17 +84,33 @@ def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def climb(database: Database, parts: Sequence[Part]) -> None:
+    """Go up as `specc migrate` does: preflights and batches first."""
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
     for path in sorted(files):
         if path.startswith("migrations/"):
-            apply(database.owner, files[path])
+            is_alone = path.endswith(f"_{CONCURRENTLY}.sql")
+            if not is_alone:
+                _begin(database, read_directives(files[path]))
+            apply(database.owner, files[path], single_transaction=not is_alone)
+
+
+def _begin(database: Database, said: Directives) -> None:
+    with psycopg.connect(database.owner, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        for one in said.preflights:
+            assert connection.execute(one.sql.encode()).fetchone() == (0,), one.title
+        for one in said.batches:
+            where, count = None, 1
+            while count:
+                row = connection.execute(one.sql.encode(), [where]).fetchone()
+                assert row is not None
+                count, where = row
 
 
 def descend(database: Database, parts: Sequence[Part]) -> None:
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
     for path in sorted(files, reverse=True):
         if path.startswith("rollback/"):
-            apply(database.owner, files[path])
+            apply(database.owner, files[path], single_transaction=not path.endswith(f"_{CONCURRENTLY}.sql"))
 
 
 def asked(database: Database, questions: dict[str, Any]) -> dict[str, Any]:
@@ -109,11 +126,20 @@ def expected(questions: dict[str, Any]) -> dict[str, list[str]]:
     return {query: [str(one) for one in answer] for query, answer in questions.items()}
 
 
+TABLE = re.compile(r"^table: .*$", re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_change_goes_up_and_back_and_up(path: Path, databases: Databases, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", ["", "large"])
+def test_a_change_goes_up_and_back_and_up(
+    path: Path, size: str, databases: Databases, tmp_path: Path
+) -> None:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    before = facts_of(case["before"], tmp_path / "before")
-    after = in_place(before, facts_of(edited(case["before"], case["edits"]), tmp_path / "after"))
+    texts = [case["before"], edited(case["before"], case["edits"])]
+    if size:
+        texts = [TABLE.sub(r"\g<0>\nlarge: true", text) for text in texts]
+    before = facts_of(texts[0], tmp_path / "before")
+    after = in_place(before, facts_of(texts[1], tmp_path / "after"))
     old, fresh = databases(), databases()
     apply(old.owner, up_text("before", plan_initial(before)))
     apply(fresh.owner, up_text("after", plan_initial(after)))

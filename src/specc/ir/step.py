@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specc.ir.fact import Fact
 from specc.record import record
 
@@ -24,6 +26,21 @@ class Preflight:
 
 
 @record
+class Batch:
+    """A statement that is repeated, each time in a transaction of its own, until it is done with 0 rows.
+
+    It returns how many rows it did and, for the next time, where it came to, which is `$1` then and null at first.
+    """
+
+    title: str
+    statement: str
+
+
+CONCURRENTLY = "concurrently"
+"""How the name of a part ends that is one statement outside of a transaction."""
+
+
+@record
 class Part:
     """What goes into one file, which is one transaction: steps in order, and the statements of their way back.
 
@@ -39,3 +56,10 @@ class Part:
     """What the way back loses, each to be read after "this loses"."""
     summary: tuple[str, ...] = ()
     """What changes, in words, for who reviews it."""
+    batches: tuple[Batch, ...] = ()
+    """What comes before the steps."""
+
+
+def part(name: str, steps: Sequence[Step]) -> Part:
+    """Return steps as a part whose way back undoes them, last first."""
+    return Part(name, tuple(steps), tuple(step.down for step in reversed(steps) if step.down))

@@ -19,6 +19,7 @@ from specc.pg.ddl import create
 from specc.pg.names import fit, ident, lit, qualified
 from specc.plan.renames import renamed_enums
 from specc.record import record
+from specc.remember import remembered
 
 
 @record
@@ -59,19 +60,32 @@ def _keeps(before: Sequence[str], after: Sequence[str]) -> bool:
 
 def renames_of(new: Ir, schema: str, name: str, labels: Sequence[str]) -> dict[str, str]:
     """Return the labels of an enum that have other names now: states of the machines whose rows have it."""
-    found: dict[str, str] = {}
-    for machine in new.all(Machine):
+    said = _renamed_states(new).get(qualified(schema, name), ())
+    return {was: now for was, now in said if was in labels}
+
+
+@remembered
+def _renamed_states(new: Ir) -> dict[str, list[tuple[str, str]]]:
+    """Return the states that have other names, before and now, by the types of their columns."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for one in new.all(Renamed):
+        kind, owner, *names = one.identity_now
+        if kind == "state":
+            said.setdefault(owner, []).append((one.was, names[0]))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for machine in new.all(Machine) if said else ():
         column = new.by_identity.get(("column", machine.schema, machine.table, "state"))
-        if not isinstance(column, Column) or column.type != qualified(schema, name):
-            continue
-        for one in new.all(Renamed):
-            if one.identity_now[:2] == ("state", machine.name) and one.was in labels:
-                found[one.was] = one.identity_now[2]
+        if isinstance(column, Column) and machine.name in said:
+            found.setdefault(column.type, []).extend(said[machine.name])
     return found
 
 
-def extended(base: Ir, new: Ir) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
-    """Return the enums of the base that get more labels: as they are, as they will be, and the statements."""
+Extended = tuple[Enum, Enum, tuple[str, ...]]
+"""An enum that gets more labels: as it is, as it will be, and the statements."""
+
+
+def extended(base: Ir, new: Ir) -> tuple[Extended, ...]:
+    """Return the enums of the base that get more labels."""
     found, names = [], renamed_enums(base, new)
     for old in base.all(Enum):
         after = new.by_identity.get(names.get(old.identity, old.identity))
