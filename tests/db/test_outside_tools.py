@@ -24,8 +24,8 @@ from specc.pg.apply import apply
 from specc.pg.binaries import embedded, installed
 from specc.pg.server import Server, serve
 from specc.plan.enums import in_place
-from specc.plan.evolve import plan
 from specc.plan.migration import files_of as migration_files
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 

@@ -94,12 +94,22 @@ class _Online:
     def tight(self) -> list[Column]:
         """The columns that may hold no nulls once all rows are known to have none."""
         shadowed = {one.new.identity for one in self.shadows}
-        found = [one.column for one in self.filled.values() if one.column.not_null]
+        found = [one.column for one in self.filled.values() if one.column.not_null] + self.computed
         for one in self._columns():
             old = self.here.by_identity.get(one.identity)
             if isinstance(old, Column) and one.not_null > old.not_null and one.identity not in shadowed:
                 found.append(one)
         return found
+
+    @cached_property
+    def computed(self) -> list[Column]:
+        """The computed columns that are made before what they are computed from has its values."""
+        return [
+            one
+            for one in self._columns()
+            if one.generated and one.not_null and self.here.by_identity.get(one.identity) != one
+            if any(_is_read(by.column, one, one.generated) for by in self.filled.values())
+        ]
 
     @cached_property
     def read(self) -> list[Column]:
@@ -159,6 +169,7 @@ class _Online:
         yield from (_beside(_called(one, _NEW)) for _, one in self.replaced)
         yield part("", main)
         yield from map(_fill, _by_table(self.filled.values()))
+        yield part("bind", [_bind(one, one.name) for one in self.computed])
         yield from map(_beside, held)
         yield from self._after(main, held)
 
@@ -201,7 +212,8 @@ class _Online:
             more = [one.fact for one in found if isinstance(one.fact, Index | Unique) and self._is_made(one)]
             if not more:
                 # What is written from now on is refused if it has nulls.
-                bound = [_bind(one, one.name) for one in self.tight if one.identity not in self.filled]
+                late = {*self.filled, *(one.identity for one in self.computed)}
+                bound = [_bind(one, one.name) for one in self.tight if one.identity not in late]
                 return list(held.values()), [*first, *map(self._in_main, found), *bound]
             held |= {one.identity: one for one in more}
 
@@ -212,6 +224,9 @@ class _Online:
             if gone.intersection(fact.requires) or any(_points(fact, one) for one in held):
                 gone.add(fact.identity)
         loose: list[Fact] = [*(replace(one, not_null=False) for one in self.tight), *self.read]
+        # Whose types go with them.
+        needs = {need for one in self.read for need in one.needs if need not in self.new.by_identity}
+        loose += [one for one in self.here.all(Enum) if one.identity in needs]
         loose += [_called(old, _OLD) for old, _ in self.replaced]
         return without(self.new, gone, {one.identity: one for one in loose})
 
