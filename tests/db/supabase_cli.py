@@ -26,8 +26,21 @@ class SupabaseCli:
 
     def __call__(self, *arguments: str, url: str) -> str:
         """Run a command on the database and return its output; raises `AssertionError` when it fails."""
+        return self._run(*arguments, f"--remote={url}")
+
+    def diff(self, one: str, other: str) -> str:
+        """Return the SQL that turns one database into another, by Supabase's pg-delta, which needs no container."""
+        return self._run(
+            "db", "diff", "--use-pg-delta", "--strict-coverage", f"--from={one}", f"--to={other}"
+        )
+
+    def add(self, path: str, text: str) -> None:
+        """Add a migration of a build to the project."""
+        (self.folder / "supabase" / "migrations" / Path(path).name).write_text(text, encoding="utf-8")
+
+    def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [self.program, *arguments, f"--remote={url}", "--yes", "--workdir", self.folder],
+            [self.program, *arguments, "--yes", "--workdir", self.folder],
             cwd=self.folder,
             env={
                 "PATH": os.environ["PATH"],

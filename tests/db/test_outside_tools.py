@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from databases import GENERATED, OWNER, Database, files_of
+from databases import GENERATED, OWNER, Database, created, files_of
 from psycopg import sql
 from supabase_cli import SupabaseCli, UnavailableError, supabase
 from test_evolve import CASES, STAMPS, edited
@@ -24,7 +24,9 @@ from specc.pg.apply import apply
 from specc.pg.binaries import embedded, installed
 from specc.pg.server import Server, serve
 from specc.plan.enums import in_place
+from specc.plan.initial import plan_initial
 from specc.plan.migration import files_of as migration_files
+from specc.plan.migration import up_text
 from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
@@ -166,18 +168,48 @@ def reachable() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def cli(reachable: Server, tmp_path_factory: pytest.TempPathFactory) -> SupabaseCli:
     """Supabase's command line in a project with our migrations, which it has applied as they are."""
-    try:
-        cli = supabase(tmp_path_factory.mktemp("supabase"))
-    except UnavailableError as error:
-        pytest.skip(f"no Supabase CLI: {error}")
+    cli = _supabase(tmp_path_factory.mktemp("supabase"))
     for path in MIGRATIONS:
         (cli.folder / "supabase" / "migrations" / path.name).write_bytes(path.read_bytes())
     cli("migration", "up", url=as_owner(reachable))
     return cli
 
 
-def as_owner(server: Server) -> str:
-    return server.url("flagship").replace("//postgres:", f"//{OWNER}:")
+def _supabase(folder: Path) -> SupabaseCli:
+    try:
+        return supabase(folder)
+    except UnavailableError as error:
+        pytest.skip(f"no Supabase CLI: {error}")
+
+
+def as_owner(server: Server, database: str = "flagship") -> str:
+    return server.url(database).replace("//postgres:", f"//{OWNER}:")
+
+
+@pytest.mark.parametrize("name", ["table_renamed", "text_becomes_states"])
+def test_supabase_takes_a_change_and_then_sees_no_difference(
+    name: str, reachable: Server, tmp_path: Path
+) -> None:
+    """With rows; the other database was made from the new specs at once."""
+    case = yaml.safe_load((CASES[0].parent / f"{name}.yaml").read_text(encoding="utf-8"))
+    before = change_facts(case["before"], tmp_path / "before")
+    after = in_place(before, change_facts(edited(case["before"], case["edits"]), tmp_path / "after"))
+    with created(reachable) as old, created(reachable) as fresh:
+        for database in (old, fresh):
+            database.bootstrap(files_of(GENERATED))
+        cli = _supabase(tmp_path / "supabase")
+        cli.add("20260101000000_initial.sql", up_text("initial", plan_initial(before)))
+        cli("migration", "up", url=as_owner(reachable, old.name))
+        apply(fresh.owner, up_text("after", plan_initial(after)))
+        apply(old.owner, case["rows"])
+        both = reachable.url(old.name), reachable.url(fresh.name)
+        assert cli.diff(*both)
+        parts = plan(before, after)
+        for path, text in migration_files(parts, "a test", STAMPS[: len(parts)], name).items():
+            if path.startswith("migrations/"):
+                cli.add(path, text)
+        cli("db", "push", url=as_owner(reachable, old.name))
+        assert cli.diff(*both) == ""
 
 
 def test_supabase_applies_each_migration_once(cli: SupabaseCli, reachable: Server) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specc.ir.behaviour import Machine, State
-from specc.ir.database import Column, Enum, Function
+from specc.ir.database import Check, Column, Enum, Function, Index, Policy, View
 from specc.ir.fact import Identity
 from specc.ir.intent import Renamed
 from specc.ir.model import Ir
@@ -131,15 +131,23 @@ def rebuilds(base: Ir, new: Ir) -> Iterator[Rebuild]:
 
 
 def relabelled(base: Ir, new: Ir, anew: Sequence[Rebuild]) -> Iterator[Column]:
-    """Yield the columns of enums that are made anew or in which labels get other names."""
-    types = {qualified(one.new.schema, one.new.name) for one in anew}
+    """Yield the columns of enums that are made anew or in which labels get other names, and those that cast to them."""
+    types = {one.new.identity for one in anew}
     for one in new.all(Enum):
         old = base.by_identity.get(one.identity)
         if isinstance(old, Enum) and renames_of(new, one.schema, one.name, old.labels):
-            types.add(qualified(one.schema, one.name))
+            types.add(one.identity)
     for column in base.all(Column) if types else ():
-        if column.type.removesuffix("[]") in types:
+        if types.intersection(column.needs):
             yield column
+
+
+def casting(base: Ir, anew: Sequence[Rebuild]) -> Iterator[Identity]:
+    """Yield what names a type that is made anew, whether it reads a column of it or not."""
+    types = {one.new.identity for one in anew}
+    for fact in base.facts if types else ():
+        if isinstance(fact, Check | Index | Policy | View) and types.intersection(fact.needs):
+            yield fact.identity
 
 
 def _types(function: Function) -> Iterator[str]:

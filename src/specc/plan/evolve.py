@@ -145,7 +145,7 @@ class _Evolution:
             ("comment", f"enum {one.new.schema} {one.new.name}") for one in self.rebuilt
         } & self.before.keys()
         computed = {one for one, (old, new) in self.changed.items() if _is_recomputed(old, new)}
-        gone = removed | anew | functions
+        gone = removed | anew | functions | set(enums.casting(self.base, self.rebuilt))
         return disturbed(self.base, gone | computed, columns | computed) - (computed - gone)
 
     @cached_property
