@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import yaml
 from databases import Database, copied
+from seen_hazards import expected_of, seen
 from test_dumps import OURS, VARYING, dump
 
 from projects import write_example
@@ -83,17 +84,20 @@ def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def climb(database: Database, parts: Sequence[Part]) -> None:
-    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
-    for path in sorted(files):
-        if path.startswith("migrations/"):
-            apply(database.owner, files[path])
+    """Apply the parts of a plan; what each does to the database is what it says that it does."""
+    for part, text in zip(parts, _texts(parts, "migrations/"), strict=True):
+        assert seen(database.owner, text) == expected_of(part.hazards)
 
 
 def descend(database: Database, parts: Sequence[Part]) -> None:
+    """Undo the parts of a plan, the last first; what each does is what it says that it does."""
+    for part, text in reversed(list(zip(parts, _texts(parts, "rollback/"), strict=True))):
+        assert seen(database.owner, text) == expected_of(part.hazards_back)
+
+
+def _texts(parts: Sequence[Part], folder: str) -> list[str]:
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
-    for path in sorted(files, reverse=True):
-        if path.startswith("rollback/"):
-            apply(database.owner, files[path])
+    return [files[path] for path in sorted(files) if path.startswith(folder)]
 
 
 def asked(database: Database, questions: dict[str, Any]) -> dict[str, Any]:

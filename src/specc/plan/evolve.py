@@ -38,6 +38,7 @@ from specc.pg.names import ident, qualified
 from specc.plan import checks, data, enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
+from specc.plan.locks import with_hazards
 from specc.plan.moves import moves
 from specc.plan.renames import Renaming, rename_base
 from specc.plan.summary import summary
@@ -73,7 +74,7 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
                 tuple(summary(renaming.base, new)),
             )
         )
-    return tuple(parts)
+    return with_hazards(parts, base, new)
 
 
 def _with_labels(base: Ir, new: Ir) -> Ir:
