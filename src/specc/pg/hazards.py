@@ -7,6 +7,7 @@ renamed. Measured on PostgreSQL 15 and 18, which agree; see `tests/db/test_hazar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from specc.ir.step import EFFECTS, LOCKS, Hazard
 from specc.pg.altered import added_key, alter_table, column_known
@@ -16,6 +17,9 @@ from specc.pg.rows import rows_touched
 from specc.pg.tree import Fields, Node, named, nodes, texts
 
 _STOPS_DDL, _STOPS_WRITERS = LOCKS.index("share update exclusive"), LOCKS.index("share")
+
+
+_DROPPED = "it is dropped"
 
 
 def hazards(text: str, relations: Relations) -> tuple[Hazard, ...]:
@@ -31,8 +35,12 @@ def hazards(text: str, relations: Relations) -> tuple[Hazard, ...]:
         for relation, lock, effect, why in _of(*named(statement["stmt"]), relations):
             name = relation.top.was
             if name is not None:
-                by_relation.setdefault(name, []).append(Hazard(name, lock, effect, why))
+                told = why if relation.top is relation else "its partitions change"
+                by_relation.setdefault(name, []).append(Hazard(name, lock, effect, told))
     found = {name: _summed(each) for name, each in sorted(by_relation.items())}
+    for name, one in found.items():
+        if one.why == _DROPPED and name in relations:
+            found[name] = replace(one, why="it is made anew")
     return tuple(
         one for one in found.values() if _is_told(one, found.get(owners.get(one.relation, one.relation)))
     )
@@ -58,15 +66,17 @@ def _summed(found: Sequence[Hazard]) -> Hazard:
     counted = [one for one, lock in zip(found, under, strict=True) if lock >= least] or list(found)
     effect = max((one.effect for one in counted), key=EFFECTS.index)
     telling = [one for one in counted if one.effect == effect]
-    chosen = max(telling, key=lambda one: LOCKS.index(one.lock))
+    # What is done to the whole table tells more than what is done to something of it.
+    chosen = max(telling, key=lambda one: (LOCKS.index(one.lock), one.why.startswith("it ")))
     others = len({one.why for one in counted} - {chosen.why})
     why = f"{chosen.why}, and {others} more" if others else chosen.why
     return Hazard(chosen.relation, LOCKS[held], effect, why)
 
 
 def _of(kind: str, fields: Fields, relations: Relations) -> Iterable[Done]:
-    for sequence in _sequences(fields):
-        relations.make(sequence)
+    if kind in ("CreateStmt", "AlterTableStmt"):
+        for sequence in _sequences(fields):
+            relations.make(sequence)
     read = _KINDS.get(kind)
     return read(fields, relations) if read else ()
 
@@ -155,7 +165,7 @@ def _drop(fields: Fields, relations: Relations) -> Iterator[Done]:
             case "OBJECT_TABLE":
                 yield from _drop_table(relations.forget(_name(path)), relations)
             case "OBJECT_VIEW" | "OBJECT_SEQUENCE":
-                yield relations.forget(_name(path)), "access exclusive", "", "it is dropped"
+                yield relations.forget(_name(path)), "access exclusive", "", _DROPPED
             case "OBJECT_TRIGGER" | "OBJECT_POLICY" as kind:
                 word = kind.removeprefix("OBJECT_").lower()
                 why = f"{word} {texts(path)[-1]} is dropped"
@@ -168,7 +178,7 @@ def _drop(fields: Fields, relations: Relations) -> Iterator[Done]:
 
 
 def _drop_table(table: Relation, relations: Relations) -> Iterator[Done]:
-    yield table, "access exclusive", "", "it is dropped"
+    yield table, "access exclusive", "", _DROPPED
     pointed_at = [key.target for key in table.keys.values() if key.target not in (None, table)]
     for other in (*pointed_at, *relations.pointing_at(table)):
         if other is not None:

@@ -99,6 +99,9 @@ class Relations:
     def __getitem__(self, name: Name) -> Relation:
         return self._named.setdefault(name, Relation(name))
 
+    def __contains__(self, name: Name) -> bool:
+        return name in self._named
+
     def make(self, name: Name) -> Relation:
         """Add a relation that the migration makes."""
         self._named[name] = Relation(None)
