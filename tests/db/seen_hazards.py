@@ -114,7 +114,13 @@ def assert_told(
     for name in spared:
         if name in said and name in found and (said[name][1], found[name][1]) == ("scan", ""):
             found = found | {name: (found[name][0], "scan")}
-    assert found == said
+    names = sorted(said.keys() | found.keys())
+    wrong = {
+        name: f"said {said.get(name)}, seen {found.get(name)}"
+        for name in names
+        if said.get(name) != found.get(name)
+    }
+    assert not wrong, wrong
 
 
 def _now(connection: psycopg.Connection[Any], oids: list[int]) -> Iterator[tuple[Any, ...]]:

@@ -35,7 +35,6 @@ _WEAK = dict.fromkeys(_OF_TRIGGERS, "share row exclusive") | dict.fromkeys(
 """Commands that do not stop readers, with what they take; the others stop everybody (`AlterTableGetLockLevel`)."""
 
 _WORDS = _OF_TRIGGERS | {
-    "AT_DropNotNull": "{} may be null",
     "AT_ColumnDefault": "{} has another default",
     "AT_DropExpression": "{} is no longer computed",
     "AT_AddIdentity": "{} counts up",
@@ -170,10 +169,13 @@ def _looked_at(table: Relation, column: str, *, sorted_anew: bool) -> str:
 
 def _set_not_null(table: Relation, lock: str, command: Fields, _: Relations) -> Iterator[Done]:
     name = command["name"]
-    column = table.columns.setdefault(name, ColumnKnown("text", not_null=False))
+    column = table.columns.get(name)
     checks = (key for key in table.keys.values() if key.check is not None and key.is_valid)
-    is_known = column.not_null or any(proves_not_null(key.expression(), name) for key in checks)
-    column.not_null = True
+    is_known = bool(column and column.not_null) or any(
+        proves_not_null(one.expression(), name) for one in checks
+    )
+    if column is not None:
+        column.not_null = True
     yield table, lock, "" if is_known else "scan", f"{name} may not be null"
 
 

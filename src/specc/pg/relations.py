@@ -87,13 +87,17 @@ Done = tuple[Relation, str, str, str]
 """What a statement does: a relation, how it is locked, what is done to it under the lock, and why in a few words."""
 
 
+_CALM = frozenset(("auth", name) for name in ("uid", "jwt", "role", "email"))
+"""Supabase's functions that tell who asks: stable, each of them."""
+
+
 class Relations:
     """All relations of a database, found by the names that they have now."""
 
     def __init__(self) -> None:
         self._named: dict[Name, Relation] = {}
         self._indexes: dict[Name, tuple[Relation, str]] = {}
-        self.calm: set[Name] = set()
+        self.calm: set[Name] = set(_CALM)
         """Functions that are not volatile, all of their name."""
 
     def __getitem__(self, name: Name) -> Relation:
