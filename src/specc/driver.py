@@ -107,6 +107,7 @@ def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[s
     from specc.emit.tree import tests, tree
     from specc.pg.parsing import check_sql
     from specc.plan.base import FOLDERS
+    from specc.plan.directives import read_directives
     from specc.plan.initial import plan_initial
     from specc.plan.sums import SUMS, dump
 
@@ -118,6 +119,10 @@ def _files(checked: Checked, base: Base | None, naming: Naming | None) -> dict[s
             # What stands in schema/ is the statements of the migration once more.
             if path.endswith(".sql") and not path.startswith("schema/"):
                 check_sql(text)
+            if path.startswith(FOLDERS):
+                said = read_directives(text)
+                for one in (*said.preflights, *said.batches):
+                    check_sql(one.sql)
         return some
 
     def tested() -> dict[str, str]:
@@ -228,8 +233,8 @@ def _analyse(read: files.Sources, base: Base | None = None) -> Checked:
     parts: tuple[Part, ...] = ()
     if base is not None and ir is not None and not sink.has_errors and base.facts.facts:
         from specc.plan.enums import in_place
-        from specc.plan.evolve import plan
         from specc.plan.findings import findings
+        from specc.plan.parts import plan
 
         ir = in_place(base.facts, ir)
         found = tuple(findings(base.facts, ir))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from specc.emit.sample import Samples
 from specc.ir.behaviour import Machine
 from specc.ir.database import Check, Schema, Table
 from specc.ir.model import Ir
+from specc.migrate.files import is_concurrent
 from specc.pg.apply import ApplyError, apply
 from specc.pg.introspect import read_catalogue
 from specc.pg.names import lit, qualified
@@ -122,11 +124,15 @@ def _migrations(files: Mapping[str, str], folder: str = "migrations") -> list[st
     return sorted(path for path in files if path.startswith(f"{folder}/") and path.endswith(".sql"))
 
 
+def _run(conninfo: str, build: _Build, path: str) -> None:
+    apply(conninfo, build.files[path], single_transaction=not is_concurrent(PurePosixPath(path).stem))
+
+
 def _apply(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
     for path in ("bootstrap.sql", *_migrations(build.files)):
         try:
-            apply(admin if path == "bootstrap.sql" else owner, build.files[path])
+            _run(admin if path == "bootstrap.sql" else owner, build, path)
         except ApplyError as error:
             failures = _failed(build, path, error)
             yield Finding("applied", f"generated/{path} failed", watch.read(), failures)
@@ -301,10 +307,10 @@ def _return(build: _Build, _admin: str, owner: str) -> Iterator[Finding]:
     path = ""
     try:
         for path in reversed(_migrations(build.files, "rollback")):
-            apply(owner, build.files[path])
+            _run(owner, build, path)
         left = _left_behind(owner)
         for path in _migrations(build.files):
-            apply(owner, build.files[path])
+            _run(owner, build, path)
     except ApplyError as error:
         failures = (f"generated/{path}", *_failed(build, path, error))
         yield Finding("undone", "the way back failed", watch.read(), failures)

@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from projects import read_tree
+from specc.migrate.files import is_concurrent
 from specc.pg.apply import apply
 from specc.pg.binaries import Binaries, embedded, installed
 from specc.pg.server import Server
@@ -62,11 +63,11 @@ class Database:
 
     def migrate(self, files: Mapping[str, str]) -> None:
         for path in sorted(path for path in files if path.startswith("migrations/")):
-            apply(self.owner, files[path])
+            apply(self.owner, files[path], single_transaction=not is_concurrent(Path(path).stem))
 
     def roll_back(self, files: Mapping[str, str]) -> None:
         for path in sorted((path for path in files if path.startswith("rollback/")), reverse=True):
-            apply(self.owner, files[path])
+            apply(self.owner, files[path], single_transaction=not is_concurrent(Path(path).stem))
 
 
 @contextmanager

@@ -36,11 +36,12 @@ from specc.ir.database import (
     View,
 )
 from specc.ir.fact import Fact, details
+from specc.ir.intent import Large
 from specc.ir.model import Ir, gather
 from specc.pg.apply import apply
-from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 __all__ = ["databases"]
@@ -50,6 +51,7 @@ PINNED = (("search_path", "''"),)
 ENUM = (("enum", S, "mood"),)
 
 SCHEMA = Schema(S, ("authenticated",))
+PRIVATE = Schema("private")
 MOOD = Enum(S, "mood", ("glad", "calm", "sad"))
 SHOP = Table(S, T)
 ID = Column(S, T, "id", 0, "uuid", default="gen_random_uuid()")
@@ -95,7 +97,7 @@ SAID_OF_NOTED = Comment("function app noted", "Notes.")
 SAID_OF_MOOD = Comment("enum app mood", "How it is.")
 
 FACTS: tuple[Fact, ...] = (
-    SCHEMA, MOOD, SHOP, ID, NAME, SIZE, FEEL, TWICE, COUNT, KEY, ONCE, BIG, LOG, AT, REST, DESK, DESK_ID, DESK_KEY,
+    SCHEMA, PRIVATE, MOOD, SHOP, ID, NAME, SIZE, FEEL, TWICE, COUNT, KEY, ONCE, BIG, LOG, AT, REST, DESK, DESK_ID, DESK_KEY,
     DESK_SHOP, DESK_TOWN, DESK_OTHER, DESK_MADE, OF, FAST, SEEN, NOTED, ALSO, CHECKED, LIST, NOTE, MINE, READ, CALL, LOOK, FIRST, SAID,
     SAID_OF_VIEW, SAID_OF_SEEN, SAID_OF_NOTED, SAID_OF_MOOD,
 )  # fmt: skip
@@ -233,20 +235,32 @@ def changed(fact: Fact, values: dict[str, Any]) -> Ir:
     return facts([replace(record, **values) if one is fact else one for one in FACTS])
 
 
+def online(ir: Ir) -> Ir:
+    """Return facts with their tables large."""
+    return facts([*ir.facts, *(Large(one.schema, one.name) for one in ir.all(Table))])
+
+
 def cells() -> Iterator[Any]:
-    """Yield each change as (before, after), the id saying of what."""
+    """Yield each change as (before, after), the id saying of what; once more where it is another for large tables."""
+    for before, after, what in single_changes():
+        yield pytest.param(before, after, id=what)
+        if plan(before, after) != plan(before, online(after)):
+            yield pytest.param(before, online(after), id=f"{what} online")
+
+
+def single_changes() -> Iterator[tuple[Ir, Ir, str]]:
     everything = facts(FACTS)
     for kind in DATABASE:
         without = facts([one for one in FACTS if one not in DROPPED[kind]])
         # A table without its only partition takes no rows: that is no life to come back from.
         if kind is not Partition:
-            yield pytest.param(without, everything, id=f"add {kind.KIND}")
-            yield pytest.param(everything, without, id=f"drop {kind.KIND}")
+            yield without, everything, f"add {kind.KIND}"
+            yield everything, without, f"drop {kind.KIND}"
         for field, changes in CHANGES.get(kind, {}).items():
             for number, (fact, values) in enumerate(changes):
                 other = changed(fact, values)
-                yield pytest.param(everything, other, id=f"change {kind.KIND} {field} {number}")
-                yield pytest.param(other, everything, id=f"change back {kind.KIND} {field} {number}")
+                yield everything, other, f"change {kind.KIND} {field} {number}"
+                yield other, everything, f"change back {kind.KIND} {field} {number}"
 
 
 def test_every_field_of_every_fact_is_changed() -> None:
@@ -265,7 +279,7 @@ def reference_row(database: Database) -> list[Any]:
         return connection.execute("select name, size from app.shop where name = 'first'").fetchall()
 
 
-@pytest.mark.parametrize(("before", "after"), cells())
+@pytest.mark.parametrize(("before", "after"), list(cells()))
 def test_a_change_goes_both_ways(before: Ir, after: Ir, databases: Databases) -> None:
     old, fresh = databases(), databases()
     apply(old.owner, up_text("before", plan_initial(before)))

@@ -20,9 +20,9 @@ from specc.ir.model import Ir
 from specc.load.files import read_project
 from specc.pg.apply import apply
 from specc.pg.names import qualified
-from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 __all__ = ["databases"]

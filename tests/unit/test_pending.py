@@ -13,8 +13,8 @@ from specc import driver
 from specc.ir.intent import Renamed
 from specc.ir.model import Ir, gather
 from specc.plan.base import Base, newest
-from specc.plan.evolve import plan
 from specc.plan.late import join
+from specc.plan.parts import plan
 from specc.plan.pending import Naming, later, pending
 from specc.plan.sums import SumsError, dump, listed, unfit
 from specc.plan.title import slug_of, words_for

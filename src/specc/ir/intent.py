@@ -84,4 +84,15 @@ class Removed(Fact):
         return tuple(self.target.split(" "))
 
 
-INTENT: tuple[type[Fact], ...] = (Renamed, Retired, Conversion, Removed)
+@record
+class Large(Fact):
+    """A table has more rows than may be read or written at one go while others wait: it is changed online."""
+
+    KIND: ClassVar[str] = "large"
+    NAMES: ClassVar[int] = 2
+    RANK: ClassVar[int] = 5
+    schema: str
+    table: str
+
+
+INTENT: tuple[type[Fact], ...] = (Renamed, Retired, Conversion, Removed, Large)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specc.ir.fact import Fact
 from specc.record import record
 
@@ -64,6 +66,21 @@ class Hazard:
 
 
 @record
+class Batch:
+    """A statement that is repeated, each time in a transaction of its own, until it is done with 0 rows.
+
+    It returns how many rows it did and, for the next time, where it came to, which is `$1` then and null at first.
+    """
+
+    title: str
+    statement: str
+
+
+CONCURRENTLY = "concurrently"
+"""How the name of a part ends that is one statement outside of a transaction."""
+
+
+@record
 class Part:
     """What goes into one file, which is one transaction: steps in order, and the statements of their way back.
 
@@ -82,3 +99,10 @@ class Part:
     hazards: tuple[Hazard, ...] = ()
     """What its transaction does to each relation that is locked for long enough to be seen, and that of its way back."""
     hazards_back: tuple[Hazard, ...] = ()
+    batches: tuple[Batch, ...] = ()
+    """What comes before the steps."""
+
+
+def part(name: str, steps: Sequence[Step]) -> Part:
+    """Return steps as a part whose way back undoes them, last first."""
+    return Part(name, tuple(steps), tuple(step.down for step in reversed(steps) if step.down))

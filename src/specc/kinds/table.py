@@ -14,6 +14,7 @@ from pydantic import Field
 from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.ir.behaviour import Example, Tenancy
 from specc.ir.database import Check, Column, Comment, ForeignKey, Index, PrimaryKey, Table, Unique
+from specc.ir.intent import Large
 from specc.kinds import intent, reference_rules, table_rules
 from specc.lang.kind import Implied, Kind, Lowered
 from specc.lang.markers import Def, Ref, Short, SpecModel, Sql
@@ -71,6 +72,11 @@ class TableSpec(SpecModel):
         "", description="The table whose rows own the rows of this one; itself for the tenants' own table."
     )
     shared: bool = Field(False, description="Rows belong to nobody in particular.")
+    large: bool = Field(
+        False,
+        description="Whether it has too many rows for all of them to be read or written while others wait. Once "
+        "released, it is changed online: in batches, with indexes built and constraints checked beside the work.",
+    )
     columns: dict[Annotated[str, Def("column")], ColumnSpec] = Field(
         description="Columns besides the implied ones (`id`, the tenant's, a machine's)."
     )
@@ -104,6 +110,8 @@ def _lower(entry: Entry, project: Project) -> Lowered:
     table = tables(project)[project.full_name("table", entry.name)]
     yield Table(table.schema, table.name)
     yield Comment(f"table {table.schema} {table.name}", entry.spec.about)
+    if entry.spec.large:
+        yield Large(table.schema, table.name)
     yield from _keys(table)
     yield from _columns(table, project)
     yield from _declared_keys(table, project)

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from specc.ir.step import CONCURRENTLY
 from specc.migrate.model import SetupError
 from specc.pg.script import concurrent, statement_count, transaction_lines
 from specc.plan.directives import DirectiveError, Directives, read_directives
 from specc.record import record
 
 _NAME = re.compile(r"([0-9]{14})_(.+)\.sql")
-_CONCURRENTLY = "_concurrently"
 
 
 @record
@@ -46,7 +46,7 @@ def checksum(text: str) -> str:
 
 def is_concurrent(name: str) -> bool:
     """Whether a file holds one statement that refuses a transaction; its name says so."""
-    return name == _CONCURRENTLY[1:] or name.endswith(_CONCURRENTLY)
+    return name == CONCURRENTLY or name.endswith(f"_{CONCURRENTLY}")
 
 
 def read_folder(folder: Path) -> tuple[Migration, ...]:
@@ -117,7 +117,7 @@ def _check(one: Migration) -> None:
     if is_concurrent(one.name):
         if (count := statement_count(one.text)) != 1:
             raise SetupError(
-                f"{one.file}: a file `…{_CONCURRENTLY}.sql` holds one statement, this one {count}"
+                f"{one.file}: a file `…_{CONCURRENTLY}.sql` holds one statement, this one {count}"
             )
         made = concurrent(one.text)
         if made.verb == "create" and not made.index:

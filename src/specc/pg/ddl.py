@@ -203,10 +203,17 @@ def _(fact: PrimaryKey | Unique | Check | ForeignKey) -> str:
 
 @create.register
 def _(fact: Index) -> str:
-    unique = "unique " if fact.unique else ""
+    return f"create {'unique ' if fact.unique else ''}index {_index_text(fact)}"
+
+
+def create_beside(fact: Index) -> str:
+    """Return the statement that builds an index while the table is written; it refuses a transaction."""
+    return f"create {'unique ' if fact.unique else ''}index concurrently {_index_text(fact)}"
+
+
+def _index_text(fact: Index) -> str:
     method = f" using {fact.method}" if fact.method != "btree" else ""
-    table = qualified(fact.schema, fact.table)
-    text = f"create {unique}index {ident(fact.name)} on {table}{method} ({_index_keys(fact.keys)})"
+    text = f"{ident(fact.name)} on {qualified(fact.schema, fact.table)}{method} ({_index_keys(fact.keys)})"
     text += f" include ({idents(fact.include)})" if fact.include else ""
     return text + (f" where {fact.where}" if fact.where else "")
 

@@ -224,6 +224,12 @@ def _lock(fields: Fields, relations: Relations) -> Iterator[Done]:
         yield relations[place_of(named(node)[1])], LOCKS[fields["mode"] - 1], "", "it is locked"
 
 
+def _analyze(fields: Fields, relations: Relations) -> Iterator[Done]:
+    for node in fields.get("rels", ()):
+        relation = relations[place_of(named(node)[1]["relation"])]
+        yield relation, "share update exclusive", "", "it is analysed"
+
+
 def _alter_sequence(fields: Fields, relations: Relations) -> Iterator[Done]:
     yield relations[place_of(fields["sequence"])], "share row exclusive", "", "it counts otherwise"
 
@@ -246,5 +252,6 @@ _KINDS: dict[str, Callable[[Fields, Relations], Iterable[Done]]] = {
     "IndexStmt": _create_index,
     "LockStmt": _lock,
     "RenameStmt": _rename,
+    "VacuumStmt": _analyze,
     "ViewStmt": _create_view,
 } | {kind: _work(kind) for kind in ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt")}

@@ -13,8 +13,10 @@ from specc.ir.database import Check, Column, Enum, ForeignKey, Index, PrimaryKey
 from specc.ir.fact import Fact, Identity
 from specc.ir.model import Ir
 from specc.ir.step import Preflight
+from specc.pg.alter import retyped
 from specc.pg.mentions import words
 from specc.pg.names import ident, idents, lit, qualified
+from specc.plan.data import conversion
 
 
 def before_up(base: Ir, new: Ir) -> Iterator[Preflight]:
@@ -25,7 +27,7 @@ def before_up(base: Ir, new: Ir) -> Iterator[Preflight]:
         if old == fact or table not in base.by_identity:
             continue
         yield from _of_constraint(fact, base, new)
-        if isinstance(fact, Column) and isinstance(old, Column) and fact.not_null and not old.not_null:
+        if isinstance(fact, Column) and fact.not_null and _may_be_null(fact, old, new):
             where = f"from {_table(fact)} where {ident(fact.name)} is null"
             yield Preflight(f"rows of {fact.table} without {fact.name}", f"select count(*) {where}")
     yield from _labels(base, new)
@@ -69,30 +71,43 @@ def _table(fact: Column | Check | Unique | PrimaryKey | ForeignKey | Index) -> s
     return qualified(fact.schema, fact.table)
 
 
-def _has(base: Ir, schema: str, table: str, columns: tuple[str, ...]) -> bool:
-    return all(("column", schema, table, one) in base.by_identity for one in columns)
+def _may_be_null(column: Column, old: Fact | None, new: Ir) -> bool:
+    """Whether a column may still have nulls when it must not: what converts it may replace them."""
+    if not isinstance(old, Column) or old.not_null:
+        return False
+    return not retyped(old, column) or conversion(column, new) is None
+
+
+def _there(base: Ir, new: Ir, schema: str, table: str) -> set[str]:
+    """Return the columns of a table that are now as they will be."""
+    found = set()
+    for one in new.of_table(Column, schema, table):
+        old = base.by_identity.get(one.identity)
+        if isinstance(old, Column) and not retyped(old, one):
+            found.add(one.name)
+    return found
 
 
 def _of_constraint(fact: Fact, base: Ir, new: Ir) -> Iterator[Preflight]:
+    there = _there(base, new, *fact.identity[1:3])
     match fact:
         case Check():
-            old = {one.name for one in base.of_table(Column, fact.schema, fact.table)}
-            come = {one.name for one in new.of_table(Column, fact.schema, fact.table)} - old
+            come = {one.name for one in new.of_table(Column, fact.schema, fact.table)} - there
             if all(need in base.by_identity for need in fact.needs) and not come & set(
                 words(fact.expression)
             ):
                 query = f"select count(*) from {_table(fact)} where not ({fact.expression})"
                 yield Preflight(f"rows of {fact.table} that break {fact.name}", query)
         case PrimaryKey() | Unique():
-            if _has(base, fact.schema, fact.table, fact.columns):
+            if there >= set(fact.columns):
                 yield _twice(fact, fact.columns)
         case Index():
             plain = not fact.where and all(not one.startswith("(") for one in fact.keys)
-            if fact.unique and plain and _has(base, fact.schema, fact.table, fact.keys):
+            if fact.unique and plain and there >= set(fact.keys):
                 yield _twice(fact, fact.keys)
         case ForeignKey():
-            there = _has(base, fact.target_schema, fact.target_table, fact.target_columns)
-            if there and _has(base, fact.schema, fact.table, fact.columns):
+            target = _there(base, new, fact.target_schema, fact.target_table)
+            if target >= set(fact.target_columns) and there >= set(fact.columns):
                 yield _orphans(fact)
 
 

@@ -33,13 +33,20 @@ def added(column: Column, base: Ir, new: Ir) -> Step:
     said = conversion(column, new)
     if said is None and not is_filled_later(column, base, new):
         return Step(column, create(column), drop(column))
+    if said is None:
+        return Step(column, create(replace(column, not_null=False)), drop(column))
     table, name = qualified(column.schema, column.table), ident(column.name)
-    texts = [create(replace(column, not_null=False, default="" if said else column.default))]
-    if said is not None:
-        texts.append(f"update {table} set {name} = {said.up}")
-        if column.default:
-            texts.append(f"alter table {table} alter column {name} set default {column.default}")
-    return Step(column, ";\n".join(texts), drop(column))
+    bare, *default = bare_texts(column)
+    return Step(column, ";\n".join([bare, f"update {table} set {name} = {said.up}", *default]), drop(column))
+
+
+def bare_texts(column: Column) -> list[str]:
+    """Return the statements that add a column whose rows get their values later, and then its default."""
+    table, name = qualified(column.schema, column.table), ident(column.name)
+    texts = [create(replace(column, not_null=False, default=""))]
+    if column.default:
+        texts.append(f"alter table {table} alter column {name} set default {column.default}")
+    return texts
 
 
 def completed(column: Column) -> Step:

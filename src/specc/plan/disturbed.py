@@ -53,7 +53,7 @@ class _Readers:
         for fact in base.facts:
             for need in fact.requires:
                 self.needing.setdefault(need, []).append(fact)
-            table = getattr(fact, "table", None)
+            table = fact.name if isinstance(fact, Grant) else getattr(fact, "table", None)
             if table is not None and hasattr(fact, "schema"):
                 self.of_table.setdefault((fact.schema, table), []).append(fact)
 

@@ -30,18 +30,16 @@ from specc.ir.database import (
 from specc.ir.fact import Fact, Identity
 from specc.ir.intent import Conversion, Retired
 from specc.ir.model import Ir, walk
-from specc.ir.step import Part, Step
+from specc.ir.step import Step
 from specc.pg.alter import alter, retyped
 from specc.pg.ddl import create, drop
 from specc.pg.mentions import mentions
 from specc.pg.names import ident, qualified
-from specc.plan import checks, data, enums
+from specc.plan import data, enums
 from specc.plan.disturbed import disturbed
 from specc.plan.initial import table_text
-from specc.plan.locks import with_hazards
 from specc.plan.moves import moves
 from specc.plan.renames import Renaming, rename_base
-from specc.plan.summary import summary
 
 _INLINE = (Column, PrimaryKey, Unique, Check)
 """What CREATE TABLE makes together with a table."""
@@ -49,40 +47,13 @@ _WITH_OWNER = (Column, PrimaryKey, Unique, Check, Index, Grant, Comment, Partiti
 """What goes when its table or other object goes; rows go before, since others may be what they point at."""
 
 
-def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
-    """Return the way from `base` to `new` in parts, none where they are the same database."""
-    parts = []
-    labelled = _with_labels(base, new)
-    if labelled is not base:
-        # A label may be used only after the transaction that added it. On the way back it stays: nothing uses it, and
-        # to take it away every table of the type would be rewritten.
-        adding = tuple(
-            Step(later, text, "") for _, later, texts in enums.extended(base, new) for text in texts
-        )
-        parts.append(Part("labels", adding, ()))
-    renaming = rename_base(labelled, new)
-    rest = tuple(_Evolution(labelled, renaming, renaming.base, new).steps())
-    if rest:
-        parts.append(
-            Part(
-                "",
-                rest,
-                tuple(step.down for step in reversed(rest) if step.down),
-                tuple(checks.before_up(base, new)),
-                tuple(checks.before_back(renaming.base, new)),
-                tuple(checks.losses(renaming.base, new)),
-                tuple(summary(renaming.base, new)),
-            )
-        )
-    return with_hazards(parts, base, new)
+def evolve(base: Ir, new: Ir, renaming: Renaming | None = None) -> list[Step]:
+    """Return the steps from one database to another; enums of the base have the labels that are added.
 
-
-def _with_labels(base: Ir, new: Ir) -> Ir:
-    """Return the base once its enums have the labels that are added."""
-    later = {old.identity: more for old, more, _ in enums.extended(base, new)}
-    if not later:
-        return base
-    return replace(base, by_identity=base.by_identity | later)
+    `renaming` is what renames the base's objects, where that is known.
+    """
+    renaming = renaming or rename_base(base, new)
+    return list(_Evolution(base, renaming, renaming.base, new).steps())
 
 
 @dataclass(frozen=True)
