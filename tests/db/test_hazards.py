@@ -214,6 +214,11 @@ STATEMENTS = (
         "alter table a.p add column z int; create index pz on a.p (z); "
         "alter table a.p alter column x set not null"
     ),
+    (
+        "alter table a.t add constraint q check (u is not null); alter table a.t drop column x; "
+        "alter table a.t rename column u to x; alter table a.t alter column x set not null"
+    ),
+    "analyze a.t (u)",
     "alter table a.p rename to q; alter table a.q drop column x",
     "create index f_t2 on a.f (t2); drop index a.f_t2",
     "alter table a.f add constraint q unique (t2); alter table a.f drop constraint q",

@@ -11,9 +11,7 @@ from specc.pg.relations import (
     Key,
     Relation,
     Relations,
-    names_column,
     place_of,
-    proves_not_null,
 )
 from specc.pg.rewrites import is_volatile, keeps_bytes, read_type
 from specc.pg.tree import Fields, named, texts
@@ -160,7 +158,7 @@ def _retype(table: Relation, lock: str, command: Fields, _: Relations) -> Iterat
 def _looked_at(table: Relation, column: str, *, sorted_anew: bool) -> str:
     """Return what a new type does where values stay as they lie: checks are made again, and indexes if the order is new."""
     for key in table.keys.values():
-        if key.check is not None and names_column(key.expression(), column):
+        if key.check is not None and key.reads(column):
             return "scan"
         if sorted_anew and key.is_index and column in key.columns:
             return "scan"
@@ -171,9 +169,7 @@ def _set_not_null(table: Relation, lock: str, command: Fields, _: Relations) -> 
     name = command["name"]
     column = table.columns.get(name)
     checks = (key for key in table.keys.values() if key.check is not None and key.is_valid)
-    is_known = bool(column and column.not_null) or any(
-        proves_not_null(one.expression(), name) for one in checks
-    )
+    is_known = bool(column and column.not_null) or any(one.proves(name) for one in checks)
     if column is not None:
         column.not_null = True
     yield table, lock, "" if is_known else "scan", f"{name} may not be null"

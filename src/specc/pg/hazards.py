@@ -207,7 +207,7 @@ def _rename_column(relation: Relation, was: str, now: str) -> None:
     if was in relation.columns:
         relation.columns[now] = relation.columns.pop(was)
     for key in relation.keys.values():
-        key.columns = tuple(now if one == was else one for one in key.columns)
+        key.rename(was, now)
 
 
 def _comment(fields: Fields, relations: Relations) -> Iterator[Done]:

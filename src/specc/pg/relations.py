@@ -66,7 +66,8 @@ class ColumnKnown:
 class Key:
     """A constraint or index: `columns` in their order, `target` of a foreign key, `check` the expression of a check.
 
-    `is_partial` is an index that has not all rows in it.
+    `is_partial` is an index that has not all rows in it, `written` what columns with another name now are called in a
+    check.
     """
 
     columns: tuple[str, ...] = ()
@@ -75,6 +76,21 @@ class Key:
     is_valid: bool = True
     is_index: bool = False
     is_partial: bool = False
+    written: dict[str, str] = field(default_factory=dict)
+
+    def rename(self, was: str, now: str) -> None:
+        """Follow a column to another name."""
+        self.columns = tuple(now if one == was else one for one in self.columns)
+        if self.check is not None:
+            self.written[now] = self.written.pop(was, was)
+
+    def proves(self, column: str) -> bool:
+        """Whether a check holds for no row that has null in a column."""
+        return _is_never_null(self.expression(), self.written.get(column, column))
+
+    def reads(self, column: str) -> bool:
+        """Whether a check is about a column."""
+        return _names(self.expression(), self.written.get(column, column))
 
     def expression(self) -> Node:
         """Return what a check says."""
@@ -203,19 +219,17 @@ def _add_keys(ir: Ir, found: Relations) -> None:
         found.index(name, found[index.schema, index.table], made)
 
 
-def proves_not_null(node: Node, column: str) -> bool:
-    """Whether a check holds for no row that has null in a column."""
+def _is_never_null(node: Node, column: str) -> bool:
     kind, fields = named(node)
     if kind == "BoolExpr" and fields["boolop"] == "AND_EXPR":
-        return any(proves_not_null(one, column) for one in fields["args"])
+        return any(_is_never_null(one, column) for one in fields["args"])
     if kind != "NullTest" or fields["nulltesttype"] != "IS_NOT_NULL":
         return False
     inner, reference = named(fields["arg"])
     return inner == "ColumnRef" and texts(reference["fields"])[-1] == column
 
 
-def names_column(tree: Node, column: str) -> bool:
-    """Whether an expression names a column."""
+def _names(tree: Node, column: str) -> bool:
     return any(
         kind == "ColumnRef" and "String" in fields["fields"][-1] and texts(fields["fields"])[-1] == column
         for kind, fields in nodes(tree)
