@@ -11,15 +11,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 from databases import GENERATED, OWNER, Database, files_of
 from psycopg import sql
 from supabase_cli import SupabaseCli, UnavailableError, supabase
+from test_evolve import CASES, STAMPS, edited
+from test_evolve import facts_of as change_facts
 
 from specc import driver
 from specc.cli import main
 from specc.pg.apply import apply
 from specc.pg.binaries import embedded, installed
 from specc.pg.server import Server, serve
+from specc.plan.enums import in_place
+from specc.plan.evolve import plan
+from specc.plan.migration import files_of as migration_files
 
 pytestmark = pytest.mark.pg
 
@@ -31,6 +37,48 @@ SQUAWK_MAY_SAY = {
     "require-lock-timeout": "a first migration locks tables of its own and, for a moment, auth.users",
     "require-statement-timeout": "a first migration fills and scans nothing",
 }
+
+SQUAWK_MAY_SAY_OF_CHANGES = {
+    "adding-field-with-default": "the default is a constant, which is written into no row, or the column is computed",
+    "adding-foreign-key-constraint": "the rows that point are declared ones",
+    "adding-not-nullable-field": "`set not null` follows the UPDATE that gave each row a value",
+    "ban-drop-column": "the specs say that it is given up, or it is computed and made anew",
+    "ban-drop-constraint": "it is made again after what it names, or goes with what is given up",
+    "ban-drop-default": "it is set again once the labels are called as it says",
+    "ban-drop-function": "it is made again after the type in its signature, or goes with its machine",
+    "ban-drop-schema": "its last table is given up",
+    "ban-drop-table": "the specs say that it is given up",
+    "ban-drop-type": "the type before, which no column has any more",
+    "ban-drop-view": "views for the operator are made again after what they read",
+    "changing-column-type": "the specs say another type, or the order of states is another",
+    "constraint-missing-not-valid": "the rows are declared ones, or the constraint is that of a column that changes",
+    "disallowed-unique-constraint": "the key has another column",
+    "prefer-bigint-over-int": SQUAWK_MAY_SAY["prefer-bigint-over-int"],
+    "renaming-column": "the specs say `renamed_from`",
+    "renaming-object": "the specs say `renamed_from`, or a type goes aside while its successor is made",
+    "renaming-table": "the specs say `renamed_from`",
+    "require-concurrent-index-creation": "its condition names states, which change in the same transaction",
+    "require-concurrent-index-deletion": "its condition names states, which change in the same transaction",
+    "require-lock-timeout": "`specc migrate` sets it, and tries again",
+    "require-statement-timeout": "how long a migration may take is the deployer's to say",
+}
+
+MAY_DROP = {
+    "ban-drop-column": {
+        *("column_given_up", "column_computed", "reference_rows_get_other_columns"),  # `removed` says so
+        *("computed_column_changed", "initial_state_renamed_and_moved"),  # computed ones, made anew
+    },
+    "ban-drop-table": {
+        "table_given_up",
+        "reference_rows_get_other_columns",
+        "reference_rows_point_elsewhere",
+    },
+    "ban-drop-schema": {"table_given_up"},
+    "changing-column-type": {
+        *("column_computed", "states_reordered", "state_gone", "initial_state_renamed_and_moved"),
+    },
+}
+"""The changes that may drop or rewrite so much, by squawk's word for it."""
 
 SPLINTER_MAY_SAY = {
     "unused_index": "nobody has asked this database anything yet",
@@ -75,6 +123,23 @@ def test_squawk_finds_the_migrations_of_a_new_project_sound(tmp_path: Path) -> N
             (tmp_path / Path(path).name).write_text(text, encoding="utf-8")
     found = [one for one in squawk(tmp_path) if one["rule_name"] not in SQUAWK_MAY_SAY]
     assert found == []
+
+
+def test_squawk_finds_in_changes_only_what_they_are_for(tmp_path: Path) -> None:
+    for path in CASES:
+        case = yaml.safe_load(path.read_text(encoding="utf-8"))
+        (folder := tmp_path / "specs" / path.stem).mkdir(parents=True)
+        before = change_facts(case["before"], folder / "before")
+        after = in_place(before, change_facts(edited(case["before"], case["edits"]), folder / "after"))
+        parts = plan(before, after)
+        for name, text in migration_files(parts, "a test", STAMPS[: len(parts)], path.stem).items():
+            if name.startswith("migrations/"):
+                (tmp_path / Path(name).name).write_text(text, encoding="utf-8")
+    found = squawk(tmp_path)
+    assert {one["rule_name"] for one in found} == set(SQUAWK_MAY_SAY_OF_CHANGES)
+    for rule, cases in MAY_DROP.items():
+        told = {Path(one["file"]).stem.partition("_")[2] for one in found if one["rule_name"] == rule}
+        assert told == cases, rule
 
 
 @pytest.fixture(scope="module")

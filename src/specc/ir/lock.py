@@ -11,9 +11,9 @@ from typing import Any
 
 from specc.ir.behaviour import BEHAVIOUR
 from specc.ir.database import DATABASE, Text
-from specc.ir.fact import Fact, details
+from specc.ir.fact import Fact, Identity, details
 from specc.ir.intent import INTENT
-from specc.ir.model import Ir, gather
+from specc.ir.model import Ir, assemble
 
 VERSION = 1
 CLASSES: dict[str, type[Fact]] = {kind.KIND: kind for kind in (*BEHAVIOUR, *DATABASE, *INTENT)}
@@ -66,7 +66,11 @@ def load(text: str) -> Ir:
     if head.get("version") != VERSION:
         raise LockError(f"line 1: lock version {head.get('version')} is not {VERSION}")
     nowhere: Any = (None, "")
-    return gather((_fact(line, number), nowhere) for number, line in enumerate(lines[1:], 2))[0]
+    facts: dict[Identity, Fact] = {}
+    for number, line in enumerate(lines[1:], 2):
+        fact = _fact(line, number)
+        facts.setdefault(fact.identity, fact)
+    return assemble(facts, dict.fromkeys(facts, nowhere))
 
 
 def _fact(line: str, number: int) -> Fact:

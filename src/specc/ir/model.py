@@ -1,6 +1,6 @@
 """The whole IR of a project: facts by identity, with their origins in memory beside them.
 
-`gather` is the only way in; it reports two facts that claim one identity instead of choosing.
+`gather` is the way in; it reports two facts that claim one identity instead of choosing.
 """
 
 from __future__ import annotations
@@ -115,9 +115,14 @@ def gather(found: Iterable[tuple[Fact, Origin]]) -> tuple[Ir, tuple[Clash, ...]]
         first = origins.setdefault(identity, origin)
         if known is not fact and known != fact:
             clashes.append(Clash(identity, identity, first, origin))
-    ordered = {identity: facts[identity] for identity in sorted(facts)}
-    clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ordered)]
-    return Ir(ordered, origins), tuple(clashes)
+    ir = assemble(facts, origins)
+    clashes += [Clash(mine, other, origins[other], origins[mine]) for other, mine in rivals(ir.by_identity)]
+    return ir, tuple(clashes)
+
+
+def assemble(facts: Mapping[Identity, Fact], origins: dict[Identity, Origin]) -> Ir:
+    """Put facts together that are known not to clash, such as those that were once together."""
+    return Ir({identity: facts[identity] for identity in sorted(facts)}, origins)
 
 
 def walk(

@@ -30,6 +30,7 @@ from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, c
 from specc.pg.column import Definition, read_column
 from specc.pg.names import ident
 from specc.pg.parsing import SqlError, expression
+from specc.pg.typename import read_type
 from specc.pg.types import AFFINITY, BUILT_IN
 from specc.pg.writes import compared_texts
 
@@ -233,10 +234,10 @@ def in_full(text: str, project: Project) -> str:
 
 
 def type_in_full(read: Definition, project: Project) -> str:
-    """Return a column's type, one of the project's with its schema."""
+    """Return a column's type, one of the project's in one way, however it is written: it is told by that elsewhere."""
     schema, name = read.type_name
-    is_ours = not schema and name not in BUILT_IN and (project.default_schema, name) in types(project)
-    return f"{ident(project.default_schema)}.{read.type}" if is_ours else read.type
+    is_ours = (schema or name not in BUILT_IN) and (schema or project.default_schema, name) in types(project)
+    return read_type(read.type, project.default_schema).listed if is_ours else read.type
 
 
 def named(text: str, project: Project) -> tuple[Identity, ...]:

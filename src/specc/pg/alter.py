@@ -78,7 +78,8 @@ def _row(old: Row, new: Row) -> str | None:
     found = [f"{ident(name)} = {value}" for name, value in new.values if before.get(name) != value]
     # What the row no longer says is what its column says by itself.
     found += [f"{ident(name)} = default" for name in before if name not in now]
-    return f"update {qualified(new.schema, new.table)} set {', '.join(found)} where id = {now['id']}"
+    values = ", ".join(found)
+    return f"update {qualified(new.schema, new.table)} set {values} where id = {now['id']}" if values else ""
 
 
 _CHANGES: dict[type[Fact], Callable[[Any, Any], str | None]] = {

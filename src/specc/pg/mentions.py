@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from specc.pg.names import ident
-from specc.pg.parsing import tokens
+from specc.pg.parsing import REMEMBERED, tokens
+
+_BEFORE_ALL = frozenset(("select", ".", ",", "distinct"))
+"""What stands before a `*` that means all columns."""
 
 
 def mentions(text: str, name: str) -> bool:
@@ -18,9 +21,18 @@ def mentions(text: str, name: str) -> bool:
     return name in found or has_star
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=REMEMBERED)
 def _scanned(text: str) -> tuple[frozenset[str], bool]:
-    return frozenset(words(text)), _has_star(text)
+    """Return the names and keywords in a text, and whether it reads all columns, in one go: views are long."""
+    found, has_star, before = set(), False, ""
+    for start, end, _ in tokens(text):
+        word = text[start:end]
+        if word == "*" and before in _BEFORE_ALL:
+            has_star = True
+        elif name := _name(word):
+            found.add(name)
+        before = word.lower()
+    return frozenset(found), has_star
 
 
 def words(text: str) -> list[str]:
@@ -28,37 +40,35 @@ def words(text: str) -> list[str]:
     return [name for name, _, _ in _words(text)]
 
 
-def _has_star(text: str) -> bool:
-    before = ""
-    for one in tokens(text):
-        word = text[one.start : one.end]
-        if word == "*" and before in ("select", ".", ",", "distinct"):
-            return True
-        before = word.lower()
-    return False
-
-
 def renamed(text: str, columns: Mapping[str, str], types: Mapping[tuple[str, str], str]) -> str:
     """Return a text with other names for columns, and for types that stand there with their schema."""
-    words = list(_words(text))
     found: list[tuple[int, int, str]] = []
-    for at, (name, start, end) in enumerate(words):
-        before = text[:start].rstrip()
-        after = text[end:].lstrip()
-        if before.endswith(".") and at and (words[at - 1][0], name) in types:
-            found.append((start, end, types[words[at - 1][0], name]))
-        elif name in columns and not before.endswith((".", ":")) and not after.startswith(("(", ".")):
+    schema = ""
+    for name, start, end in _words(text):
+        if (schema, name) in types and text[:start].rstrip().endswith("."):
+            found.append((start, end, types[schema, name]))
+        elif name in columns and _is_column(text[:start].rstrip(), text[end:].lstrip()):
             found.append((start, end, columns[name]))
+        schema = name
     for start, end, name in reversed(found):
         text = f"{text[:start]}{ident(name)}{text[end:]}"
     return text
 
 
-def _words(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield names as PostgreSQL reads them, with their places; keywords that may be names among them."""
-    for one in tokens(text):
-        word = text[one.start : one.end]
-        if word.startswith('"'):
-            yield word[1:-1].replace('""', '"'), one.start, one.end
-        elif word[0].isalpha() or word[0] == "_":
-            yield word.lower(), one.start, one.end
+def _is_column(before: str, after: str) -> bool:
+    """Whether a name between two texts may be a column's: it names no schema, function or type."""
+    return not before.endswith((".", ":")) and not after.startswith(("(", "."))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _words(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Return names as PostgreSQL reads them, with their places; keywords that may be names among them."""
+    read = ((_name(text[start:end]), start, end) for start, end, _ in tokens(text))
+    return tuple(one for one in read if one[0])
+
+
+def _name(word: str) -> str:
+    """Return the name or keyword that a token is, as PostgreSQL reads it; "" for all else."""
+    if word[0].isalpha() or word[0] == "_":
+        return word.lower()
+    return word[1:-1].replace('""', '"') if word[0] == '"' else ""

@@ -21,10 +21,10 @@ from specc.plan.data import conversion
 
 def before_up(base: Ir, new: Ir) -> Iterator[Preflight]:
     """Yield what is asked of a database of the base on the way to the new facts."""
-    for fact in new.facts:
-        table: Identity = ("table", *fact.identity[1:3])
-        old = base.by_identity.get(fact.identity)
-        if old == fact or table not in base.by_identity:
+    for identity, fact in new.by_identity.items():
+        table: Identity = ("table", *identity[1:3])
+        old = base.by_identity.get(identity)
+        if table not in base.by_identity or old == fact:
             continue
         yield from _of_constraint(fact, base, new)
         if isinstance(fact, Column) and fact.not_null and _may_be_null(fact, old, new):

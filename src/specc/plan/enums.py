@@ -19,6 +19,7 @@ from specc.pg.ddl import create
 from specc.pg.names import fit, ident, lit, qualified
 from specc.plan.renames import renamed_enums
 from specc.record import record
+from specc.remember import remembered
 
 
 @record
@@ -59,19 +60,32 @@ def _keeps(before: Sequence[str], after: Sequence[str]) -> bool:
 
 def renames_of(new: Ir, schema: str, name: str, labels: Sequence[str]) -> dict[str, str]:
     """Return the labels of an enum that have other names now: states of the machines whose rows have it."""
-    found: dict[str, str] = {}
-    for machine in new.all(Machine):
+    said = _renamed_states(new).get(qualified(schema, name), ())
+    return {was: now for was, now in said if was in labels}
+
+
+@remembered
+def _renamed_states(new: Ir) -> dict[str, list[tuple[str, str]]]:
+    """Return the states that have other names, before and now, by the types of their columns."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for one in new.all(Renamed):
+        kind, owner, *names = one.identity_now
+        if kind == "state":
+            said.setdefault(owner, []).append((one.was, names[0]))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for machine in new.all(Machine) if said else ():
         column = new.by_identity.get(("column", machine.schema, machine.table, "state"))
-        if not isinstance(column, Column) or column.type != qualified(schema, name):
-            continue
-        for one in new.all(Renamed):
-            if one.identity_now[:2] == ("state", machine.name) and one.was in labels:
-                found[one.was] = one.identity_now[2]
+        if isinstance(column, Column) and machine.name in said:
+            found.setdefault(column.type, []).extend(said[machine.name])
     return found
 
 
-def extended(base: Ir, new: Ir) -> tuple[tuple[Enum, Enum, tuple[str, ...]], ...]:
-    """Return the enums of the base that get more labels: as they are, as they will be, and the statements."""
+Extended = tuple[Enum, Enum, tuple[str, ...]]
+"""An enum that gets more labels: as it is, as it will be, and the statements."""
+
+
+def extended(base: Ir, new: Ir) -> tuple[Extended, ...]:
+    """Return the enums of the base that get more labels."""
     found, names = [], renamed_enums(base, new)
     for old in base.all(Enum):
         after = new.by_identity.get(names.get(old.identity, old.identity))
@@ -116,6 +130,18 @@ def rebuilds(base: Ir, new: Ir) -> Iterator[Rebuild]:
         yield Rebuild(old, after, tuple(columns.get(word, ())), tuple(mine.values()), tuple(readers))
 
 
+def relabelled(base: Ir, new: Ir, anew: Sequence[Rebuild]) -> Iterator[Column]:
+    """Yield the columns of enums that are made anew or in which labels get other names."""
+    types = {qualified(one.new.schema, one.new.name) for one in anew}
+    for one in new.all(Enum):
+        old = base.by_identity.get(one.identity)
+        if isinstance(old, Enum) and renames_of(new, one.schema, one.name, old.labels):
+            types.add(qualified(one.schema, one.name))
+    for column in base.all(Column) if types else ():
+        if column.type.removesuffix("[]") in types:
+            yield column
+
+
 def _types(function: Function) -> Iterator[str]:
     """Yield the types in a function's signature, and the words of what it returns."""
     yield from (one.removesuffix("[]") for one in function.signature.split(", "))
@@ -139,32 +165,43 @@ def steps(
         if one.new == fact:
             columns = tuple(column for column in one.columns if column.identity in kept)
             before = replace(old, labels=tuple(renames.get(label, label) for label in old.labels))
-            later = [_now(new, column) for column in columns]
-            yield Step(fact, _anew(before, fact, later), _anew(fact, before, columns))
-
-
-def _now(new: Ir, column: Column) -> Column:
-    """Return a column with the default it is to have."""
-    later = new.by_identity.get(column.identity)
-    return replace(column, default=later.default) if isinstance(later, Column) else column
+            yield Step(fact, _anew(before, fact, columns), _anew(fact, before, columns))
 
 
 def _anew(old: Enum, new: Enum, columns: Sequence[Column]) -> str:
-    """Return the statements that make a type anew with other labels, and give it to its columns."""
+    """Return the statements that make a type anew with other labels, and give it to its columns, without defaults."""
     what, aside = qualified(new.schema, new.name), fit(f"{new.name}__before")
     tables: dict[tuple[str, str], list[str]] = {}
     for one in columns:
         column = f"alter column {ident(one.name)}"
         actions = tables.setdefault((one.schema, one.table), [])
         many = "[]" if one.type.endswith("[]") else ""
-        actions += [f"{column} drop default"] if one.default else []
         actions.append(f"{column} type {what}{many} using {ident(one.name)}::text{many}::{what}{many}")
-        actions += [f"{column} set default {one.default}"] if one.default else []
     texts = [f"alter type {what} rename to {ident(aside)}", create(new)]
     texts += [
         f"alter table {qualified(*table)}\n    " + ",\n    ".join(each) for table, each in tables.items()
     ]
-    return ";\n".join([*texts, f"drop type {qualified(old.schema, aside)}"])
+    before = qualified(old.schema, aside)
+    return ";\n".join([*texts, _STRANGERS.format(aside=lit(before), name=lit(what)), f"drop type {before}"])
+
+
+_STRANGERS = """do $$
+declare
+    v_found text := (
+        select string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
+        from pg_catalog.pg_type as t
+        join pg_catalog.pg_depend as d on d.refobjid in (t.oid, t.typarray)
+        where t.oid = {aside}::regtype and d.refclassid = 'pg_catalog.pg_type'::regclass and d.deptype = 'n'
+    );
+begin
+    if v_found is not null then
+        raise exception '% is made anew, and no spec knows of what is left of it: %', {name}, v_found
+            using errcode = '2BP01',
+                hint = 'Drop it, or let it be text; it can be made again after this migration.';
+    end if;
+end
+$$"""
+"""What the drop of the type would fail for, in words that tell what to do; all that is declared has left it by now."""
 
 
 def in_place(base: Ir, new: Ir) -> Ir:

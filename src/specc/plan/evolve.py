@@ -68,17 +68,22 @@ class _Evolution:
     @cached_property
     def before(self) -> dict[Identity, Fact]:
         """The objects of the base."""
-        return {one.identity: one for one in self.base.facts if isinstance(one, DATABASE)}
+        return {at: one for at, one in self.base.by_identity.items() if isinstance(one, DATABASE)}
 
     @cached_property
     def after(self) -> dict[Identity, Fact]:
         """The objects there are to be."""
-        return {one.identity: one for one in self.new.facts if isinstance(one, DATABASE)}
+        return {at: one for at, one in self.new.by_identity.items() if isinstance(one, DATABASE)}
 
     @cached_property
     def rebuilt(self) -> tuple[enums.Rebuild, ...]:
         """The enums that are made anew, since labels go or change their order."""
         return tuple(enums.rebuilds(self.base, self.new))
+
+    @cached_property
+    def relabelled(self) -> frozenset[Identity]:
+        """The columns whose defaults name labels in other words before than after."""
+        return frozenset(one.identity for one in enums.relabelled(self.base, self.new, self.rebuilt))
 
     @cached_property
     def changed(self) -> dict[Identity, tuple[Fact, Fact]]:
@@ -196,7 +201,7 @@ class _Evolution:
 
     @cached_property
     def loosened(self) -> frozenset[Identity]:
-        """Columns that lose what stands in the way: an expression they no longer have, a default whose function goes.
+        """Columns that lose what stands in the way: an expression they no longer have, a default of what goes or changes.
 
         They come by another default when they are changed.
         """
@@ -205,6 +210,7 @@ class _Evolution:
             one.identity
             for one in self._columns_that_stay()
             if (one.generated and not _is_computed(self.after[one.identity]))
+            or (one.default and one.identity in self.relabelled)
             or (one.default and any((*need[:3], "") in functions for need in one.needs))
         )
 
@@ -327,12 +333,18 @@ def _walk(facts: list[Fact], inside: dict[Identity, Identity]) -> Iterator[Fact]
     """Yield facts in the order of their dependencies, those among them that facts do not say."""
     columns: dict[Identity, list[Column]] = {}
     keys: dict[Identity, list[Identity]] = {}
+    rows: dict[Identity, list[Identity]] = {}
     for one in facts:
         if isinstance(one, Column) and one.identity not in inside:
             columns.setdefault(_table_of(one), []).append(one)
         elif isinstance(one, PrimaryKey | Unique):
             keys.setdefault(_table_of(one), []).append(one.identity)
-    more = {fact.identity: {*_columns_before(fact, columns), *_keys_before(fact, keys)} for fact in facts}
+        elif isinstance(one, Row):
+            rows.setdefault(_table_of(one), []).append(one.identity)
+    more = {
+        fact.identity: {*_columns_before(fact, columns), *_keys_before(fact, keys), *_rows_before(fact, rows)}
+        for fact in facts
+    }
     return walk({fact.identity: fact for fact in sorted(facts, key=_identity)}, inside, more)
 
 
@@ -355,3 +367,10 @@ def _keys_before(fact: Fact, keys: dict[Identity, list[Identity]]) -> Iterator[I
     """Yield the keys that a reference may point at."""
     if isinstance(fact, ForeignKey):
         yield from keys.get(("table", fact.target_schema, fact.target_table), ())
+
+
+def _rows_before(fact: Fact, rows: dict[Identity, list[Identity]]) -> Iterator[Identity]:
+    """Yield the reference rows that point by a reference, and those they point at: until then they may be others."""
+    if isinstance(fact, ForeignKey):
+        yield from rows.get(_table_of(fact), ())
+        yield from rows.get(("table", fact.target_schema, fact.target_table), ())

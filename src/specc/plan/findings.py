@@ -16,13 +16,14 @@ from specc.ir.model import Ir
 from specc.pg.names import MONITOR, fit
 from specc.plan.codes import DATA_LOST, NEVER_THERE, SERVED, STATE_LOST, VALUE_MISSING
 from specc.plan.data import conversion
-from specc.plan.renames import rename_base
+from specc.plan.renames import Renaming, rename_base
 
 
 def findings(was: Ir, new: Ir) -> Iterator[Diagnostic]:
     """Report what the way from a base to new facts would lose, or cannot do."""
-    base = rename_base(was, new).base
-    yield from _renames(was, base, new)
+    renaming = rename_base(was, new)
+    base = renaming.base
+    yield from _renames(was, renaming, new)
     yield from _tables(base, new)
     yield from _columns(base, new)
     yield from _values(base, new)
@@ -35,10 +36,13 @@ def _place(new: Ir, *identities: Identity) -> Span:
     return next((span for span in found if span.path), Span("specc.yaml", 0, 0))
 
 
-def _renames(was: Ir, base: Ir, new: Ir) -> Iterator[Diagnostic]:
+def _renames(was: Ir, renaming: Renaming, new: Ir) -> Iterator[Diagnostic]:
     for one in new.all(Renamed):
         now, before = one.identity_now, one.identity_before
-        if before in was.by_identity or before in base.by_identity or _stays_with_table(one, was):
+        if before in was.by_identity or before in renaming.base.by_identity or _stays_with_table(one, was):
+            continue
+        if now in renaming.was and renaming.was[now].identity[-1] == one.was:
+            # A column of a table that has another name, too.
             continue
         name = f"{now[0]} `{now[-1]}`"
         if now in was.by_identity:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 from typing import Any
 
 from specc.ir.behaviour import History, Machine
@@ -27,8 +28,11 @@ from specc.ir.database import (
 )
 from specc.ir.fact import Fact, Identity
 from specc.pg.mentions import renamed
+from specc.remember import remembered
 
 _SAID_OF_TABLE = ("access_rule", "tenancy", "example")
+_FREE = frozenset(("schema", "role", "state", "transition"))
+"""Kinds in which nothing is named that can have another name."""
 _OF_TABLE = ("column", "primary_key", "unique", "check", "foreign_key", "index", "trigger", "policy", "row")
 
 
@@ -79,23 +83,73 @@ class Names:
         as_partition = ("partition", *identity[1:]) if identity[0] == "table" else identity
         return (*identity[:-1], self.others.get(as_partition, self.others.get(identity, identity[-1])))
 
+    @cached_property
+    def columns_by_table(self) -> dict[tuple[str, str], dict[str, str]]:
+        """The new names of columns by what they were, by their tables as they are called now."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for (schema, table, was), now in self.columns.items():
+            found.setdefault((schema, table), {})[was] = now
+        return found
+
+    @cached_property
+    def inside(self) -> frozenset[Identity]:
+        """What has another name besides tables and types. A partition is called a table, too."""
+        columns: list[Identity] = [("column", *place) for place in self.columns]
+        tables: list[Identity] = [("table", *one[1:]) for one in self.others if one[0] == "partition"]
+        return frozenset((*columns, *self.others, *tables))
+
+    @cached_property
+    def inside_in_words(self) -> frozenset[str]:
+        """The same as comments name it."""
+        return frozenset(" ".join(one) for one in self.inside)
+
+    @cached_property
+    def of_tables_alone(self) -> bool:
+        """Whether all that has another name is inside of tables: columns, constraints and the like."""
+        return not (self.tables or self.enums)
+
+    @remembered
     def types(self, text: str) -> str:
         """Return a text with the types in it that have other names."""
         return renamed(text, {}, self.enums) if text and self.enums else text
 
 
 def under(fact: Fact, names: Names) -> Fact:
-    """Return a fact as it is once all is renamed."""
-    _, *mine = names.there(fact.identity)
-    named: dict[str, Any] = dict(zip(_identifying(fact), mine, strict=True))
+    """Return a fact as it is once all is renamed: the same one where nothing of it is."""
     record: Any = fact
-    changed: Fact = replace(record, **(named | _more(record, names, named)))
+    kind: Any = type(fact)
+    identity = fact.identity
+    if fact.KIND in _FREE or (names.of_tables_alone and not _is_inside(record, identity, names)):
+        return fact
+    now = names.there(identity)
+    named: dict[str, Any] = dict(zip(_identifying(kind), now[1:], strict=True))
+    more = _more(record, names, named)
+    said = named | more if now != identity else more
+    other = {name: value for name, value in said.items() if value != getattr(record, name)}
+    changed: Fact = replace(record, **other) if other else fact
     return changed
 
 
-def _identifying(fact: Fact) -> tuple[str, ...]:
-    kind: Any = type(fact)
-    return tuple(one.name for one in fields(kind))[: fact.NAMES]
+def _is_inside(fact: Any, identity: Identity, names: Names) -> bool:
+    """Whether a fact may name something inside of tables that has another name, where nothing else has one."""
+    kind, *where = identity
+    if any(need in names.inside for need in getattr(fact, "needs", ())):
+        return True
+    if kind == "comment":
+        return where[0] in names.inside_in_words
+    if kind == "grant":
+        return (where[1], where[2]) in names.columns_by_table
+    if kind not in _OF_TABLE:
+        return identity in names.inside
+    places = [(where[0], where[1])]
+    if isinstance(fact, ForeignKey):
+        places.append((fact.target_schema, fact.target_table))
+    return identity in names.inside or any(place in names.columns_by_table for place in places)
+
+
+@cache
+def _identifying(kind: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))[: kind.NAMES]
 
 
 def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +172,7 @@ def _more(fact: Any, names: Names, named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_table(fact: Fact, names: Names, place: tuple[str, str]) -> dict[str, Any]:
-    columns = {old: new for (*where, old), new in names.columns.items() if tuple(where) == place}
+    columns = names.columns_by_table.get(place, {})
 
     def named(each: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(columns.get(one, one) for one in each)

@@ -12,7 +12,7 @@ from typing import Any
 from specc.ir.database import Check, Column, Enum, ForeignKey, Index, Partition, PrimaryKey, Table, Unique
 from specc.ir.fact import Fact, Identity, details
 from specc.ir.intent import Renamed
-from specc.ir.model import Ir, gather
+from specc.ir.model import Ir, assemble
 from specc.ir.step import Step
 from specc.pg.alter import rename
 from specc.plan.names import Names, under
@@ -39,18 +39,30 @@ def rename_base(base: Ir, new: Ir) -> Renaming:
         names = find(base, new)
         if names == Names():
             continue
-        moved = [(fact, fact if fact.KIND == "schema" else under(fact, names)) for fact in base.facts]
+        moved = _moved(base, names)
         steps += [
-            Step(now, rename(before, now), rename(now, before))
-            for before, now in moved
-            if isinstance(now, kinds) and before.identity != now.identity
+            Step(now, rename(base.by_identity[before], now), rename(now, base.by_identity[before]))
+            for before, after, now in moved
+            if isinstance(now, kinds) and before != after
         ]
-        was = {now.identity: was[before.identity] for before, now in moved}
-        base = gather((now, base.origins.get(before.identity, _NOWHERE)) for before, now in moved)[0]
+        was = {after: was[before] for before, after, _ in moved}
+        # Of two that come to one name, the first stays.
+        moved.reverse()
+        origins = {after: base.origins.get(before, _NOWHERE) for before, after, _ in moved}
+        base = assemble({after: now for _, after, now in moved}, origins)
     return Renaming(base, tuple(steps), was)
 
 
 _NOWHERE: Any = (None, "")
+
+
+def _moved(base: Ir, names: Names) -> list[tuple[Identity, Identity, Fact]]:
+    """Return each fact of a base as it is now, after its identities before and now."""
+    found = []
+    for before, fact in base.by_identity.items():
+        now = fact if fact.KIND == "schema" else under(fact, names)
+        found.append((before, before if now is fact else now.identity, now))
+    return found
 
 
 def renamed_enums(base: Ir, new: Ir) -> dict[Identity, Identity]:
@@ -86,7 +98,7 @@ def _tables(base: Ir, new: Ir) -> Names:
         if kind == "table":
             names.tables[where[0], one.was] = where[1]
         if kind in ("table", "machine"):
-            words[one.was] = where[-1]
+            words[f"_{one.was}_"] = f"_{where[-1]}_"
     for fact in base.facts if words else ():
         if isinstance(fact, Table | Enum | Partition) and fact.identity not in new.by_identity:
             for name in _called(fact.name, words):
@@ -107,11 +119,19 @@ def _note(fact: Table | Enum | Partition, name: str, names: Names) -> None:
 
 
 def _called(name: str, words: dict[str, str]) -> Iterator[str]:
-    """Yield what an object called after others may be called now: whole words of its name replaced."""
-    found = [f"_{name}_"]
+    """Yield what an object called after others may be called now: whole words of its name replaced.
+
+    Names and words have `_` on both sides.
+    """
+    found = {f"_{name}_": None}
+    there = f"_{name}_"
     for was, now in words.items():
-        found += [one.replace(f"_{was}_", f"_{now}_", count) for one in found for count in (1, 2)]
-    yield from (one[1:-1] for one in dict.fromkeys(found[1:]) if one != found[0])
+        # Hardly any word stands in a name, and what has none of them must not grow with their number.
+        if was in there:
+            more = [one.replace(was, now, count) for one in found for count in (1, 2)]
+            found.update(dict.fromkeys(more))
+            there = " ".join(found)
+    yield from (one[1:-1] for one in [*found][1:])
 
 
 def _keys(base: Ir, new: Ir) -> Names:
