@@ -23,7 +23,7 @@ MODES = tuple("".join(word.capitalize() for word in one.split()) + "Lock" for on
 NOTHING, SCAN, REWRITE = range(3)
 
 _THERE = """
-    select c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid), format('%I.%I', n.nspname, c.relname), d.refobjid
+    select c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid), n.nspname, c.relname, d.refobjid
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
     left join pg_depend as d on d.objid = c.oid and d.classid = 'pg_class'::regclass and c.relkind = 'S'
@@ -60,8 +60,8 @@ class Told:
 def run(connection: psycopg.Connection[Any], text: str) -> dict[str, tuple[str, str]]:
     """Run a text in a transaction that stays open; return the lock and the effect of each relation locked against more than its reading."""
     there = connection.execute(_THERE).fetchall()
-    names = {oid: name for oid, _, name, _ in there}
-    place = {oid: names[root] for oid, root, _, _ in there}
+    names = {oid: qualified(schema, name) for oid, _, schema, name, _ in there}
+    place = {oid: names[root] for oid, root, *_ in there}
     told: dict[str, Told] = {}
     before = {one[0]: one for one in _now(connection, list(names))}
     found = [(one, type(tree[0].stmt)) for one in pieces(text) if (tree := parse_sql(one))]
@@ -86,7 +86,7 @@ def run(connection: psycopg.Connection[Any], text: str) -> dict[str, tuple[str, 
             before[oid] = (oid, modes, scans, file if file is not None else file_before)
     locked = {name: one for name, each in sorted(told.items()) if (one := _found(each))}
     # A sequence that goes with its table is no more to anybody than the table.
-    own = {names[oid]: names[owner] for oid, _, _, owner in there if owner is not None}
+    own = {names[oid]: names[owner] for oid, *_, owner in there if owner is not None}
     return {
         name: one
         for name, one in locked.items()
