@@ -427,6 +427,14 @@ def machine_added(documents: Documents, random: Random) -> bool:
     return True
 
 
+def tables_grow(documents: Documents, random: Random) -> bool:
+    """Let tables be changed online from now on."""
+    for one in _of(documents, "table"):
+        if random.random() < 0.7 and "holds" not in one:
+            one["large"] = True
+    return True
+
+
 def access_changed(documents: Documents, random: Random) -> bool:
     rules = [one for one in _of(documents, "access") if one.get("allow")]
     if not rules:
@@ -468,7 +476,7 @@ EDITS: dict[str, Edit] = {
     for one in (
         column_added, column_given_up, column_renamed, column_retyped, nulls_allowed_or_not, column_anew, index_changed,
         check_changed, reference_changed, table_added, table_given_up, table_renamed, state_added, state_renamed,
-        state_retired, states_moved, move_changed, machine_changed, machine_given_up, machine_added, access_changed,
+        state_retired, states_moved, move_changed, machine_changed, machine_given_up, machine_added, tables_grow, access_changed,
         about_changed, reference_rows_changed,
     )
 }  # fmt: skip

@@ -12,9 +12,9 @@ from test_evolve import CASES, Databases, climb, databases, different, dumped, e
 
 from specc.ir.step import Part
 from specc.pg.apply import ApplyError, apply
-from specc.plan.evolve import plan
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 __all__ = ["databases"]

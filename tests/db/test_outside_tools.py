@@ -24,8 +24,8 @@ from specc.pg.apply import apply
 from specc.pg.binaries import embedded, installed
 from specc.pg.server import Server, serve
 from specc.plan.enums import in_place
-from specc.plan.evolve import plan
 from specc.plan.migration import files_of as migration_files
+from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
 
@@ -45,6 +45,7 @@ SQUAWK_MAY_SAY_OF_CHANGES = {
     "ban-drop-column": "the specs say that it is given up, or it is computed and made anew",
     "ban-drop-constraint": "it is made again after what it names, or goes with what is given up",
     "ban-drop-default": "it is set again once the labels are called as it says",
+    "ban-drop-not-null": "the specs let the column be null",
     "ban-drop-function": "it is made again after the type in its signature, or goes with its machine",
     "ban-drop-schema": "its last table is given up",
     "ban-drop-table": "the specs say that it is given up",
@@ -67,15 +68,18 @@ MAY_DROP = {
     "ban-drop-column": {
         *("column_given_up", "column_computed", "reference_rows_get_other_columns"),  # `removed` says so
         *("computed_column_changed", "initial_state_renamed_and_moved"),  # computed ones, made anew
+        *("text_becomes_states", "states_become_text", "text_to_state"),  # these, too
+        "machine_becomes_text",  # a machine's, which `removals` gives up
     },
     "ban-drop-table": {
-        "table_given_up",
+        *("table_given_up", "machine_becomes_text"),
         "reference_rows_get_other_columns",
         "reference_rows_point_elsewhere",
     },
-    "ban-drop-schema": {"table_given_up"},
+    "ban-drop-schema": {"table_given_up", "machine_becomes_text"},  # `monitor`, without its last view
     "changing-column-type": {
         *("column_computed", "states_reordered", "state_gone", "initial_state_renamed_and_moved"),
+        *("text_becomes_states", "states_become_text", "text_to_state"),
     },
 }
 """The changes that may drop or rewrite so much, by squawk's word for it."""

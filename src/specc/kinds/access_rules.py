@@ -17,10 +17,11 @@ from specc.analysis.tables import BoundTable, all_columns, tables
 from specc.diagnostics import Cause, Code, Diagnostic, Label, Span
 from specc.diagnostics.suggest import nearest, suggest
 from specc.kinds import expression_check
-from specc.kinds.expression_check import Expression, check_expression
+from specc.kinds.expression_check import Expression, check_expression, check_states
 from specc.lang.absent import absent
 from specc.lang.kind import ProjectRule, Rule
 from specc.lang.project import Entry, Path, Project
+from specc.lang.resolve import UNKNOWN
 from specc.pg.conditions import decide
 from specc.pg.types import BUILT_IN
 from specc.record import record
@@ -219,6 +220,7 @@ def _memberships(entry: Entry, project: Project) -> Iterator[Diagnostic]:
             path: Path = ("roles", name, "when")
             faults = [*check_expression(Expression(entry, path, spec.when, table), project)]
             yield from faults
+            yield from check_states(entry, path, spec.when, table, project)
             made = {column for column, read in table.columns.items() if read.generated}
             decided = decide(spec.when)
             if not faults and (decided is None or any(column in made for column, _ in decided)):
@@ -332,7 +334,7 @@ RULES = (
     Rule((IN_VAIN,), _tables),
     ProjectRule((NO_RULE,), _every_table),
     Rule((ROLE_TWICE,), _declared_once),
-    Rule((BAD_MEMBERSHIP, *expression_check.CODES, UNDECIDED), _memberships),
+    Rule((BAD_MEMBERSHIP, *expression_check.CODES, UNKNOWN, UNDECIDED), _memberships),
     Rule((UNKNOWN_ROLE, BAD_PERMISSION), _allowed),
     Rule((NO_COLUMN, PROTECTED, EVERY_TENANT, SHARED_WRITE, OTHER_TENANT, IN_VAIN), _permitted),
 )

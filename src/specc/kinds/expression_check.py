@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from specc.analysis.column_types import column_type, enum_type
+from specc.analysis.machines import machines
 from specc.analysis.tables import BoundTable, all_columns, types, with_machine
 from specc.diagnostics import Code, Diagnostic, Span
 from specc.diagnostics.suggest import suggest
 from specc.kinds.expression_rules import UNFIT_EXPRESSION, UNKNOWN_FUNCTION, faults
+from specc.lang import resolve
 from specc.lang.absent import absent
 from specc.lang.project import Entry, Path, Project
 from specc.pg.column import Definition
@@ -17,6 +19,7 @@ from specc.pg.families import UNKNOWN, Type, type_faults
 from specc.pg.parsing import SqlError, expression, place_in, subqueries
 from specc.pg.typename import CATALOG
 from specc.pg.types import BUILT_IN
+from specc.pg.writes import compared_texts
 
 
 def _sample(columns: str, extra: str = "") -> str:
@@ -184,3 +187,29 @@ def _types(one: Expression, project: Project) -> Iterator[Diagnostic]:
 
     for fault in type_faults(one.sql, one.wanted, type_of, own):
         yield UNLIKE_TYPES.at(one.span(fault.offset, fault.length), fault.message, help=fault.help)
+
+
+def check_states(
+    entry: Entry, path: Path, text: str, table: BoundTable, project: Project
+) -> Iterator[Diagnostic]:
+    """Check that texts which an expression compares with `state` are states of the table's machine."""
+    machine = machines(project).get(table.full_name)
+    if machine is None or not machine.lifecycle.is_complete:
+        return
+    for value, offset in _compared(text):
+        # A cast is checked with its type.
+        is_written = f"'{value}'" in text and f"'{value}'::" not in text
+        if value not in machine.lifecycle.states and is_written:
+            span = entry.places.inside(path, offset, offset + len(value) + 2)
+            message = f"`{value}` is no state of machine `{machine.name}`"
+            cause = absent(project, "state", value, "lifecycle", machine.lifecycle_name)
+            yield resolve.UNKNOWN.at(
+                span, message, help=suggest(value, machine.lifecycle.states), cause=cause
+            )
+
+
+def _compared(text: str) -> list[tuple[str, int]]:
+    try:
+        return compared_texts(text, "state")
+    except SqlError:
+        return []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.analysis.column_types import column_type, defined_type
-from specc.analysis.machines import machines
 from specc.analysis.tables import (
     BoundTable,
     implied_columns,
@@ -20,10 +19,10 @@ from specc.kinds.expression_check import (
     UNKNOWN_TYPE,
     Expression,
     check_expression,
+    check_states,
     is_known_type,
     sql_error,
 )
-from specc.lang.absent import absent
 from specc.lang.kind import Rule
 from specc.lang.project import Entry, Path, Project
 from specc.lang.resolve import NAME_FORM, NAME_LENGTH, RESERVED_WORD, UNKNOWN, check_name
@@ -32,7 +31,6 @@ from specc.pg.names import ident
 from specc.pg.parsing import SqlError, expression
 from specc.pg.typename import read_type
 from specc.pg.types import AFFINITY, BUILT_IN
-from specc.pg.writes import compared_texts
 
 
 def _sample(columns: str, extra: str = "", owner: str = "shared: true") -> str:
@@ -181,28 +179,11 @@ def _expressions(entry: Entry, project: Project) -> Iterator[Diagnostic]:
 def _states(entry: Entry, project: Project) -> Iterator[Diagnostic]:
     """Check that texts compared with `state`, in checks and indexes, are states of the table's machine."""
     table = _table(entry, project)
-    machine = machines(project).get(table.full_name)
-    if machine is None or not machine.lifecycle.is_complete:
-        return
-    texts: list[tuple[Path, str]] = [(("checks", name), text) for name, text in entry.spec.checks.items()]
-    texts += [(("indexes", at, "where"), one.where) for at, one in enumerate(entry.spec.indexes) if one.where]
-    for path, text in texts:
-        for value, offset in _compared(text):
-            is_written = (
-                f"'{value}'" in text and f"'{value}'::" not in text
-            )  # A cast is checked with its type.
-            if value not in machine.lifecycle.states and is_written:
-                span = entry.places.inside(path, offset, offset + len(value) + 2)
-                message = f"`{value}` is no state of machine `{machine.name}`"
-                cause = absent(project, "state", value, "lifecycle", machine.lifecycle_name)
-                yield UNKNOWN.at(span, message, help=suggest(value, machine.lifecycle.states), cause=cause)
-
-
-def _compared(text: str) -> list[tuple[str, int]]:
-    try:
-        return compared_texts(text, "state")
-    except SqlError:
-        return []
+    for name, text in entry.spec.checks.items():
+        yield from check_states(entry, ("checks", name), text, table, project)
+    for at, one in enumerate(entry.spec.indexes):
+        if one.where:
+            yield from check_states(entry, ("indexes", at, "where"), one.where, table, project)
 
 
 def _index_names(entry: Entry, _: Project) -> Iterator[Diagnostic]:

@@ -93,9 +93,11 @@ def _of_constraint(fact: Fact, base: Ir, new: Ir) -> Iterator[Preflight]:
     match fact:
         case Check():
             come = {one.name for one in new.of_table(Column, fact.schema, fact.table)} - there
-            if all(need in base.by_identity for need in fact.needs) and not come & set(
+            known = all(need in base.by_identity for need in fact.needs) and not come & set(
                 words(fact.expression)
-            ):
+            )
+            # The types of a database of the base do not know labels that come.
+            if known and not any(lit(label) in fact.expression for label in _new_labels(base, new)):
                 query = f"select count(*) from {_table(fact)} where not ({fact.expression})"
                 yield Preflight(f"rows of {fact.table} that break {fact.name}", query)
         case PrimaryKey() | Unique():
@@ -109,6 +111,13 @@ def _of_constraint(fact: Fact, base: Ir, new: Ir) -> Iterator[Preflight]:
             target = _there(base, new, fact.target_schema, fact.target_table)
             if target >= set(fact.target_columns) and there >= set(fact.columns):
                 yield _orphans(fact)
+
+
+def _new_labels(base: Ir, new: Ir) -> Iterator[str]:
+    """Yield the labels that enums do not have, or under other names, before a change."""
+    for one in new.all(Enum):
+        old = base.by_identity.get(one.identity)
+        yield from (label for label in one.labels if not isinstance(old, Enum) or label not in old.labels)
 
 
 def _twice(fact: PrimaryKey | Unique | Index, columns: tuple[str, ...]) -> Preflight:
