@@ -129,13 +129,13 @@ def measure(name: str, folder: Path, size: int, rounds: int, dsn: str) -> Iterat
     """Measure one kind of change: its planning, the builds with and without, and its proof on a server."""
     case = prepare(folder, size, CHANGES[name])
     base = ["--base", str(case.base)]
-    yield Measured(f"{name}, unreleased build", build(case.unreleased, case.base, (), rounds))
-    yield Measured(f"{name}, build", build(case.released, case.base, base, rounds))
-    locks = (one / "specc.lock" for one in (case.base, case.released / "generated"))
-    old, new = locks
+    yield Measured(f"{name}, unreleased", build(case.unreleased, case.base, (), rounds))
+    yield Measured(f"{name}, released", build(case.released, case.base, base, rounds))
+    old, new = (one / "specc.lock" for one in (case.base, case.released / "generated"))
     yield Measured(f"{name}, plan", tuple(plan(old, new) for _ in range(rounds)))
     command = ("verify", "--project", str(case.released), *base, "--dsn", dsn)
-    yield Measured(f"{name}, verify", tuple(run(SPECC, *command) for _ in range(rounds)))
+    # Once, since it takes long and its work is the server's.
+    yield Measured(f"{name}, verify", (run(SPECC, *command),))
 
 
 def verdicts(found: dict[str, Measured]) -> Iterator[tuple[str, float, float]]:
@@ -143,17 +143,15 @@ def verdicts(found: dict[str, Measured]) -> Iterator[tuple[str, float, float]]:
     for name in CHANGES:
         if f"{name}, plan" in found:
             yield f"{name}, plan", min(one.cpu for one in found[f"{name}, plan"].runs), PLAN_BUDGET
-            with_plan, without = (found[f"{name}, {what}"].wall for what in ("build", "unreleased build"))
-            yield f"{name}, build with plan to without", with_plan / without, RELEASED_BUDGET
+            with_plan, without = (found[f"{name}, {what}"].wall for what in ("released", "unreleased"))
+            yield f"{name}, released to not", with_plan / without, RELEASED_BUDGET
             yield f"{name}, verify", found[f"{name}, verify"].wall, VERIFY_BUDGET
 
 
 def main() -> None:
     """Measure, print the table and judge it: exit code 1 when a budget was missed."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument(
-        "changes", nargs="*", default=[*CHANGES], choices=[*CHANGES, []], help="kinds of change"
-    )
+    options.add_argument("--changes", nargs="*", default=CHANGES, choices=CHANGES, help="kinds of change")
     options.add_argument("--size", type=int, default=SIZE, help="tables of the generated project")
     options.add_argument("--rounds", type=int, default=5, help="counted runs of each command")
     options.add_argument(
@@ -173,7 +171,7 @@ def main() -> None:
     missed = False
     for title, figure, budget in verdicts(found):
         missed |= figure > budget
-        print(f"{title:<32}{figure:>10.2f}   budget {budget:<4} {'missed' if figure > budget else 'met'}")
+        print(f"{title:<24}{figure:>10.2f}   budget {budget:<4} {'missed' if figure > budget else 'met'}")
     sys.exit(missed)
 
 

@@ -6,16 +6,17 @@ run. It works in a database of its own and leaves nothing behind.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from specc.analysis.machines import Lifecycle, lifecycle_of_facts
 from specc.diagnostics import SourceFile
@@ -33,6 +34,10 @@ from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
 from specc.plan.trace import place_of, place_of_line
 from specc.record import record
+
+FILES_OF_A_COPY = 10
+"""So many files of tests are worth a copy of the database, in which they run beside the others."""
+MOST_COPIES = 7
 
 
 @record
@@ -63,11 +68,12 @@ class NotAllowedError(Exception):
 
 @record
 class _Build:
-    """What is verified: facts, the files made of them, and the specs they come from."""
+    """What is verified: facts, the files made of them, and the specs they come from; and on which server."""
 
     ir: Ir
     files: Mapping[str, str]
     sources: Mapping[str, SourceFile]
+    server: str
 
 
 def verify(
@@ -80,7 +86,7 @@ def verify(
     that it comes from, where `sources` have it. Raises `NotAllowedError` for a role that may not make a database
     of its own.
     """
-    build = _Build(ir, files, sources or {})
+    build = _Build(ir, files, sources or {}, conninfo)
     with _scratch(conninfo) as (admin, owner):
         for step in (_apply, _compare, _sample, _test, _walk, _return):
             for finding in step(build, admin, owner):
@@ -149,7 +155,7 @@ def _compare(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
         return
     watch = _Watch()
     schemas = [one.name for one in ir.all(Schema)]
-    with _beside(admin) as name:
+    with _beside(build, admin, "fresh") as name:
         apply(make_conninfo(admin, dbname=name), files["bootstrap.sql"])
         apply(make_conninfo(owner, dbname=name), up_text("what is declared", plan_initial(ir)))
         with psycopg.connect(owner) as there, psycopg.connect(owner, dbname=name) as here:
@@ -159,12 +165,16 @@ def _compare(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
 
 
 @contextmanager
-def _beside(conninfo: str) -> Iterator[str]:
-    """Make a second database of the same owner; yield its name."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        name = f"{connection.info.dbname}_fresh"
-        made, owner = sql.Identifier(name), sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("create database {} owner {}").format(made, owner))
+def _beside(build: _Build, admin: str, word: str, *, is_copy: bool = False) -> Iterator[str]:
+    """Make another database of the same owner, an empty one or a copy; yield its name."""
+    mine = str(conninfo_to_dict(admin)["dbname"])
+    name = f"{mine}_{word}"
+    made, owner = sql.Identifier(name), sql.Identifier(mine)
+    template = owner if is_copy else sql.Identifier("template1")
+    order = sql.SQL("create database {} owner {} template {}").format(made, owner, template)
+    # Nobody may be connected to a database that is copied.
+    with psycopg.connect(build.server, autocommit=True) as connection:
+        connection.execute(order)
         try:
             yield name
         finally:
@@ -217,7 +227,12 @@ def _test(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     watch = _Watch()
     framework = "pgTAP" if install(admin) == "pgtap" else "specc's stand-in for pgTAP"
     tests = [(path, text) for path, text in sorted(build.files.items()) if path.startswith("tests/")]
-    reports = list(run_all(owner, tests))
+    with ExitStack() as stack:
+        # Tests make rows that only one of them can have at a time, so those that run beside others have a copy.
+        made = (_beside(build, admin, f"copy_{n}", is_copy=True) for n in range(_copies(len(tests))))
+        copies = [stack.enter_context(one) for one in made]
+        databases = [owner, *(make_conninfo(owner, dbname=one) for one in copies)]
+        reports = list(run_all(databases, tests))
     failures = tuple(line for report in reports for line in _failures(report))
     attacks = sum(report.passed for report in reports if "/access" in report.name)
     moves = sum(report.passed for report in reports if "/machine_" in report.name)
@@ -226,6 +241,11 @@ def _test(build: _Build, admin: str, owner: str) -> Iterator[Finding]:
     what += f", {follows:,} of rows that follow others" if follows else ""
     seen = f"{what}, as foreseen (by {framework})"
     yield Finding("tested", seen, watch.read(), failures)
+
+
+def _copies(files: int) -> int:
+    """Return how many copies of a database are worth while for as many files of tests."""
+    return min((os.cpu_count() or 1) - 1, MOST_COPIES, files // FILES_OF_A_COPY)
 
 
 def _failures(report: TapReport) -> Iterator[str]:
@@ -239,10 +259,9 @@ def _failures(report: TapReport) -> Iterator[str]:
 def _walk(build: _Build, _admin: str, owner: str) -> Iterator[Finding]:
     """Take a row of each machine along the way to its farthest end, and try to skip that way."""
     samples = Samples(build.ir)
-    for machine in build.ir.all(Machine):
-        watch = _Watch()
-        with psycopg.connect(owner) as connection:
-            yield _life(build, machine, samples, connection, watch)
+    with psycopg.connect(owner) as connection:
+        for machine in build.ir.all(Machine):
+            yield _life(build, machine, samples, connection, _Watch())
             connection.rollback()
 
 

@@ -107,7 +107,7 @@ def test_the_generated_tests_pass_on_what_psql_applied(owned: tuple[str, str]) -
     tests = [
         (path.name, path.read_text(encoding="utf-8")) for path in (GENERATED / "tests").glob("access_*.sql")
     ]
-    assert [report for report in tap.run_all(owner, tests) if not report.ok] == []
+    assert [report for report in tap.run_all([owner], tests) if not report.ok] == []
 
 
 def test_a_migration_that_fails_leaves_nothing(owned: tuple[str, str], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_case_applies_passes_its_tests_and_goes_back(case: Path, fresh: Databa
     fresh.migrate(files)
     tests = [(path, text) for path, text in files.items() if path.startswith("tests/")]
     tap.install(fresh.admin)
-    assert [report for report in tap.run_all(fresh.owner, tests) if not report.ok] == []
+    assert [report for report in tap.run_all([fresh.owner], tests) if not report.ok] == []
     fresh.roll_back(files)
     with psycopg.connect(fresh.admin) as connection:
         assert connection.execute(OBJECTS).fetchone() == before

@@ -199,6 +199,9 @@ NOT_SHOWN = {
     "of_table": "a partition is called after its table",
 }
 
+NULL_IN_ALL_ROWS = ("other_id", "town")
+"""Columns that hold nothing: for a foreign key of theirs nothing is looked up in the table that it points at."""
+
 DROPPED: dict[type[Fact], tuple[Fact, ...]] = dict.fromkeys(DATABASE, ()) | {
     Schema: FACTS,
     Enum: (MOOD, FEEL, LIST, LOOK, SAID_OF_VIEW, SAID_OF_MOOD),
@@ -291,12 +294,14 @@ def test_a_change_goes_both_ways(before: Ir, after: Ir, databases: Databases) ->
         apply(old.owner, ROWS)
     parts = plan(before, after)
     assert parts
-    climb(old, parts)
+    keys = [one for ir in (before, after) for one in ir.all(ForeignKey) if one.columns[0] in NULL_IN_ALL_ROWS]
+    spared = {f"{one.target_schema}.{one.target_table}" for one in keys}
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []
     assert reference_row(old) == reference_row(fresh)
-    descend(old, parts)
+    descend(old, parts, spared)
     assert reference_row(old) == row
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
     assert [line for line in different(base, dumped(old)) if line not in labels] == []
-    climb(old, parts)
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import yaml
 from databases import Database, copied
+from seen_hazards import assert_told, seen
 from test_dumps import OURS, VARYING, dump
 
 from projects import write_example
@@ -36,6 +37,8 @@ from specc.plan.parts import plan
 pytestmark = pytest.mark.pg
 
 CASES = sorted((Path(__file__).parents[1] / "evolve").glob("*.yaml"))
+SPARED = dict.fromkeys(("state_retired", "state_split", "substate_retired"), ("public.parcel",))
+"""Tables of which the server reads less than a migration says: an index of the rows in one state leads to them."""
 STAMPS = [f"202701010000{second:02}" for second in range(60)]
 
 # Names that PostgreSQL chose when an object was made, and keeps.
@@ -83,15 +86,17 @@ def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return [f"- {line}" for line in (a - b).elements()] + [f"+ {line}" for line in (b - a).elements()]
 
 
-def climb(database: Database, parts: Sequence[Part]) -> None:
-    """Go up as `specc migrate` does: preflights and batches first."""
-    files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
-    for path in sorted(files):
-        if path.startswith("migrations/"):
-            is_alone = path.endswith(f"_{CONCURRENTLY}.sql")
-            if not is_alone:
-                _begin(database, read_directives(files[path]))
-            apply(database.owner, files[path], single_transaction=not is_alone)
+def climb(database: Database, parts: Sequence[Part], spared: Collection[str] = ()) -> None:
+    """Go up as `specc migrate` does: preflights and batches first.
+
+    Each part does what it says that it does to the database, but may read less of what is `spared`.
+    """
+    for part, text in zip(parts, _texts(parts, "migrations/"), strict=True):
+        if part.name.endswith(CONCURRENTLY):
+            apply(database.owner, text, single_transaction=False)
+        else:
+            _begin(database, read_directives(text))
+            assert_told(part.hazards, seen(database.owner, text), spared)
 
 
 def _begin(database: Database, said: Directives) -> None:
@@ -106,11 +111,18 @@ def _begin(database: Database, said: Directives) -> None:
                 count, where = row
 
 
-def descend(database: Database, parts: Sequence[Part]) -> None:
+def descend(database: Database, parts: Sequence[Part], spared: Collection[str] = ()) -> None:
+    """Undo the parts of a plan, the last first, as `climb` applies them."""
+    for part, text in reversed(list(zip(parts, _texts(parts, "rollback/"), strict=True))):
+        if part.name.endswith(CONCURRENTLY):
+            apply(database.owner, text, single_transaction=False)
+        else:
+            assert_told(part.hazards_back, seen(database.owner, text), spared)
+
+
+def _texts(parts: Sequence[Part], folder: str) -> list[str]:
     files = files_of(parts, "a test", STAMPS[: len(parts)], "change")
-    for path in sorted(files, reverse=True):
-        if path.startswith("rollback/"):
-            apply(database.owner, files[path], single_transaction=not path.endswith(f"_{CONCURRENTLY}.sql"))
+    return [files[path] for path in sorted(files) if path.startswith(folder)]
 
 
 def asked(database: Database, questions: dict[str, Any]) -> dict[str, Any]:
@@ -148,15 +160,15 @@ def test_a_change_goes_up_and_back_and_up(
     parts = plan(before, after)
     # Labels stay on the way back: nothing uses them.
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
-    up, back = case.get("up", {}), case.get("back", {})
+    up, back, spared = case.get("up", {}), case.get("back", {}), SPARED.get(path.stem, ())
 
-    climb(old, parts)
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []
     assert asked(old, up) == expected(up)
-    descend(old, parts)
+    descend(old, parts, spared)
     assert [line for line in different(base, dumped(old)) if line not in labels] == []
     assert asked(old, back) == expected(back)
-    climb(old, parts)
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []
     assert asked(old, case.get("again", up)) == expected(case.get("again", up))
 

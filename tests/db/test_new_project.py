@@ -31,7 +31,7 @@ def shop(server: Server, files: dict[str, str]) -> Iterator[Database]:
 def test_its_generated_tests_pass(shop: Database, files: dict[str, str]) -> None:
     tap.install(shop.admin)
     tests = [(path, text) for path, text in files.items() if path.startswith("tests/")]
-    reports = list(tap.run_all(shop.owner, tests))
+    reports = list(tap.run_all([shop.owner], tests))
     assert [report for report in reports if not report.ok] == []
     assert sum(report.passed for report in reports) > 100
 

@@ -152,8 +152,28 @@ def test_a_file_that_forgets_to_roll_back_leaves_nothing(stand_in: str) -> None:
 def test_reports_come_in_the_order_of_the_files(stand_in: str) -> None:
     bodies = [f"select pg_sleep({0.2 if n == 0 else 0}); select pass('{n}');" for n in range(5)]
     files = [(str(n), file(body, plan="select plan(1);")) for n, body in enumerate(bodies)]
-    reports = list(run_all(stand_in, files, workers=3))
+    reports = list(run_all([stand_in] * 3, files))
     assert [(report.name, report.ok) for report in reports] == [(str(n), True) for n in range(5)]
+
+
+def test_a_file_finds_nothing_of_the_one_before_in_its_session(stand_in: str) -> None:
+    """Not even of one that broke the connection, left a transaction open, or went on under another role."""
+    left = "create temporary table left_behind (); set role tap_reader; set session specc.word = 'yes';"
+    plan, fine = "select extensions.plan(1);", "select extensions.pass('a');"
+    looks = (
+        "select extensions.ok(to_regclass('pg_temp.left_behind') is null and current_user = session_user"
+        " and coalesce(current_setting('specc.word', true), '') = '', 'clean');"
+    )
+    texts = {
+        "commits": f"{plan} {fine} {left}",
+        "leaves open": f"begin; {plan} {fine} {left}",
+        "fails": f"begin; {plan} {left} select 1 / 0;",
+        "breaks": f"{plan} {left} select pg_terminate_backend(pg_backend_pid());",
+    }
+    for name, text in texts.items():
+        before, after = run_all([stand_in], [(name, text), ("after", f"begin; {plan} {looks} rollback;")])
+        assert before.ok == (name in ("commits", "leaves open"))
+        assert after.ok, (name, after)
 
 
 def test_the_stand_in_moves_to_any_schema_and_may_be_installed_again(owner: str) -> None:

@@ -15,10 +15,11 @@ from projects_random import RandomProject
 from specc import driver
 from specc.ir import lock
 from specc.ir.behaviour import Machine
-from specc.ir.database import Enum, Row
+from specc.ir.database import Enum, ForeignKey, Row
 from specc.ir.model import Ir
 from specc.load.files import read_project
 from specc.pg.apply import apply
+from specc.pg.names import qualified
 from specc.plan.initial import plan_initial
 from specc.plan.migration import up_text
 from specc.plan.parts import plan
@@ -53,10 +54,13 @@ def test_one_project_becomes_another(seed: int, databases: Databases, tmp_path: 
     apply(fresh.owner, up_text("after", plan_initial(after)))
     base, wanted = dumped(old), dumped(fresh)
     parts = plan(before, after)
-    climb(old, parts)
+    # Without rows nothing is looked up in the tables that they would point at.
+    keys = (one for ir in (before, after) for one in ir.all(ForeignKey))
+    spared = {qualified(one.target_schema, one.target_table) for one in keys}
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []
-    descend(old, parts)
+    descend(old, parts, spared)
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
     assert [line for line in different(base, dumped(old)) if line not in labels] == []
-    climb(old, parts)
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from databases import BUILDS
 
-from conftest import BUILDS, Servers
+from conftest import Servers
 from specc import driver
 from specc.cli.init import SCAFFOLD
 from specc.diagnostics.text import render_text

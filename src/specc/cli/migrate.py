@@ -111,7 +111,10 @@ def _status(project: Path | None, dsn: str, folder: Path | None, format_: str) -
 def _plan(
     project: Path | None, dsn: str, folder: Path | None, format_: str, to: str | None, **said: Any
 ) -> int:
-    """Say what `up` would do, and ask the preflights; the same as `up --dry-run`."""
+    """Say what `up` would do, and ask the preflights; the same as `up --dry-run`.
+
+    Of each relation that a file locks against writing it says for what, about how many rows it has and how large it is.
+    """
     from specc.migrate import up
 
     return _report(lambda: up(dsn, _folder(project, folder), _options(**said), to=to, dry_run=True), format_)
@@ -273,6 +276,7 @@ def _show(event: Event) -> None:
         "checked": f"  checked  {name}: {event.text.rstrip('.')}: {event.count:,}",
         "later": f"  later    {name}: {event.text.rstrip('.')}: asked when its turn comes",
         "planned": f"  planned  {name}: {event.text}",
+        "locks": f"  locks    {name}: {event.text}",
         "applied": f"  applied  {name}{seconds}",
         "undone": f"  undone   {name}{', ' if event.text else ''}{event.text}{seconds}",
         "mended": f"  mended   {name}: {event.text}",

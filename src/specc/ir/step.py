@@ -25,6 +25,46 @@ class Preflight:
     query: str
 
 
+LOCKS = (
+    "access share",
+    "row share",
+    "row exclusive",
+    "share update exclusive",
+    "share",
+    "share row exclusive",
+    "exclusive",
+    "access exclusive",
+)
+"""How a relation may be locked, from the weakest to the strongest (PostgreSQL manual 13.3.1)."""
+
+EFFECTS = ("", "scan", "update", "rewrite")
+"""What may be done to a relation, from the cheapest to the dearest."""
+
+
+@record
+class Hazard:
+    """What a migration does to a relation that was there before it, under the name (schema, name) it had then.
+
+    `lock`, one of `LOCKS`, is held until the transaction ends. `effect`, one of `EFFECTS`, is done under it: all rows
+    are read (`scan`), many are written (`update`) or the table is written anew (`rewrite`). `why` is the cause in words.
+    """
+
+    relation: tuple[str, str]
+    lock: str
+    effect: str = ""
+    why: str = ""
+
+    @property
+    def stops_writers(self) -> bool:
+        """Whether nobody else can write rows while it lasts."""
+        return LOCKS.index(self.lock) >= LOCKS.index("share")
+
+    @property
+    def stops_readers(self) -> bool:
+        """Whether nobody else can read rows while it lasts."""
+        return self.lock == LOCKS[-1]
+
+
 @record
 class Batch:
     """A statement that is repeated, each time in a transaction of its own, until it is done with 0 rows.
@@ -56,6 +96,9 @@ class Part:
     """What the way back loses, each to be read after "this loses"."""
     summary: tuple[str, ...] = ()
     """What changes, in words, for who reviews it."""
+    hazards: tuple[Hazard, ...] = ()
+    """What its transaction does to each relation that is locked for long enough to be seen, and that of its way back."""
+    hazards_back: tuple[Hazard, ...] = ()
     batches: tuple[Batch, ...] = ()
     """What comes before the steps."""
 

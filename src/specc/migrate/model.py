@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from typing import Any
 
 from specc.pg.apply import ApplyError
@@ -75,8 +76,9 @@ class Event:
     """Something happened: `kind` says what, `file` to which file, `text` in words; `count` rows in so many `seconds`.
 
     Kinds: `checked` (a preflight, `count` is its number), `later` (a preflight that has to wait for an earlier file),
-    `connected`, `batch` (rows so far), `planned`, `applied`, `undone`, `retry`, `waiting` (for another deployer), `mended` (an
-    invalid index was dropped), `warning` (of the server).
+    `connected`, `batch` (rows so far), `planned`, `locks` (what a file does to a relation), `applied`, `undone`, `retry`,
+    `waiting` (for another deployer), `mended` (an invalid index was dropped), `warning` (of the server, or of what takes
+    long). `data` is what else there is for tools.
     """
 
     kind: str
@@ -84,12 +86,13 @@ class Event:
     text: str = ""
     count: int = 0
     seconds: float = 0.0
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """Return the event for tools, without what it has nothing to say of."""
         values = {"file": self.file, "text": self.text, "count": self.count, "seconds": self.seconds}
         shown = {name: value for name, value in values.items() if value or name == _ALWAYS.get(self.kind)}
-        return {"event": self.kind, **shown}
+        return {"event": self.kind, **shown, **self.data}
 
 
 _ALWAYS = {"checked": "count", "batch": "count", "applied": "seconds", "undone": "seconds"}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from specc.migrate import batches, concurrently, ledger, preflight
+from specc.migrate import batches, concurrently, hazards, ledger, preflight
 from specc.migrate.compare import Standing, compare
 from specc.migrate.files import Migration
 from specc.migrate.lock import Lock, connected, wait_for
@@ -66,7 +66,10 @@ def _rehearse(
     with _in_words(), session(conninfo, "specc migrate plan", options.patience.lock_timeout) as connection:
         yield _connected(connection)
         steps = decide(_standing(connection, folder))
-        yield from (Event("planned", one.file, _told(one)) for one in steps)
+        known = hazards.sizes(connection, steps)
+        for one in steps:
+            yield Event("planned", one.file, _told(one))
+            yield from hazards.told(one, known)
         permit(steps, options)
         yield from preflight.check_all(connection, steps, options.patience)
 

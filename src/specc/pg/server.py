@@ -49,6 +49,8 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "lc_messages": "C",
     "max_connections": "50",
+    # A migration is one transaction, and holds a lock on each object that it makes or drops.
+    "max_locks_per_transaction": "1024",
     "shared_buffers": "32MB",
     "jit": "off",
 }

@@ -5,11 +5,12 @@ test functions where the server lacks pgTAP, never prints, and never commits wha
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.resources import files as package_files
+from queue import SimpleQueue
 from typing import Any, Literal
 
 import pglast
@@ -116,13 +117,48 @@ def _open_to_all(connection: psycopg.Connection[Any], schema: str, names: list[s
         connection.execute(statement.encode())
 
 
-def run_all(conninfo: str, files: Iterable[tuple[str, str]], workers: int = 1) -> Iterator[TapReport]:
-    """Run `(name, sql)` files, `workers` at a time, each on its own connection; yield reports in order.
+def run_all(conninfos: Sequence[str], files: Iterable[tuple[str, str]]) -> Iterator[TapReport]:
+    """Run `(name, sql)` files, as many at a time as there are connection strings; yield reports in order.
 
-    Files that make the same rows wait for each other, or are stopped as a deadlock: run those one at a time.
+    Files that make the same rows wait for each other in one database, or are stopped as a deadlock: so the strings
+    name copies of it. One connection runs many files, since each knows the catalogue better than a new one; what a
+    file leaves in its session is discarded.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda file: run(conninfo, file[1], file[0]), files)
+    free: SimpleQueue[_Session] = SimpleQueue()
+    with ExitStack() as stack, ThreadPoolExecutor(len(conninfos)) as pool:
+        for conninfo in conninfos:
+            free.put(stack.enter_context(closing(_Session(conninfo))))
+
+        def run_one(file: tuple[str, str]) -> TapReport:
+            session = free.get()
+            try:
+                return read_tap(file[0], *session.run(file[1]))
+            finally:
+                free.put(session)
+
+        yield from pool.map(run_one, files)
+
+
+class _Session:
+    """A connection for one file after the other, made anew where a file has broken it."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._connection = _connect(conninfo)
+
+    def run(self, sql: str) -> tuple[tuple[str, ...], str | None]:
+        """Run a file as `execute` does."""
+        found = _execute(self._connection, sql)
+        try:
+            self._connection.execute("rollback")
+            self._connection.execute("discard all")
+        except psycopg.OperationalError:
+            self.close()
+            self._connection = _connect(self._conninfo)
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def run(conninfo: str, sql: str, name: str) -> TapReport:
@@ -136,19 +172,28 @@ def execute(conninfo: str, sql: str) -> tuple[tuple[str, ...], str | None]:
     Columns are joined by `|`. The first error ends the file and is returned with the line it came from.
     Raises `psycopg.OperationalError` when the server cannot be reached.
     """
+    # Not the connection's own `with`, which would commit a transaction that the file left open.
+    with closing(_connect(conninfo)) as connection:
+        return _execute(connection, sql)
+
+
+def _connect(conninfo: str) -> psycopg.Connection[Any]:
+    # Statements that psycopg prepares would not outlive what a file leaves behind.
+    return psycopg.connect(conninfo, autocommit=True, client_encoding="utf8", prepare_threshold=None)
+
+
+def _execute(connection: psycopg.Connection[Any], sql: str) -> tuple[tuple[str, ...], str | None]:
     try:
         places: tuple[slice, ...] = pglast.split(sql, only_slices=True)
     except ParseError as wrong:
         return (), f"line {_line(sql, wrong.args[1])}: {wrong.args[0]}"
     lines: list[str] = []
-    # Not the connection's own `with`, which would commit a transaction that the file left open.
-    with closing(psycopg.connect(conninfo, autocommit=True, client_encoding="utf8")) as connection:
-        for place in places:
-            try:
-                lines += _printed(connection, sql[place])
-            except psycopg.Error as wrong:
-                within = int(wrong.diag.statement_position or 1) - 1
-                return tuple(lines), f"line {_line(sql, place.start + within)}: {_reason(wrong)}"
+    for place in places:
+        try:
+            lines += _printed(connection, sql[place])
+        except psycopg.Error as wrong:
+            within = int(wrong.diag.statement_position or 1) - 1
+            return tuple(lines), f"line {_line(sql, place.start + within)}: {_reason(wrong)}"
     return tuple(lines), None
 
 

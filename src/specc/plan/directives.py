@@ -4,26 +4,38 @@ The head is the comments and empty lines before the first statement. Texts come 
 
     -- specc:preflight No rule covers these words of ticket.status
     --   select count(*) from public.ticket where status not in ('open', 'closed')
+    -- specc:locks public.ticket access exclusive, rewrite: number changes its type
     -- specc:lossy the words that were in ticket.status
 
 A preflight is a query for a number that has to be 0 before anything of the file is done. A batch is a statement that is
 repeated, each time in a transaction of its own, until it is done with 0 rows; the file's own statements come after it
-and do whatever is left, so that a tool that knows no batches gets there by them alone. A way back says whether it is
+and do whatever is left, so that a tool that knows no batches gets there by them alone. Locks are those that let nobody else
+write, and what is done under them (`specc.ir.step.Hazard`). A way back says whether it is
 `lossless`, `lossy` (what is lost) or `irreversible` (why).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from specc.ir.step import EFFECTS, LOCKS, Hazard
+from specc.pg.names import qualified
 from specc.record import record
 
 _MARK = "-- specc:"
 _BODY = "--   "
 _EMPTY = "--"
 _WITH_BODY = ("preflight", "batch")
-_WITH_TEXT = (*_WITH_BODY, "lossy", "irreversible")
+_WITH_TEXT = (*_WITH_BODY, "locks", "lossy", "irreversible")
 _WORDS = (*_WITH_TEXT, "lossless")
+
+
+_NAME = r'(?P<{}>"(?:[^"]|"")+"|[^\s".]+)'
+_LOCKED = re.compile(
+    rf"{_NAME.format('schema')}\.{_NAME.format('name')} (?P<lock>{'|'.join(LOCKS)})"
+    rf"(?:, (?P<effect>{'|'.join(filter(None, EFFECTS))}))?(?:: (?P<why>.+))?"
+)
 
 
 class DirectiveError(ValueError):
@@ -51,6 +63,8 @@ class Directives:
     losses: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
     is_lossless: bool = False
+    hazards: tuple[Hazard, ...] = ()
+    """What `locks` say."""
 
 
 def preflight_block(title: str, query: str) -> str:
@@ -69,6 +83,12 @@ def batch_block(title: str, statement: str) -> str:
     begins. Raises `ValueError` for an empty title or statement.
     """
     return _block("batch", title, statement)
+
+
+def locks_line(hazard: Hazard) -> str:
+    """Return the line of a relation that is locked: how, what is done to it meanwhile, and why."""
+    what = ", ".join(filter(None, (f"{qualified(*hazard.relation)} {hazard.lock}", hazard.effect)))
+    return _line("locks", f"{what}: {hazard.why}" if hazard.why else what)
 
 
 def lossy_line(what: str) -> str:
@@ -112,6 +132,7 @@ def _trimmed(sql: str) -> str:
 def read_directives(text: str) -> Directives:
     """Return what the head of a file says. Raises `DirectiveError`."""
     found: dict[str, list[Titled]] = {word: [] for word in _WORDS}
+    hazards: list[Hazard] = []
     for word, title, body, number in _entries(text):
         if word not in found:
             raise DirectiveError(f"there is no `specc:{word}`, there is {', '.join(_WORDS)}", number)
@@ -121,6 +142,8 @@ def read_directives(text: str) -> Directives:
             raise DirectiveError(f"no SQL follows `specc:{word}`: lines that begin with `{_BODY}`", number)
         if body and word not in _WITH_BODY:
             raise DirectiveError(f"`specc:{word}` takes no SQL", number)
+        if word == "locks":
+            hazards.append(_hazard(title, number))
         found[word].append(Titled(title, body))
     return Directives(
         tuple(found["preflight"]),
@@ -128,7 +151,21 @@ def read_directives(text: str) -> Directives:
         tuple(one.title for one in found["lossy"]),
         tuple(one.title for one in found["irreversible"]),
         bool(found["lossless"]),
+        tuple(hazards),
     )
+
+
+def _hazard(title: str, number: int) -> Hazard:
+    match = _LOCKED.fullmatch(title)
+    if match is None:
+        text = "`specc:locks` says `SCHEMA.RELATION LOCK`, and perhaps `, EFFECT` and `: WHY`"
+        raise DirectiveError(text, number)
+    schema, name = (_unquoted(match[one]) for one in ("schema", "name"))
+    return Hazard((schema, name), match["lock"], match["effect"] or "", match["why"] or "")
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _entries(text: str) -> Iterator[tuple[str, str, str, int]]:

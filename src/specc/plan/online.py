@@ -7,7 +7,7 @@ then on and are checked afterwards, and columns get their values in batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -22,6 +22,7 @@ from specc.pg.ddl import create, create_beside, drop
 from specc.pg.mentions import mentions
 from specc.pg.names import fit, ident, idents, qualified
 from specc.plan import data
+from specc.plan.disturbed import disturbed
 from specc.plan.shadows import Shadow, shadows, without
 from specc.record import record
 
@@ -94,7 +95,7 @@ class _Online:
     def tight(self) -> list[Column]:
         """The columns that may hold no nulls once all rows are known to have none."""
         shadowed = {one.new.identity for one in self.shadows}
-        found = [one.column for one in self.filled.values() if one.column.not_null] + self.computed
+        found = [one.column for one in self.filled.values() if one.column.not_null]
         for one in self._columns():
             old = self.here.by_identity.get(one.identity)
             if isinstance(old, Column) and one.not_null > old.not_null and one.identity not in shadowed:
@@ -102,24 +103,34 @@ class _Online:
         return found
 
     @cached_property
-    def computed(self) -> list[Column]:
-        """The computed columns that are made before what they are computed from has its values."""
-        return [
-            one
-            for one in self._columns()
-            if one.generated and one.not_null and self.here.by_identity.get(one.identity) != one
-            if any(_is_read(by.column, one, one.generated) for by in self.filled.values())
-        ]
+    def read(self) -> list[Fact]:
+        """The columns that go and others are filled from, with what these need: they stay until the end.
 
-    @cached_property
-    def read(self) -> list[Column]:
-        """The columns that go and others are filled from: they stay until the end, and may hold nulls until then."""
-        gone = (one for one in self.here.all(Column) if one.identity not in self.new.by_identity)
-        return [
+        Nobody has to write them any more.
+        """
+        gone = [one for one in self.here.facts if one.identity not in self.new.by_identity]
+        found: list[Fact] = [
             replace(one, not_null=False)
             for one in gone
-            if any(_is_read(one, by.column, by.value) for by in self.filled.values())
+            if isinstance(one, Column)
+            and any(_is_read(one, by.column, by.value) for by in self.filled.values())
         ]
+        for fact in found:
+            # A function may be named without its arguments.
+            needs = {need[:3] for need in fact.requires}
+            found += [one for one in gone if one.identity[:3] in needs and one not in found]
+        return found
+
+    @cached_property
+    def late(self) -> frozenset[Identity]:
+        """The columns that are computed from filled ones, and what hangs on them: all are made at the end."""
+        computed = (one for one in self._columns() if one.generated)
+        found = [
+            one.identity
+            for one in computed
+            if any(_is_read(by.column, one, one.generated) for by in self.filled.values())
+        ]
+        return disturbed(self.new, found, ()) if found else frozenset()
 
     @cached_property
     def replaced(self) -> list[tuple[Index, Index]]:
@@ -169,7 +180,6 @@ class _Online:
         yield from (_beside(_called(one, _NEW)) for _, one in self.replaced)
         yield part("", main)
         yield from map(_fill, _by_table(self.filled.values()))
-        yield part("bind", [_bind(one, one.name) for one in self.computed])
         yield from map(_beside, held)
         yield from self._after(main, held)
 
@@ -212,21 +222,17 @@ class _Online:
             more = [one.fact for one in found if isinstance(one.fact, Index | Unique) and self._is_made(one)]
             if not more:
                 # What is written from now on is refused if it has nulls.
-                late = {*self.filled, *(one.identity for one in self.computed)}
-                bound = [_bind(one, one.name) for one in self.tight if one.identity not in late]
+                bound = [_bind(one, one.name) for one in self.tight if one.identity not in self.filled]
                 return list(held.values()), [*first, *map(self._in_main, found), *bound]
             held |= {one.identity: one for one in more}
 
     def _meanwhile(self, held: Iterable[Index | Unique]) -> Ir:
         """Return what the main part leads to."""
-        gone = {one.identity for one in held}
+        gone = {one.identity for one in held} | self.late
         for fact in self.new.facts:
             if gone.intersection(fact.requires) or any(_points(fact, one) for one in held):
                 gone.add(fact.identity)
         loose: list[Fact] = [*(replace(one, not_null=False) for one in self.tight), *self.read]
-        # Whose types go with them.
-        needs = {need for one in self.read for need in one.needs if need not in self.new.by_identity}
-        loose += [one for one in self.here.all(Enum) if one.identity in needs]
         loose += [_called(old, _OLD) for old, _ in self.replaced]
         return without(self.new, gone, {one.identity: one for one in loose})
 
@@ -254,21 +260,22 @@ class _Online:
         for some in _by_table([*waiting, *self.tight]):
             names = ((one, _bound(one) if isinstance(one, Column) else one.name) for one in some)
             yield part("validate", [Step(one, _validate(one, name), "") for one, name in names])
-        last = [self._in_last(one) for one in self.plan(self._meanwhile(held), self.new)]
+        built = {one.identity for one in (*held, *(_called(old, _OLD) for old, _ in self.replaced))}
+        last = [_in_last(one, built) for one in self.plan(self._meanwhile(held), self.new)]
         unbound = [Step(one, f"{_alter(one)} drop constraint {ident(_bound(one))}", "") for one in self.tight]
         yield part("finish", [*(one for one in last if one.up), *unbound])
         yield from (_without(_called(old, _OLD)) for old, _ in self.replaced)
 
-    def _in_last(self, step: Step) -> Step:
-        """Return a step of the last part, where indexes of large tables have been built."""
-        fact = step.fact
-        old = {_called(one, _OLD).identity for one, _ in self.replaced}
-        if isinstance(fact, Index) and (self._is_made(step) or fact.identity in old):
-            return replace(step, up="", down="")
-        if isinstance(fact, Unique) and self._is_made(step):
-            name = ident(fact.name)
-            return replace(step, up=f"{_alter(fact)} add constraint {name} unique using index {name}")
+
+def _in_last(step: Step, built: Collection[Identity]) -> Step:
+    """Return a step of the last part, where some indexes have been built, or are dropped, beside the work."""
+    fact = step.fact
+    if fact.identity not in built:
         return step
+    if isinstance(fact, Unique):
+        name = ident(fact.name)
+        return replace(step, up=f"{_alter(fact)} add constraint {name} unique using index {name}")
+    return replace(step, up="", down="")
 
 
 @record

@@ -12,6 +12,7 @@ from specc.ir.model import Ir
 from specc.ir.step import Part, Step, part
 from specc.plan import checks, enums, online
 from specc.plan.evolve import evolve
+from specc.plan.locks import with_hazards
 from specc.plan.renames import rename_base
 from specc.plan.summary import summary
 
@@ -36,7 +37,7 @@ def plan(base: Ir, new: Ir) -> tuple[Part, ...]:
         # What the database has is asked before anything is done to it.
         asked = tuple(checks.before_up(base, new))
         found[0] = replace(found[0], preflights=asked, summary=tuple(summary(here, new)))
-    return (*_labels(extended), *found)
+    return with_hazards((*_labels(extended), *found), base, new)
 
 
 def _labels(extended: Iterable[enums.Extended]) -> Iterator[Part]:
