@@ -269,8 +269,8 @@ def test_the_guard_accepts_the_new_moves_and_no_others(
     apply(old.owner, up_text("before", plan_initial(before)))
     apply(old.owner, case["rows"])
     assert moves_taken(old, WAYS) == OLD_MOVES
-    climb(old, parts)
+    climb(old, parts, SPARED.get(name, ()))
     legal, ways = MOVES[name]
     assert moves_taken(old, ways) == legal
-    descend(old, parts)
+    descend(old, parts, SPARED.get(name, ()))
     assert moves_taken(old, WAYS) == OLD_MOVES

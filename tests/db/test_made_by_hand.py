@@ -8,12 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from test_evolve import CASES, Databases, climb, databases, different, dumped, edited, facts_of
+from test_evolve import CASES, STAMPS, Databases, databases, different, dumped, edited, facts_of
 
-from specc.ir.step import Part
 from specc.pg.apply import ApplyError, apply
 from specc.plan.initial import plan_initial
-from specc.plan.migration import up_text
+from specc.plan.migration import files_of, up_text
 from specc.plan.parts import plan
 
 pytestmark = pytest.mark.pg
@@ -61,24 +60,28 @@ ON_A_TYPE = {
 
 
 @cache
-def changed(case: str) -> tuple[str, tuple[Part, ...]]:
-    """Return what a database is made with before a change, and the plan of the change."""
+def changed(case: str) -> tuple[str, list[str]]:
+    """Return what a database is made with before a change, and the migrations of the change in order."""
     said = yaml.safe_load((CASES[0].parent / f"{case}.yaml").read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         before = facts_of(said["before"], Path(folder) / "before")
         after = facts_of(edited(said["before"], said["edits"]), Path(folder) / "after")
-    return up_text("before", plan_initial(before)) + said["rows"], plan(before, after)
+    parts = plan(before, after)
+    files = files_of(parts, "a test", STAMPS[: len(parts)], case)
+    ups = [files[path] for path in sorted(files) if path.startswith("migrations/")]
+    return up_text("before", plan_initial(before)) + said["rows"], ups
 
 
 def tried(case: str, object_sql: str, databases: Databases) -> str:
     """Return what a migration says with an object in its way; nothing is changed then."""
-    made, parts = changed(case)
+    made, ups = changed(case)
     old = databases()
     apply(old.owner, made)
     apply(old.admin, object_sql)
     base = dumped(old)
     try:
-        climb(old, parts)
+        for text in ups:
+            apply(old.owner, text)
     except ApplyError as error:
         assert different(base, dumped(old)) == []
         return str(error)

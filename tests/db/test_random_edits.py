@@ -127,8 +127,12 @@ def try_out(old: Database, fresh: Database, before: Ir, after: Ir, parts: tuple[
         event("without rows")
     columns = kept_columns(before, after)
     held = values(old, columns)
+    # A few rows: what could be scanned may be found by an index, or nobody points at it.
+    spared = {qualified(one.schema, one.name) for one in (*before.all(Table), *after.all(Table))} | {
+        "auth.users"
+    }
     try:
-        climb(old, parts)
+        climb(old, parts, spared)
     except AssertionError as refused:
         if not str(refused).startswith(("rows of", "values of")):
             raise
@@ -138,11 +142,11 @@ def try_out(old: Database, fresh: Database, before: Ir, after: Ir, parts: tuple[
     if any(count(old, one.query) for part in parts for one in part.preflights_back):
         event("refused on the way back")
         return
-    descend(old, parts)
+    descend(old, parts, spared)
     labels = {f"+     '{label}'" for one in after.all(Enum) for label in one.labels}
     assert [line for line in different(base, dumped(old)) if line not in labels] == []
     assert values(old, columns) == held
-    climb(old, parts)
+    climb(old, parts, spared)
     assert different(wanted, dumped(old)) == []
 
 
