@@ -25,7 +25,7 @@ from specc import driver
 from specc.ir import lock
 from specc.ir.database import Enum
 from specc.ir.model import Ir
-from specc.ir.step import CONCURRENTLY, Part
+from specc.ir.step import CONCURRENTLY, Hazard, Part
 from specc.load.files import read_project
 from specc.pg.apply import apply
 from specc.plan.directives import Directives, read_directives
@@ -86,17 +86,31 @@ def different(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return [f"- {line}" for line in (a - b).elements()] + [f"+ {line}" for line in (b - a).elements()]
 
 
-def climb(database: Database, parts: Sequence[Part], spared: Collection[str] = ()) -> None:
+def climb(database: Database, parts: Sequence[Part], spared: Collection[str] | None = None) -> None:
     """Go up as `specc migrate` does: preflights and batches first.
 
-    Each part does what it says that it does to the database, but may read less of what is `spared`.
+    With `spared` it is watched whether each part does to the database what it says; of what is spared it may read less.
     """
     for part, text in zip(parts, _texts(parts, "migrations/"), strict=True):
-        if part.name.endswith(CONCURRENTLY):
-            apply(database.owner, text, single_transaction=False)
-        else:
+        if not part.name.endswith(CONCURRENTLY):
             _begin(database, read_directives(text))
-            assert_told(part.hazards, seen(database.owner, text), spared)
+        _apply(database, part.name, text, part.hazards, spared)
+
+
+def descend(database: Database, parts: Sequence[Part], spared: Collection[str] | None = None) -> None:
+    """Undo the parts of a plan, the last first, as `climb` applies them."""
+    for part, text in reversed(list(zip(parts, _texts(parts, "rollback/"), strict=True))):
+        _apply(database, part.name, text, part.hazards_back, spared)
+
+
+def _apply(
+    database: Database, name: str, text: str, hazards: Sequence[Hazard], spared: Collection[str] | None
+) -> None:
+    is_alone = name.endswith(CONCURRENTLY)
+    if is_alone or spared is None:
+        apply(database.owner, text, single_transaction=not is_alone)
+    else:
+        assert_told(hazards, seen(database.owner, text), spared)
 
 
 def _begin(database: Database, said: Directives) -> None:
@@ -109,15 +123,6 @@ def _begin(database: Database, said: Directives) -> None:
                 row = connection.execute(one.sql.encode(), [where]).fetchone()
                 assert row is not None
                 count, where = row
-
-
-def descend(database: Database, parts: Sequence[Part], spared: Collection[str] = ()) -> None:
-    """Undo the parts of a plan, the last first, as `climb` applies them."""
-    for part, text in reversed(list(zip(parts, _texts(parts, "rollback/"), strict=True))):
-        if part.name.endswith(CONCURRENTLY):
-            apply(database.owner, text, single_transaction=False)
-        else:
-            assert_told(part.hazards_back, seen(database.owner, text), spared)
 
 
 def _texts(parts: Sequence[Part], folder: str) -> list[str]:
@@ -168,7 +173,7 @@ def test_a_change_goes_up_and_back_and_up(
     descend(old, parts, spared)
     assert [line for line in different(base, dumped(old)) if line not in labels] == []
     assert asked(old, back) == expected(back)
-    climb(old, parts, spared)
+    climb(old, parts)
     assert different(wanted, dumped(old)) == []
     assert asked(old, case.get("again", up)) == expected(case.get("again", up))
 
