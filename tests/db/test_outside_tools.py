@@ -68,20 +68,25 @@ SQUAWK_MAY_SAY_OF_CHANGES = {
 
 MAY_DROP = {
     "ban-drop-column": {
-        *("column_given_up", "column_computed", "reference_rows_get_other_columns"),  # `removed` says so
+        *(
+            "column_given_up",
+            "given_up_and_kept",
+            "column_computed",
+            "reference_rows_get_other_columns",
+        ),  # `removed` says so
         *("computed_column_changed", "initial_state_renamed_and_moved"),  # computed ones, made anew
         *("text_becomes_states", "states_become_text", "text_to_state"),  # these, too
         "machine_becomes_text",  # a machine's, which `removals` gives up
     },
     "ban-drop-table": {
-        *("table_given_up", "machine_becomes_text"),
+        *("table_given_up", "given_up_and_kept", "machine_becomes_text"),
         "reference_rows_get_other_columns",
         "reference_rows_point_elsewhere",
     },
     "ban-drop-schema": {"table_given_up", "machine_becomes_text"},  # `monitor`, without its last view
     "changing-column-type": {
         *("column_computed", "states_reordered", "state_gone", "initial_state_renamed_and_moved"),
-        *("text_becomes_states", "states_become_text", "text_to_state"),
+        *("text_becomes_states", "states_become_text", "text_to_state", "given_up_and_kept"),
     },
 }
 """The changes that may drop or rewrite so much, by squawk's word for it."""
