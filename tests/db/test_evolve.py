@@ -92,8 +92,7 @@ def climb(database: Database, parts: Sequence[Part], spared: Collection[str] | N
     With `spared` it is watched whether each part does to the database what it says; of what is spared it may read less.
     """
     for part, text in zip(parts, _texts(parts, "migrations/"), strict=True):
-        if not part.name.endswith(CONCURRENTLY):
-            _begin(database, read_directives(text))
+        _begin(database, read_directives(text))
         _apply(database, part.name, text, part.hazards, spared)
 
 

@@ -16,7 +16,7 @@ from specc.ir.step import Preflight
 from specc.pg.alter import retyped
 from specc.pg.mentions import words
 from specc.pg.names import ident, idents, lit, qualified
-from specc.plan.data import conversion
+from specc.plan.data import conversion, is_filled
 
 
 def before_up(base: Ir, new: Ir) -> Iterator[Preflight]:
@@ -59,7 +59,7 @@ def before_back(base: Ir, new: Ir) -> Iterator[Preflight]:
 
 
 def _is_bare(column: Column) -> bool:
-    return column.not_null and not (column.default or column.generated or column.identity_form)
+    return column.not_null and not is_filled(column)
 
 
 def _is_kept(column: Column, new: Ir) -> bool:

@@ -22,6 +22,12 @@ def is_filled_later(column: Column, base: Ir, new: Ir) -> bool:
     return is_said or (not column.default and bool(base.of_table(Row, column.schema, column.table)))
 
 
+def is_filled(column: Column) -> bool:
+    """Whether a column has a value by itself in rows that are there: a migration is no user, so it is not who that is."""
+    by_default = column.default and not any(need[:2] == ("function", "auth") for need in column.needs)
+    return bool(by_default or column.generated or column.identity_form)
+
+
 def conversion(column: Column, new: Ir) -> Conversion | None:
     """Return what the specs say of the values of a column, if anything."""
     said = new.by_identity.get(("conversion", *column.identity[1:]))

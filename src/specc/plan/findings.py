@@ -15,7 +15,7 @@ from specc.ir.intent import Renamed, Retired
 from specc.ir.model import Ir
 from specc.pg.names import MONITOR, fit
 from specc.plan.codes import DATA_LOST, NEVER_THERE, SERVED, STATE_LOST, VALUE_MISSING
-from specc.plan.data import conversion
+from specc.plan.data import conversion, is_filled
 from specc.plan.renames import Renaming, rename_base
 
 
@@ -157,7 +157,7 @@ def _values(base: Ir, new: Ir) -> Iterator[Diagnostic]:
     for column in new.all(Column):
         table = ("table", column.schema, column.table)
         is_new = table in base.by_identity and column.identity not in base.by_identity
-        has_value = column.default or column.generated or column.identity_form or not column.not_null
+        has_value = is_filled(column) or not column.not_null
         declared = bool(base.of_table(Row, column.schema, column.table))
         if (
             is_new
