@@ -178,7 +178,10 @@ def forms(only: Sequence[str]) -> list[Form]:
     files = [Form(path.stem, path.read_text(encoding="utf-8")) for path in sorted(FORMS.glob("*.sql"))]
     files.append(Form("emitted_bulk", "call public.attach()", "lean_bulk"))
     chosen = [form for form in files if not only or form.name in only]
-    own = [Form("own_bare", "", "own_single"), Form("own_emitted", "", "own_single")]
+    # Its guard is there already.
+    alone = (FORMS / "guard_alone.sql").read_text(encoding="utf-8").replace("call public.attach();", "")
+    own = [Form("own_bare", "", "own_single"), Form("own_guard", alone, "own_single")]
+    own.append(Form("own_emitted", "", "own_single"))
     return [Form("bare", ""), *chosen, *own, Form("own_bulk", "", "own_bulk")]
 
 
