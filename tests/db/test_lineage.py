@@ -120,7 +120,7 @@ def views() -> Ir:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_columns_of_a_view_are_traced(name: str, views: Ir) -> None:
-    traced = lineage(views)["public", name]
+    traced = lineage(views, [("public", name)])["public", name]
     found = {
         one.name: {"?" if source == UNKNOWN else ".".join(source[1:]) for source in one.sources}
         for one in traced
@@ -129,7 +129,7 @@ def test_the_columns_of_a_view_are_traced(name: str, views: Ir) -> None:
 
 
 def test_an_expression_is_the_author_s_own_text(views: Ir) -> None:
-    texts = {one.name: one.expression for one in lineage(views)["public", "counted"]}
+    texts = {one.name: one.expression for one in lineage(views, [("public", "counted")])["public", "counted"]}
     assert texts == {
         "id": "",
         "runs": "count(*)",
@@ -189,7 +189,7 @@ def test_postgresql_names_the_same_columns_and_reads_no_others(database: str, vi
             if name in UNREADABLE:
                 continue
             server.execute(f"create view public.{name} as {query}")
-            traced = lineage(views)["public", name]
+            traced = lineage(views, [("public", name)])["public", name]
             assert [one.name for one in traced] == [found for (found,) in server.execute(NAMES, [name])]
             made_of = {f"{table}.{column}" for one in traced for _, table, column in one.sources}
             if "public.plain" not in query:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from specc.ir.database import Column, View
 from specc.ir.model import Ir
-from specc.pg.names import MONITOR
 from specc.pg.selectlist import from_one, select_list
 from specc.record import record
 
@@ -43,15 +42,11 @@ class Traced:
     expression: str = ""
 
 
-def lineage(ir: Ir) -> Mapping[tuple[str, str], tuple[Traced, ...]]:
-    """Return the columns of each view, by (schema, view); () for a query that could not be traced.
-
-    Views for operators are left out: they count and measure, each column is made of all rows of a machine.
-    """
+def lineage(ir: Ir, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[Traced, ...]]:
+    """Return the columns of some views, by (schema, view); () for a query that could not be traced."""
     views = {(view.schema, view.name): view for view in ir.all(View)}
     tracer = _Tracer(ir, views)
-    shown = (place for place in sorted(views) if place[0] != MONITOR)
-    return {place: _named(views[place], tracer.outputs(place)) for place in shown}
+    return {place: _named(views[place], tracer.outputs(place)) for place in places}
 
 
 def _named(view: View, outputs: Outputs) -> tuple[Traced, ...]:

@@ -27,8 +27,7 @@ def tree(project: Project, ir: Ir, kinds: Sequence[Kind], steps: tuple[Step, ...
         **schema.schema_files(ir, steps),
         **legacy_files(ir),
         **docs(project, ir, kinds),
-        "editor/settings.schema.json": editor.settings_schema(),
-        "editor/specc.schema.json": editor.editor_schema(kinds),
+        **editor.editor_files(kinds),
         "specc.lock": lock.dump(ir),
     }
 

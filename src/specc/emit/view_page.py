@@ -32,7 +32,8 @@ from specc.pg.names import API_ROLES, MONITOR
 def view_pages(project: Project, ir: Ir) -> Iterator[Page]:
     """Yield a page for every view that has one of its own, whatever kind of spec it comes from."""
     views = [one for one in ir.all(View) if one.schema != MONITOR or one.name not in watched(project)]
-    columns = lineage(ir) if views else {}
+    # What is made of every machine comes from no spec: each of its columns is made of the same one of all of them.
+    columns = lineage(ir, [(one.schema, one.name) for one in views if ir.file_of(one)])
     for view in views:
         blocks = (
             *_columns(columns.get((view.schema, view.name)), project, ir),

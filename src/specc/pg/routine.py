@@ -103,11 +103,6 @@ class Routine:
         found = tuple(one.use for one in self.parameters)
         return (*found, self.result) if self.result else found
 
-    @property
-    def inputs(self) -> tuple[Parameter, ...]:
-        """The parameters that a caller gives."""
-        return tuple(one for one in self.parameters if one.mode not in ("out", "table"))
-
     def in_text(self, offset: int) -> int:
         """Return where character `offset` of the body stands in the text, or where the body begins."""
         return self.body_start + offset if self.is_verbatim else self.body_start
